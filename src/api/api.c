@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api.c: the dispatcher: what happens to every request before and after its route.
+ *
+ * Order: route (404, 405), listener class, who asks (401), role and origin (403), content type
+ * (415), size (413) and form of the body (400, 422), then the handler.
+ */
+#include "api/api.h"
+
+#include <string.h>
+
+#include "api/api_call.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "os/clock.h"
+#include "store/store_collector.h"
+
+#define DROPPED_BODY_MAX 4096 /* of a route that takes none */
+#define PURGE_EVERY_MS   (3600 * (int64_t)1000)
+
+struct api *api_new(const struct api_config *config)
+{
+    struct api *api = alloc_new(sizeof(*api));
+
+    api->config = *config;
+    jwt_key_init(&api->people, JWT_PEOPLE, config->keys->people);
+    jwt_key_init(&api->agents, JWT_AGENTS, config->keys->agents);
+    api->start_mono_ms = clock_mono_ms();
+    lock_init(&api->setup.lock, "api.setup", 50);
+    lock_init(&api->seen_lock, "api.seen", 51);
+    api->seen = map_new();
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (api == NULL)
+        return;
+    map_free(api->seen, alloc_free);
+    lock_fini(&api->seen_lock);
+    lock_fini(&api->setup.lock);
+    crypto_wipe(&api->people, sizeof(api->people));
+    crypto_wipe(&api->agents, sizeof(api->agents));
+    alloc_free(api);
+}
+
+/* --- one request --- */
+
+static bool find_route(struct api_call *call)
+{
+    struct buf allow;
+    enum err_code rc = ERR_OK;
+
+    buf_init(&allow, 256);
+    call->route = route_find(call->req->method, call->req->path, call->params, &allow);
+    if (call->route != NULL && (call->route->classes & call->req->listener->classes) == 0)
+        call->route = NULL;
+    if (call->route == NULL && allow.len > 0) {
+        httpd_add_header(call->resp, "Allow", allow.ptr);
+        (void)api_problem(call, 405, "this address does not take this method");
+    } else if (call->route == NULL) {
+        (void)api_problem(call, 404, "there is nothing at this address");
+    }
+    for (size_t i = 0; call->route != NULL && rc == ERR_OK && i < ROUTE_PARAMS; i++)
+        rc = httpd_decode(call->arena, call->params[i], &call->params[i], NULL);
+    if (rc != ERR_OK) {
+        (void)api_problem(call, 400, "a percent escape in the address is wrong");
+        call->route = NULL;
+    }
+    buf_fini(&allow);
+    return call->route != NULL;
+}
+
+static bool admit(struct api_call *call)
+{
+    enum route_role need = call->route->role;
+    struct err e;
+    enum err_code rc = api_authenticate(call, &e);
+
+    if (rc == ERR_DENIED) {
+        struct log_ctx ctx = {.component = "api", .request = call->req->id};
+
+        log_debug(&ctx, "refused: %s", e.text);
+        httpd_add_header(call->resp, "WWW-Authenticate", "Bearer");
+        (void)api_problem(call, 401, "sign in first");
+        return false;
+    }
+    if (rc == ERR_OK)
+        rc = api_check_origin(call, &e);
+    if (rc == ERR_OK && call->who.kind == API_USER && call->who.role < need)
+        rc = err_set(&e, ERR_DENIED, "this needs a higher role");
+    if (rc != ERR_OK)
+        api_fail(call, &e);
+    return rc == ERR_OK;
+}
+
+static bool is_known_member(const char *const *members, struct str key)
+{
+    for (; members != NULL && *members != NULL; members++) {
+        if (str_eq_c(key, *members))
+            return true;
+    }
+    return false;
+}
+
+static void refuse_body(struct api_call *call, const struct err *e)
+{
+    switch (e->code) {
+    case ERR_LIMIT:
+        (void)api_problem(call, 413, "%s", e->text);
+        break;
+    case ERR_TIMEOUT:
+        (void)api_problem(call, 408, "%s", e->text);
+        break;
+    default:
+        (void)api_problem(call, 400, "%s", e->text);
+        break;
+    }
+    if (!call->req->body_done)
+        call->resp->close = true;
+}
+
+static bool parse_body(struct api_call *call, struct str text)
+{
+    const struct json_limits limits = {call->route->max_body, LIMIT_JSON_DEPTH, true};
+    struct json_iter it;
+    struct err e;
+
+    if (json_parse(text, &limits, &call->doc, &e) != ERR_OK) {
+        refuse_body(call, &e);
+        return false;
+    }
+    call->body = json_root(call->doc);
+    if (json_type(call->body) != JSON_OBJECT) {
+        (void)api_problem(call, 400, "the body is not a JSON object");
+        return false;
+    }
+    for (it = json_iter(call->body); json_next(&it);) {
+        if (is_known_member(call->route->members, it.key))
+            continue;
+        (void)api_problem(call, 422, "the body has a member that is not known here");
+        return false;
+    }
+    return true;
+}
+
+static bool is_json_type(struct str type)
+{
+    return str_eq_nocase(str_trim(str_split(&type, ';')), STR("application/json"));
+}
+
+static bool take_body(struct api_call *call)
+{
+    bool json = call->route->body == ROUTE_JSON;
+    struct buf text;
+    struct err e;
+    bool good;
+
+    if (call->route->body == ROUTE_RAW)
+        return true;
+    if (json && !is_json_type(httpd_header(call->req, "Content-Type"))) {
+        (void)api_problem(call, 415, "the body must be application/json");
+        return false;
+    }
+    /* Some clients announce chunks and never send the last one: answer, then close. */
+    if (!json && call->req->content_length <= 0)
+        return true;
+    buf_init(&text, json ? call->route->max_body : DROPPED_BODY_MAX);
+    good = httpd_read_body(call->req, &text, &e) == ERR_OK;
+    if (!good)
+        refuse_body(call, &e);
+    else if (json)
+        good = parse_body(call, buf_view(&text));
+    crypto_wipe(text.ptr, text.len); /* it may hold a password */
+    buf_fini(&text);
+    return good;
+}
+
+static void log_access(const struct api_call *call)
+{
+    struct log_ctx ctx = {.component = "access", .request = call->req->id};
+    int64_t ms = (clock_mono_us() - call->req->start_mono_us) / 1000;
+
+    log_debug(&ctx, "%.*s %.*s %d in %lld ms for %s from %s", STR_ARG(call->req->method),
+              STR_ARG(call->req->path), call->resp->status, (long long)ms,
+              call->who.name && call->who.name[0] ? call->who.name : "nobody", call->req->peer);
+}
+
+void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
+{
+    struct api_call call = {.api = arg, .arena = r->arena, .req = r, .resp = w};
+    struct err e;
+
+    if (find_route(&call) && admit(&call) && take_body(&call)) {
+        enum err_code rc = call.route->handle(&call, &e);
+
+        if (rc == ERR_OK)
+            rc = arena_check(call.arena, &e);
+        if (rc != ERR_OK)
+            api_fail(&call, &e);
+    }
+    tsdb_reader_return(call.reader);
+    json_doc_free(call.doc);
+    log_access(&call);
+}
+
+/* --- what collectors delivered --- */
+
+void api_seen(struct api *api, const char *collector_id, int64_t samples)
+{
+    struct store_collector_seen *row;
+
+    lock_take(&api->seen_lock);
+    row = map_get(api->seen, str_of(collector_id));
+    if (row == NULL) {
+        row = alloc_new(sizeof(*row));
+        memcpy(row->id, collector_id, sizeof(row->id));
+        (void)map_put(api->seen, str_of(collector_id), row);
+    }
+    row->last_seen_ms = clock_wall_ms();
+    row->samples += samples;
+    lock_release(&api->seen_lock);
+}
+
+/* Take all rows out; the caller frees the array. */
+static struct store_collector_seen *take_seen(struct api *api, size_t *count)
+{
+    struct store_collector_seen *rows;
+    size_t pos = 0, n = 0;
+    struct str key;
+    void *value;
+
+    lock_take(&api->seen_lock);
+    rows = alloc_array(map_count(api->seen) + 1, sizeof(*rows));
+    while (map_next(api->seen, &pos, &key, &value))
+        rows[n++] = *(struct store_collector_seen *)value;
+    map_clear(api->seen, alloc_free);
+    lock_release(&api->seen_lock);
+    *count = n;
+    return rows;
+}
+
+enum err_code api_tick(struct api *api, struct err *e)
+{
+    int64_t now = clock_mono_ms();
+    enum err_code rc = ERR_OK;
+    size_t count;
+    struct store_collector_seen *rows = take_seen(api, &count);
+
+    if (count > 0)
+        rc = store_collector_seen(api->config.store, rows, count, e);
+    alloc_free(rows);
+    if (rc == ERR_OK && now - api->purged_mono_ms > PURGE_EVERY_MS) {
+        api->purged_mono_ms = now;
+        rc = store_session_purge(api->config.store, e);
+    }
+    return rc;
+}

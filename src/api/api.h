@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api.h: the HTTP API and the web interface over store and time series.
+ *
+ * api_handle is the handler of every listener: it finds the route, establishes who asks, checks
+ * role, origin and size, and lets the route do its own work.
+ * Threads: api_handle in any number of threads; api_tick in one; the rest before and after.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/err.h"
+#include "httpd/httpd.h"
+#include "store/store.h"
+#include "store/store_key.h"
+#include "store/tsdb/tsdb.h"
+
+struct api;
+
+struct api_config {
+    struct store *store;
+    struct tsdb *tsdb;
+    const struct store_keys *keys;
+    /* Shows a new setup code to whoever runs the server. */
+    void (*show_code)(void *arg, const char *code);
+    void *arg;
+};
+
+struct api *api_new(const struct api_config *config);
+void api_free(struct api *api); /* NULL allowed */
+/* Make and show a setup code, when there is no account yet. */
+enum err_code api_open_setup(struct api *api, struct err *e) ERR_MUST_CHECK;
+/* An httpd_handler; arg: the struct api. */
+void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w);
+/* Write down what collectors delivered, forget old sessions. Every few seconds and at the end. */
+enum err_code api_tick(struct api *api, struct err *e) ERR_MUST_CHECK;
+
+#endif

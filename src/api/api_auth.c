@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api_auth.c: who asks. A route sees a principal, never a header.
+ *
+ * Agents show a token of their own kind. People show either the cookie of a session, or the token
+ * that the same session gave; both live only as long as the session.
+ */
+#include <string.h>
+
+#include "api/api_call.h"
+#include "os/clock.h"
+#include "store/store_collector.h"
+#include "tls/hash.h"
+
+#define BEARER "Bearer "
+
+static const struct {
+    const char *name;
+    enum route_role role;
+} roles[] = {
+    {"viewer", ROUTE_VIEWER}, {"operator", ROUTE_OPERATOR}, {"admin", ROUTE_ADMIN},
+    {"owner", ROUTE_OWNER},   {"auditor", ROUTE_SIGNED_IN},
+};
+
+enum route_role api_role_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (strcmp(roles[i].name, name) == 0)
+            return roles[i].role;
+    }
+    return ROUTE_ANYONE;
+}
+
+const char *api_cookie_name(const struct httpd_request *r)
+{
+    (void)r; /* plain listeners only: the __Host- form needs TLS */
+    return "pga_session";
+}
+
+void api_csrf(const struct api *api, const char *session_id, char out[65])
+{
+    unsigned char mac[HASH_BYTES];
+
+    hash_hmac(str_make(api->config.keys->forms, STORE_KEY_BYTES), str_of(session_id), mac);
+    text_hex(mac, sizeof(mac), out);
+}
+
+static enum err_code be_user(struct api_call *call, enum store_session_by by, struct str key,
+                             struct err *e)
+{
+    struct api_principal *who = &call->who;
+    enum err_code rc = store_session_find(call->api->config.store, call->arena,
+                                          (struct store_session_key){by, key}, &who->session, e);
+
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "the session has ended");
+    if (rc == ERR_OK)
+        rc = store_session_touch(call->api->config.store, &who->session, e);
+    if (rc != ERR_OK)
+        return rc;
+    who->kind = API_USER;
+    who->role = api_role_of(who->session.user.role);
+    who->by_cookie = by == STORE_SESSION_BY_TOKEN;
+    who->name = arena_printf(call->arena, "user:%s", who->session.user.username);
+    return ERR_OK;
+}
+
+static enum err_code user_by_token(struct api_call *call, struct str token, struct err *e)
+{
+    struct jwt_claims claims;
+    enum err_code rc = jwt_verify(&call->api->people, token,
+                                  (struct jwt_moment){clock_wall_ms() / 1000, 0}, &claims, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    return be_user(call, STORE_SESSION_BY_ID, str_of(claims.session), e);
+}
+
+static enum err_code collector_by_token(struct api_call *call, struct str token, struct err *e)
+{
+    struct api_principal *who = &call->who;
+    struct jwt_claims claims;
+    enum err_code rc = jwt_verify(&call->api->agents, token,
+                                  (struct jwt_moment){clock_wall_ms() / 1000, 0}, &claims, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (!text_parse_uuid(str_of(claims.subject), &who->collector))
+        return err_set(e, ERR_DENIED, "the token names no collector");
+    text_uuid(&who->collector, who->collector_id);
+    rc = store_collector_check(call->api->config.store, who->collector_id, e);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "the collector is not known or was revoked");
+    if (rc != ERR_OK)
+        return rc;
+    who->kind = API_COLLECTOR;
+    who->name = arena_printf(call->arena, "collector:%s", who->collector_id);
+    return ERR_OK;
+}
+
+enum err_code api_authenticate(struct api_call *call, struct err *e)
+{
+    struct str header = httpd_header(call->req, "Authorization");
+    struct str cookie = httpd_cookie(call->req, api_cookie_name(call->req));
+
+    call->who.kind = API_NOBODY;
+    call->who.name = "";
+    if (call->route->role == ROUTE_ANYONE)
+        return ERR_OK;
+    if (header.len > 0) {
+        struct str token = str_make(header.ptr + strlen(BEARER), header.len - strlen(BEARER));
+
+        if (!str_starts(header, STR(BEARER)))
+            return err_set(e, ERR_DENIED, "only bearer tokens are taken");
+        return call->route->role == ROUTE_COLLECTOR ? collector_by_token(call, token, e)
+                                                    : user_by_token(call, token, e);
+    }
+    if (cookie.len == 0 || call->route->role == ROUTE_COLLECTOR)
+        return err_set(e, ERR_DENIED, "sign in first");
+    return be_user(call, STORE_SESSION_BY_TOKEN, cookie, e);
+}
+
+/* Origin is "http://host:port"; it must name the host that the browser asked for. */
+static bool is_own_origin(struct str origin, struct str host)
+{
+    size_t at;
+
+    if (!str_find(origin, STR("://"), &at))
+        return false;
+    return str_eq_nocase(str_make(origin.ptr + at + 3, origin.len - at - 3), host);
+}
+
+enum err_code api_check_origin(const struct api_call *call, struct err *e)
+{
+    struct str site = httpd_header(call->req, "Sec-Fetch-Site");
+    struct str origin = httpd_header(call->req, "Origin");
+    struct str token = httpd_header(call->req, "X-CSRF-Token");
+    char want[65];
+
+    if (str_eq_c(call->req->method, "GET"))
+        return ERR_OK;
+    if (site.len > 0 && !str_eq_c(site, "same-origin") && !str_eq_c(site, "none"))
+        return err_set(e, ERR_DENIED, "the request comes from another site");
+    if (origin.len > 0 && !is_own_origin(origin, httpd_header(call->req, "Host")))
+        return err_set(e, ERR_DENIED, "the request comes from another origin");
+    if (!call->who.by_cookie)
+        return ERR_OK;
+    if (site.len == 0 && origin.len == 0)
+        return err_set(e, ERR_DENIED, "the request does not say where it comes from");
+    api_csrf(call->api, call->who.session.id, want);
+    if (!crypto_equal(token, str_of(want)))
+        return err_set(e, ERR_DENIED, "the X-CSRF-Token header is missing or wrong");
+    return ERR_OK;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api_call.h: one request on its way through a route: who asks, what, and the answer so far.
+ *
+ * Everything lives in the request's arena.
+ */
+#ifndef API_API_CALL_H
+#define API_API_CALL_H
+
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/route.h"
+#include "base/json.h"
+#include "base/thread.h"
+#include "store/store_session.h"
+#include "tls/jwt.h"
+
+#define API_VERSION_PATH     "/api/v1"
+#define API_READ_DEADLINE_US (10 * (int64_t)1000000) /* of one read, security 5.9 */
+
+/* The one-time code for the first owner; only its hash is kept. */
+struct api_setup {
+    struct lock lock;
+    bool open;
+    unsigned char hash[32];
+    int64_t expires_mono_ms;
+    int wrong;
+};
+
+struct api {
+    struct api_config config;
+    struct jwt_key people, agents;
+    int64_t start_mono_ms;
+    struct api_setup setup;
+    struct lock seen_lock; /* guards `seen`: collector id -> struct store_collector_seen */
+    struct map *seen;
+    int64_t purged_mono_ms;
+    atomic_llong inflated_bytes; /* of pushes in work */
+};
+
+enum api_principal_kind { API_NOBODY, API_USER, API_COLLECTOR };
+
+struct api_principal {
+    enum api_principal_kind kind;
+    enum route_role role;         /* of a user */
+    bool by_cookie;               /* then CSRF is checked */
+    struct store_session session; /* of a user */
+    struct uuid collector;        /* of a collector */
+    char collector_id[TEXT_UUID_SIZE];
+    const char *name; /* for audit: "user:alice", "collector:<id>", "" */
+};
+
+struct api_call {
+    struct api *api;
+    struct arena *arena;
+    struct httpd_request *req;
+    struct httpd_response *resp;
+    const struct route *route;
+    struct str params[ROUTE_PARAMS]; /* decoded path segments */
+    struct api_principal who;
+    struct json_doc *doc;
+    const struct json *body;
+    struct tsdb_reader *reader; /* returned by the dispatcher */
+    struct json_writer out;     /* appends to resp->body */
+};
+
+/* --- Answers --- */
+
+/* An error that the handler chose the status of; returns ERR_OK so that `return` ends the call. */
+enum err_code api_problem(struct api_call *call, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Set status and type and give the writer. */
+struct json_writer *api_json(struct api_call *call, int status);
+void api_retry_after(struct api_call *call, int64_t seconds);
+/* Log an error whose text the client must not see. */
+void api_log(const struct api_call *call, const struct err *e);
+/* Answer with the problem that fits an error; logs what the client must not see. */
+void api_fail(struct api_call *call, const struct err *e);
+
+/* A member of an answer in RFC 3339; null for 0. */
+void api_member_time(struct json_writer *w, const char *key, int64_t wall_ms);
+
+/* --- Input; ERR_INVALID names the parameter, never the value --- */
+
+struct api_bounds {
+    int64_t fallback; /* when absent */
+    int64_t min, max;
+};
+struct api_length {
+    size_t min, max; /* bytes; min 0 = may be absent */
+};
+struct api_words {
+    struct str *items;
+    size_t count;
+    bool present;
+};
+
+/* Empty view when absent. */
+enum err_code api_param(struct api_call *call, const char *name, struct str *out,
+                        struct err *e) ERR_MUST_CHECK;
+/* Unix s or ms, RFC 3339, "now", "-1h"; fallback_ms when absent. */
+enum err_code api_param_time(struct api_call *call, const char *name, int64_t fallback_ms,
+                             int64_t *out, struct err *e) ERR_MUST_CHECK;
+enum err_code api_param_i64(struct api_call *call, const char *name, struct api_bounds bounds,
+                            int64_t *out, struct err *e) ERR_MUST_CHECK;
+struct api_range {
+    int64_t from_ms, to_ms;
+};
+/* from, to; default the last hour. ERR_INVALID unless from < to. */
+enum err_code api_param_range(struct api_call *call, struct api_range *out,
+                              struct err *e) ERR_MUST_CHECK;
+/* Comma-separated words. */
+enum err_code api_param_words(struct api_call *call, const char *name, struct api_words *out,
+                              struct err *e) ERR_MUST_CHECK;
+/* A text member of the JSON body. ERR_INVALID when it does not fit. */
+enum err_code api_member_text(struct api_call *call, const char *name, struct api_length length,
+                              struct str *out, struct err *e) ERR_MUST_CHECK;
+enum err_code api_member_i64(struct api_call *call, const char *name, struct api_bounds bounds,
+                             int64_t *out, struct err *e) ERR_MUST_CHECK;
+/* A path segment that is a UUID; ERR_NOT_FOUND otherwise. */
+enum err_code api_param_uuid(struct api_call *call, size_t index, struct uuid *out,
+                             char text[TEXT_UUID_SIZE], struct err *e) ERR_MUST_CHECK;
+/* A path segment that is a positive integer; ERR_NOT_FOUND otherwise. */
+enum err_code api_param_id(struct api_call *call, size_t index, int64_t *out,
+                           struct err *e) ERR_MUST_CHECK;
+
+/* --- Lists --- */
+
+struct api_page {
+    size_t limit;
+    struct str cursor; /* decoded; empty = from the start */
+};
+enum err_code api_page(struct api_call *call, struct api_page *out, struct err *e) ERR_MUST_CHECK;
+/* {"data": [ ... then api_list_end, which closes the object. */
+struct json_writer *api_list_begin(struct api_call *call);
+/* next: the cursor's contents; NULL = last page. total -1 = not counted. */
+void api_list_end(struct api_call *call, const struct api_page *page, size_t count,
+                  const char *next, int64_t total);
+
+/* --- Use --- */
+
+/* A reader, kept in the call. */
+enum err_code api_reader(struct api_call *call, struct tsdb_reader **out,
+                         struct err *e) ERR_MUST_CHECK;
+struct store_actor api_actor(const struct api_call *call);
+/* Who asks; leaves API_NOBODY when no credential came. ERR_DENIED for a bad one (401). */
+enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
+/* Whether a change asked for by a browser comes from our own pages. ERR_DENIED (403). */
+enum err_code api_check_origin(const struct api_call *call, struct err *e) ERR_MUST_CHECK;
+/* The CSRF value of a session: 64 hexadecimal digits. */
+void api_csrf(const struct api *api, const char *session_id, char out[65]);
+const char *api_cookie_name(const struct httpd_request *r);
+enum route_role api_role_of(const char *name);
+/* Note that a collector was heard. */
+void api_seen(struct api *api, const char *collector_id, int64_t samples);
+
+#endif

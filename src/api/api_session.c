@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* api_session.c: see the header. */
+#include "api/api_session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/clock.h"
+
+void api_session_put_user(struct json_writer *w, const struct store_user *user)
+{
+    json_key(w, "user");
+    json_object_begin(w);
+    json_member_i64(w, "id", user->id);
+    json_member_c(w, "username", user->username);
+    json_member_c(w, "email", user->email);
+    json_member_c(w, "full_name", user->full_name);
+    json_member_c(w, "role", user->role);
+    json_member_bool(w, "is_active", user->is_active);
+    api_member_time(w, "last_login", user->last_login_ms);
+    json_object_end(w);
+}
+
+void api_session_set_cookie(struct api_call *call, const char *token)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d",
+             api_cookie_name(call->req), token ? token : "",
+             token ? (int)(STORE_SESSION_LIFE_MS / 1000) : 0);
+    httpd_add_header(call->resp, "Set-Cookie", text);
+}
+
+enum err_code api_session_answer(struct api_call *call, const struct api_session_grant *grant,
+                                 struct err *e)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+    struct jwt_claims claims = {.issued_s = now_s, .expires_s = now_s + API_SESSION_TOKEN_S};
+    struct json_writer *w;
+    struct buf token;
+    char csrf[65];
+    enum err_code rc;
+
+    snprintf(claims.subject, sizeof(claims.subject), "%lld", (long long)grant->user->id);
+    snprintf(claims.session, sizeof(claims.session), "%s", grant->session_id);
+    buf_init(&token, JWT_TOKEN_MAX);
+    rc = jwt_sign(&call->api->people, &claims, &token, e);
+    if (rc == ERR_OK) {
+        api_csrf(call->api, grant->session_id, csrf);
+        w = api_json(call, grant->status);
+        json_object_begin(w);
+        json_member_str(w, "token", buf_view(&token));
+        json_member_c(w, "refresh_token", grant->refresh);
+        api_member_time(w, "expires_at", claims.expires_s * 1000);
+        json_member_c(w, "csrf_token", csrf);
+        json_member_c(w, "message", "signed in");
+        api_session_put_user(w, grant->user);
+        json_object_end(w);
+    }
+    buf_fini(&token);
+    return rc;
+}
+
+enum err_code api_session_begin(struct api_call *call, const struct store_user *user, int status,
+                                struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    struct store_session_new n;
+    enum err_code rc;
+
+    who.name = arena_printf(call->arena, "user:%s", user->username);
+    rc = store_session_create(call->api->config.store, &who, user, &n, e);
+    if (rc == ERR_OK)
+        rc = api_session_answer(call, &(struct api_session_grant){user, n.id, n.refresh, status},
+                                e);
+    if (rc == ERR_OK)
+        api_session_set_cookie(call, n.token);
+    crypto_wipe(&n, sizeof(n));
+    return rc;
+}

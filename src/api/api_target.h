@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* api_target.h: what the routes below /servers share: the target, its state, its load. */
+#ifndef API_API_TARGET_H
+#define API_API_TARGET_H
+
+#include "api/api_call.h"
+#include "store/store_target.h"
+
+/* The target of the path; ERR_NOT_FOUND. A target with data that was never described is found. */
+enum err_code api_target_get(struct api_call *call, struct uuid *id, struct store_target *out,
+                             struct err *e) ERR_MUST_CHECK;
+/* CPUs of the target's host; 0 = not known. */
+double api_target_vcpus(struct api_call *call, const struct store_target *t);
+
+/* "new", "live", "stale", "offline" by the age of the newest reading. */
+struct api_target_age {
+    const char *state;
+    int64_t last_t_ms, every_ms; /* 0 = none */
+};
+struct api_target_age api_target_age(const struct tsdb_group *groups, size_t count);
+
+/*
+ * Sessions that count as load, by session history. wait_event_type: "" = on the CPU.
+ * Idle background processes wait under type Activity and are no load.
+ */
+bool api_target_is_load(struct str state, struct str backend_type, struct str wait_event_type);
+/* The class of a wait event type: "CPU", "IO", ... "Other". */
+const char *api_target_wait_class(struct str wait_event_type);
+#define API_TARGET_WAIT_CLASSES 10
+const char *api_target_wait_class_name(size_t index); /* in the order of drawing */
+
+/* Sampling ticks in (from, to]; 0 when there are none. */
+enum err_code api_target_ticks(struct api_call *call, const struct uuid *id,
+                               const struct api_range *range, double *ticks,
+                               struct err *e) ERR_MUST_CHECK;
+/* Mean active sessions in (from, to]; negative when there is no history. */
+enum err_code api_target_load(struct api_call *call, const struct uuid *id,
+                              const struct api_range *range, double *aas,
+                              struct err *e) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* route_collector.c: agents enrol, renew their token, and are listed and revoked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api_call.h"
+#include "base/limits.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "store/store_collector.h"
+
+#define TOKEN_S          900
+#define REFRESH_GRACE_S  (30 * 24 * 3600)
+#define CHECK_INTERVAL_S 60
+#define ACTIVE_MS        (2 * 60 * (int64_t)1000)
+
+/* Sign a token for a collector and put it, with its end, into an open object. */
+static enum err_code put_token(struct api_call *call, const char *id, struct buf *token,
+                               int64_t *expires_ms, struct err *e)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+    struct jwt_claims claims = {.issued_s = now_s, .expires_s = now_s + TOKEN_S};
+    struct uuid jti;
+
+    entropy_uuid(&jti);
+    text_uuid(&jti, claims.session);
+    memcpy(claims.subject, id, TEXT_UUID_SIZE);
+    *expires_ms = claims.expires_s * 1000;
+    return jwt_sign(&call->api->agents, &claims, token, e);
+}
+
+/* --- enrolment --- */
+
+static enum err_code answer_enrolment(struct api_call *call, const char *id, int status,
+                                      struct err *e)
+{
+    struct json_writer *w;
+    int64_t expires_ms;
+    struct buf token;
+    enum err_code rc;
+
+    buf_init(&token, JWT_TOKEN_MAX);
+    rc = put_token(call, id, &token, &expires_ms, e);
+    if (rc == ERR_OK) {
+        w = api_json(call, status);
+        json_object_begin(w);
+        json_member_c(w, "collector_id", id);
+        json_member_str(w, "token", buf_view(&token));
+        api_member_time(w, "expires_at", expires_ms);
+        json_member_null(w, "certificate");
+        json_member_null(w, "private_key");
+        json_member_null(w, "ca");
+        json_object_end(w);
+    }
+    buf_fini(&token);
+    return rc;
+}
+
+static enum err_code read_enrolment(struct api_call *call, struct store_collector_new *n,
+                                    struct err *e)
+{
+    enum err_code rc = api_member_text(call, "name", (struct api_length){1, 200}, &n->name, e);
+
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "hostname", (struct api_length){1, 255}, &n->hostname, e);
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "version", (struct api_length){0, 64}, &n->version, e);
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "address", (struct api_length){0, 255}, &n->address, e);
+    if (rc == ERR_OK && n->address.len == 0)
+        n->address = str_of(call->req->peer);
+    return rc;
+}
+
+static enum err_code enrol(struct api_call *call, struct err *e)
+{
+    struct store_collector_new n = {.secret = httpd_header(call->req, "X-Registration-Secret")};
+    struct store_actor who = api_actor(call);
+    struct store_collector_identity identity = {0};
+    enum err_code rc = read_enrolment(call, &n, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    who.name = "enrolment";
+    rc = store_collector_register(call->api->config.store, &who, &n, &identity, e);
+    if (rc == ERR_DENIED)
+        return api_problem(call, 401, "%s", e->text);
+    return rc == ERR_OK ? answer_enrolment(call, identity.id, identity.again ? 200 : 201, e) : rc;
+}
+
+static const char *const enrol_members[] = {"name", "hostname", "version", "address", "csr", NULL};
+
+const struct route route_collector_register = {
+    .method = "POST",
+    .path = "/api/v1/collectors/register",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API | HTTPD_AGENT,
+    .body = ROUTE_JSON,
+    .max_body = LIMIT_JSON_BODY_BYTES,
+    .members = enrol_members,
+    .handle = enrol,
+    .summary = "Enrol an agent with a registration secret.",
+};
+
+/* --- renewal --- */
+
+/* Not by the dispatcher: here a token that has expired is still good for a while. */
+static enum err_code who_renews(struct api_call *call, struct jwt_claims *claims, struct err *e)
+{
+    struct str header = httpd_header(call->req, "Authorization");
+    enum err_code rc;
+
+    if (!str_starts(header, STR("Bearer ")))
+        return err_set(e, ERR_DENIED, "no token");
+    rc = jwt_verify(&call->api->agents, str_make(header.ptr + 7, header.len - 7),
+                    (struct jwt_moment){clock_wall_ms() / 1000, REFRESH_GRACE_S}, claims, e);
+    if (rc == ERR_OK)
+        rc = store_collector_check(call->api->config.store, claims->subject, e);
+    return rc == ERR_NOT_FOUND ? err_set(e, ERR_DENIED, "not known or revoked") : rc;
+}
+
+static enum err_code renew(struct api_call *call, struct err *e)
+{
+    struct jwt_claims claims;
+    struct json_writer *w;
+    int64_t expires_ms;
+    struct buf token;
+    enum err_code rc = who_renews(call, &claims, e);
+
+    if (rc == ERR_DENIED) {
+        httpd_add_header(call->resp, "WWW-Authenticate", "Bearer");
+        return api_problem(call, 401, "the token is not valid; enrol again");
+    }
+    if (rc != ERR_OK)
+        return rc;
+    buf_init(&token, JWT_TOKEN_MAX);
+    rc = put_token(call, claims.subject, &token, &expires_ms, e);
+    if (rc == ERR_OK) {
+        w = api_json(call, 200);
+        json_object_begin(w);
+        json_member_str(w, "token", buf_view(&token));
+        api_member_time(w, "expires_at", expires_ms);
+        json_object_end(w);
+    }
+    buf_fini(&token);
+    return rc;
+}
+
+const struct route route_collector_renew = {
+    .method = "POST",
+    .path = "/api/v1/collectors/refresh-token",
+    .role = ROUTE_ANYONE, /* see who_renews */
+    .classes = HTTPD_API | HTTPD_AGENT,
+    .handle = renew,
+    .summary = "A new token for an agent, also when the old one expired up to 30 days ago.",
+};
+
+/* --- reading --- */
+
+static const char *status_of(const struct store_collector *c)
+{
+    if (c->revoked_ms != 0)
+        return "revoked";
+    if (c->last_seen_ms == 0)
+        return "registered";
+    return clock_wall_ms() - c->last_seen_ms < ACTIVE_MS ? "active" : "offline";
+}
+
+static void put_collector(struct json_writer *w, const struct store_collector *c)
+{
+    json_object_begin(w);
+    json_member_c(w, "id", c->id);
+    json_member_c(w, "name", c->name);
+    json_member_c(w, "hostname", c->hostname);
+    json_member_c(w, "address", c->address);
+    json_member_c(w, "version", c->version);
+    json_member_c(w, "status", status_of(c));
+    api_member_time(w, "last_seen", c->last_seen_ms);
+    json_member_null(w, "certificate_thumbprint");
+    json_member_null(w, "certificate_expires_at");
+    json_member_i64(w, "config_version", 0);
+    json_member_i64(w, "metrics_count_total", c->samples_total);
+    json_member_i64(w, "metrics_count_24h", c->samples_day);
+    json_member_i64(w, "health_check_interval", CHECK_INTERVAL_S);
+    api_member_time(w, "created_at", c->created_ms);
+    json_object_end(w);
+}
+
+static enum err_code list(struct api_call *call, struct err *e)
+{
+    struct store *store = call->api->config.store;
+    struct store_collector_page list = {.after = ""};
+    struct api_page page;
+    int64_t total;
+    enum err_code rc = api_page(call, &page, e);
+
+    if (rc == ERR_OK)
+        rc = store_count(store, "collector_count", &total, e);
+    if (rc == ERR_OK) {
+        list.limit = page.limit;
+        if (page.cursor.len > 0)
+            list.after = arena_cstr(call->arena, page.cursor);
+        rc = store_collector_list(store, call->arena, &list, e);
+    }
+    if (rc != ERR_OK)
+        return rc;
+    (void)api_list_begin(call);
+    for (size_t i = 0; i < list.count; i++)
+        put_collector(&call->out, &list.rows[i]);
+    api_list_end(call, &page, list.count,
+                 list.count == page.limit ? list.rows[list.count - 1].id : NULL, total);
+    return ERR_OK;
+}
+
+const struct route route_collector_list = {
+    .method = "GET",
+    .path = "/api/v1/collectors",
+    .role = ROUTE_VIEWER,
+    .classes = HTTPD_API,
+    .handle = list,
+    .summary = "List the enrolled agents.",
+};
+
+static enum err_code get(struct api_call *call, struct err *e)
+{
+    struct store_collector c;
+    char id[TEXT_UUID_SIZE];
+    struct uuid uuid;
+    enum err_code rc = api_param_uuid(call, 0, &uuid, id, e);
+
+    if (rc == ERR_OK)
+        rc = store_collector_get(call->api->config.store, call->arena, id, &c, e);
+    if (rc == ERR_OK)
+        put_collector(api_json(call, 200), &c);
+    return rc;
+}
+
+const struct route route_collector_get = {
+    .method = "GET",
+    .path = "/api/v1/collectors/{id}",
+    .role = ROUTE_VIEWER,
+    .classes = HTTPD_API,
+    .handle = get,
+    .summary = "One enrolled agent.",
+};
+
+static enum err_code revoke(struct api_call *call, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    char id[TEXT_UUID_SIZE];
+    struct uuid uuid;
+    enum err_code rc = api_param_uuid(call, 0, &uuid, id, e);
+
+    if (rc == ERR_OK)
+        rc = store_collector_revoke(call->api->config.store, &who, id, e);
+    if (rc == ERR_OK)
+        call->resp->status = 204;
+    return rc;
+}
+
+const struct route route_collector_revoke = {
+    .method = "DELETE",
+    .path = "/api/v1/collectors/{id}",
+    .role = ROUTE_OPERATOR,
+    .classes = HTTPD_API,
+    .handle = revoke,
+    .summary = "Revoke an agent; its tokens are dead at once.",
+};

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * route_push.c: agents deliver. packaging/doc/protocol.md is the contract.
+ *
+ * Whether there is room is decided before the body is read, and the answer waits for the commit.
+ */
+#include "api/api_call.h"
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/pack.h"
+#include "model/push.h"
+#include "os/clock.h"
+
+#define INFLATED_BUDGET  ((long long)512 * 1024 * 1024) /* of all pushes in work */
+#define CHECK_INTERVAL_S 60
+
+struct delivery {
+    struct buf raw, plain;
+    struct str text;
+    struct json_doc *doc;
+    struct push push;
+    struct tsdb_ack ack;
+};
+
+/* --- taking the body --- */
+
+static enum err_code read_text(struct api_call *call, struct delivery *d, struct err *e)
+{
+    enum err_code rc = httpd_read_body(call->req, &d->raw, e);
+    enum pack_kind kind;
+
+    if (rc != ERR_OK)
+        return rc;
+    kind = pack_sniff(buf_view(&d->raw));
+    d->text = buf_view(&d->raw);
+    if (kind == PACK_PLAIN)
+        return ERR_OK;
+    rc = pack_unpack(d->text, kind, &d->plain, e);
+    d->text = buf_view(&d->plain);
+    return rc;
+}
+
+static enum err_code parse(struct api_call *call, struct delivery *d, struct err *e)
+{
+    static const struct json_limits limits = {LIMIT_PUSH_INFLATED_BYTES, LIMIT_JSON_DEPTH, false};
+    enum err_code rc = json_parse(d->text, &limits, &d->doc, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (json_type(json_root(d->doc)) != JSON_OBJECT)
+        return err_set(e, ERR_INVALID, "the body is not a JSON object");
+    return push_read(call->arena, json_root(d->doc), &d->push, e);
+}
+
+/* --- answers --- */
+
+static enum err_code refuse_body(struct api_call *call, const struct err *e)
+{
+    if (!call->req->body_done)
+        call->resp->close = true;
+    switch (e->code) {
+    case ERR_LIMIT:
+        return api_problem(call, 413, "%s", e->text);
+    case ERR_TIMEOUT:
+        return api_problem(call, 408, "%s", e->text);
+    case ERR_INVALID:
+        return api_problem(call, 400, "%s", e->text);
+    default:
+        return api_problem(call, 400, "the body cannot be read");
+    }
+}
+
+static enum err_code not_now(struct api_call *call, int status, const char *why)
+{
+    api_retry_after(call, 2);
+    if (!call->req->body_done)
+        call->resp->close = true;
+    return api_problem(call, status, "%s", why);
+}
+
+static enum err_code conflict(struct api_call *call, const struct delivery *d)
+{
+    struct json_writer *w = api_json(call, 409);
+    const char *detail = d->ack.mismatch ? "a known sequence number came with another hash"
+                                         : "the sequence number does not follow";
+    char epoch[TEXT_UUID_SIZE];
+
+    text_uuid(&d->ack.store_epoch, epoch);
+    call->resp->content_type = "application/problem+json";
+    json_object_begin(w);
+    json_member_c(w, "type", "about:blank");
+    json_member_c(w, "title", httpd_status_text(409));
+    json_member_i64(w, "status", 409);
+    json_member_c(w, "detail", detail);
+    json_member_c(w, "instance", call->req->id);
+    json_member_i64(w, "code", 409);
+    json_member_c(w, "code_name", d->ack.mismatch ? "record_mismatch" : "sequence");
+    json_member_c(w, "message", detail);
+    json_member_u64(w, "next_seq", d->ack.next_seq);
+    json_member_c(w, "store_epoch", epoch);
+    json_object_end(w);
+    return ERR_OK;
+}
+
+static void put_counts(struct json_writer *w, const struct api_call *call, const struct delivery *d)
+{
+    bool duplicate = d->ack.stored_records == 0 && d->ack.duplicate_records > 0;
+
+    json_member_u64(w, "next_seq", d->ack.next_seq);
+    json_member_u64(w, "metrics_inserted", d->ack.samples);
+    json_member_u64(w, "metrics_rejected", d->ack.rejected);
+    json_key(w, "errors");
+    json_array_begin(w);
+    json_array_end(w);
+    json_member_bool(w, "duplicate", duplicate);
+    json_member_u64(w, "bytes_received", d->raw.len);
+    json_member_i64(w, "processing_time_ms", (clock_mono_us() - call->req->start_mono_us) / 1000);
+}
+
+static enum err_code acknowledge(struct api_call *call, const struct delivery *d)
+{
+    struct json_writer *w = api_json(call, 200);
+    char stream[TEXT_UUID_SIZE], epoch[TEXT_UUID_SIZE];
+
+    text_uuid(&d->push.stream, stream);
+    text_uuid(&d->ack.store_epoch, epoch);
+    json_object_begin(w);
+    json_member_bool(w, "success", true);
+    json_member_c(w, "status", "success");
+    json_member_c(
+        w, "message",
+        arena_printf(call->arena, "Received %llu metrics", (unsigned long long)d->ack.samples));
+    json_member_c(w, "collector_id", call->who.collector_id);
+    json_member_c(w, "stream", stream);
+    json_member_c(w, "store_epoch", epoch);
+    put_counts(w, call, d);
+    api_member_time(w, "server_time", clock_wall_ms());
+    json_member_i64(w, "server_ms", clock_wall_ms());
+    json_member_i64(w, "next_config_version", 0);
+    json_member_i64(w, "next_check_in_seconds", CHECK_INTERVAL_S);
+    json_object_end(w);
+    return ERR_OK;
+}
+
+/* --- the whole --- */
+
+static enum err_code store(struct api_call *call, struct delivery *d, struct err *e)
+{
+    enum err_code rc = tsdb_push(call->api->config.tsdb, call->arena, &d->push, &d->ack, e);
+
+    api_seen(call->api, call->who.collector_id, rc == ERR_OK ? (int64_t)d->ack.samples : 0);
+    switch (rc) {
+    case ERR_OK:
+        FAULT_POINT("server.before_answer");
+        return acknowledge(call, d);
+    case ERR_CONFLICT:
+        return conflict(call, d);
+    case ERR_INVALID:
+        return api_problem(call, 400, "record %llu: %s", (unsigned long long)d->ack.bad_seq,
+                           e->text);
+    case ERR_LIMIT:
+        if (d->ack.bad_seq != 0)
+            return api_problem(call, 413, "record %llu: %s", (unsigned long long)d->ack.bad_seq,
+                               e->text);
+        return not_now(call, 503, "the store is full; try again later");
+    case ERR_IO:
+        api_log(call, e);
+        return not_now(call, 507, "the store cannot write; its log says why");
+    default:
+        return rc; /* the dispatcher logs it and says 503 or 500 */
+    }
+}
+
+static enum err_code take(struct api_call *call, struct delivery *d, struct err *e)
+{
+    enum err_code rc = read_text(call, d, e);
+
+    if (rc == ERR_OK) {
+        long long inflated = (long long)d->plain.len;
+
+        if (atomic_fetch_add(&call->api->inflated_bytes, inflated) > INFLATED_BUDGET) {
+            atomic_fetch_sub(&call->api->inflated_bytes, inflated);
+            return not_now(call, 503, "too much is being taken in; try again later");
+        }
+        rc = parse(call, d, e);
+        if (rc == ERR_OK && !text_uuid_eq(&d->push.collector, &call->who.collector))
+            rc = api_problem(call, 401, "collector_id is not that of the token");
+        else if (rc == ERR_OK)
+            rc = store(call, d, e);
+        else
+            rc = refuse_body(call, e);
+        atomic_fetch_sub(&call->api->inflated_bytes, inflated);
+        return rc;
+    }
+    return refuse_body(call, e);
+}
+
+static enum err_code push(struct api_call *call, struct err *e)
+{
+    struct delivery d = {0};
+    enum err_code rc = tsdb_admit(call->api->config.tsdb, e);
+
+    if (rc == ERR_LIMIT || rc == ERR_CANCELLED)
+        return not_now(call, 503, "the store does not take data now; try again later");
+    if (rc != ERR_OK)
+        return rc;
+    buf_init(&d.raw, LIMIT_PUSH_BYTES);
+    buf_init(&d.plain, LIMIT_PUSH_INFLATED_BYTES);
+    rc = take(call, &d, e);
+    json_doc_free(d.doc);
+    buf_fini(&d.plain);
+    buf_fini(&d.raw);
+    return rc;
+}
+
+const struct route route_push = {
+    .method = "POST",
+    .path = "/api/v1/metrics/push",
+    .role = ROUTE_COLLECTOR,
+    .classes = HTTPD_API | HTTPD_AGENT,
+    .body = ROUTE_RAW,
+    .max_body = LIMIT_PUSH_BYTES,
+    .handle = push,
+    .summary = "Deliver records of a stream.",
+};

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent_config.c: the keys of agent.toml.
+ *
+ * Threads: none; called by the main thread.
+ */
+#include "app/agent/agent_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "conf/conf.h"
+#include "httpc/httpc.h"
+#include "os/file.h"
+
+#define AT(member)        offsetof(struct agent_config, member)
+#define TARGET_AT(member) offsetof(struct agent_target_config, member)
+
+static const char *const LEVELS[] = {"error", "warn", "info", "debug", NULL};
+static const char *const FORMATS[] = {"text", "json", NULL};
+
+static const struct conf_key KEYS[] = {
+    {.section = "agent",
+     .name = "name",
+     .type = CONF_STRING,
+     .offset = AT(name),
+     .help = "Name shown for this agent; the host name when unset."},
+    {.section = "agent",
+     .name = "state_dir",
+     .type = CONF_STRING,
+     .offset = AT(state_dir),
+     .help = "Folder for identity and spool."},
+    {.section = "agent",
+     .name = "log_level",
+     .type = CONF_ENUM,
+     .offset = AT(log_level),
+     .text = "info",
+     .choices = LEVELS,
+     .flags = CONF_RELOAD,
+     .help = "What is logged."},
+    {.section = "agent",
+     .name = "log_format",
+     .type = CONF_ENUM,
+     .offset = AT(log_format),
+     .text = "text",
+     .choices = FORMATS,
+     .flags = CONF_RELOAD,
+     .help = "How lines are written."},
+    {.section = "server",
+     .name = "url",
+     .type = CONF_STRING,
+     .offset = AT(server_url),
+     .help = "Address of the server, such as http://127.0.0.1:8080; nothing is sent when unset."},
+    {.section = "server",
+     .name = "registration_secret_file",
+     .type = CONF_STRING,
+     .offset = AT(secret_file),
+     .help = "File with a registration secret (mode 0600); used while the agent has no identity."},
+    {.section = "host",
+     .name = "enabled",
+     .type = CONF_BOOL,
+     .offset = AT(host_enabled),
+     .text = "true",
+     .help = "Whether CPU and memory of this host are read."},
+    {.section = "spool",
+     .name = "max_bytes",
+     .type = CONF_SIZE,
+     .offset = AT(spool_max_bytes),
+     .min = 0,
+     .max = 1099511627776.0,
+     .text = "0",
+     .help = "Most that waits on disk; 0 = 256 MiB or 1 % of the free space, if that is less."},
+    {.section = "spool",
+     .name = "max_age",
+     .type = CONF_DURATION,
+     .offset = AT(spool_max_age_ms),
+     .text = "48h",
+     .help = "What is older is given up with a gap; the server takes nothing older."},
+    {.section = "spool",
+     .name = "keep_after_ack",
+     .type = CONF_DURATION,
+     .offset = AT(spool_keep_ms),
+     .text = "1h",
+     .help = "How long delivered records are kept for a server that was restored."},
+    {.section = "spool",
+     .name = "keep_bytes",
+     .type = CONF_SIZE,
+     .offset = AT(spool_keep_bytes),
+     .text = "32MB",
+     .help = "How much of them."},
+    {.section = "spool",
+     .name = "live_after",
+     .type = CONF_DURATION,
+     .offset = AT(spool_live_after_ms),
+     .text = "5m",
+     .min = 1000,
+     .max = 86400000,
+     .help = "Records older than this become backlog, sent behind live data."},
+    {.section = "target[]",
+     .name = "name",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(name),
+     .flags = CONF_REQUIRED,
+     .help = "Name of the server that is watched; keeps its identity."},
+    {.section = "target[]",
+     .name = "dsn",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(dsn),
+     .help = "Connection string or URI without a password: that goes into password_file."},
+    {.section = "target[]",
+     .name = "host",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(host),
+     .help = "Host name, address or socket folder."},
+    {.section = "target[]",
+     .name = "port",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(port),
+     .help = "Port, as text."},
+    {.section = "target[]",
+     .name = "user",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(user),
+     .help = "Role to log in as; give it pg_monitor."},
+    {.section = "target[]",
+     .name = "dbname",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(dbname),
+     .help = "Database to connect to; the one that has pg_stat_statements."},
+    {.section = "target[]",
+     .name = "sslmode",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslmode),
+     .help = "disable, allow or prefer: TLS to PostgreSQL is not in this build."},
+    {.section = "target[]",
+     .name = "password_file",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(password_file),
+     .help = "File with the password (mode 0600)."},
+    {.section = "target[]",
+     .name = "no_prepare",
+     .type = CONF_BOOL,
+     .offset = TARGET_AT(no_prepare),
+     .text = "false",
+     .help = "No named statements; for connections through a pooler."},
+    {.section = "target[]",
+     .name = "every",
+     .type = CONF_DURATION,
+     .offset = TARGET_AT(every_ms),
+     .text = "0",
+     .max = 3600000,
+     .help = "Clock of the plain readings; 0 = each its own (10 s)."},
+    {.section = "target[]",
+     .name = "statements_every",
+     .type = CONF_DURATION,
+     .offset = TARGET_AT(statements_every_ms),
+     .text = "60s",
+     .max = 3600000,
+     .help = "Clock of pg_stat_statements; 0 = not read."},
+    {.section = "target[]",
+     .name = "sessions_every",
+     .type = CONF_DURATION,
+     .offset = TARGET_AT(sessions_every_ms),
+     .text = "1s",
+     .max = 10000,
+     .help = "Clock of session sampling; 0 = not sampled."},
+};
+
+static const struct conf_array ARRAYS[] = {
+    {.section = "target[]",
+     .offset = AT(targets),
+     .count_offset = AT(target_count),
+     .row_size = sizeof(struct agent_target_config),
+     .max_rows = LIMIT_TARGETS},
+};
+
+const struct agent_target_config *agent_config_target(const struct agent_config *config, size_t i)
+{
+    return (const struct agent_target_config *)config->targets + i;
+}
+
+static struct pgclient_config connection_of(const struct agent_target_config *t)
+{
+    return (struct pgclient_config){
+        .conninfo = t->dsn,
+        .host = t->host,
+        .port = t->port,
+        .user = t->user,
+        .dbname = t->dbname,
+        .sslmode = t->sslmode,
+        .flags = PGCLIENT_MONITOR | (t->no_prepare ? PGCLIENT_NO_PREPARE : 0),
+    };
+}
+
+static enum err_code check_clock(int64_t ms, const char *what, struct err *e)
+{
+    if (ms != 0 && ms < 1000) {
+        return err_set(e, ERR_INVALID, "%s must be 0 or at least 1s", what);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_target(const struct agent_config *c, size_t i, struct err *e)
+{
+    const struct agent_target_config *t = agent_config_target(c, i);
+    struct pgclient_config connection = connection_of(t);
+    struct pgclient_place place;
+    for (size_t j = 0; j < i; j++) {
+        if (strcmp(agent_config_target(c, j)->name, t->name) == 0) {
+            return err_set(e, ERR_INVALID, "there are two targets of this name");
+        }
+    }
+    if (check_clock(t->every_ms, "every", e) ||
+        check_clock(t->statements_every_ms, "statements_every", e) ||
+        check_clock(t->sessions_every_ms, "sessions_every", e)) {
+        return e->code;
+    }
+    if (pgclient_check(&connection, &place, e)) {
+        return e->code;
+    }
+    if (place.has_password) { /* a dump or a backup of the file would carry it along */
+        return err_set(e, ERR_INVALID, "the dsn holds a password: move it to password_file");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check(void *config, struct err *e)
+{
+    const struct agent_config *c = config;
+    for (size_t i = 0; i < c->target_count; i++) {
+        if (check_target(c, i, e)) {
+            return err_wrap(e, "target \"%s\"", agent_config_target(c, i)->name);
+        }
+    }
+    if (c->server_url && httpc_check_url(c->server_url, e)) {
+        return err_wrap(e, "server.url");
+    }
+    return ERR_OK;
+}
+
+static const struct conf_schema SCHEMA = {
+    .title = "pga agent",
+    .keys = KEYS,
+    .key_count = sizeof(KEYS) / sizeof(KEYS[0]),
+    .arrays = ARRAYS,
+    .array_count = 1,
+    .struct_size = sizeof(struct agent_config),
+    .check = check,
+};
+
+enum err_code agent_config_load(struct arena *a, const char *path, struct agent_config **out,
+                                struct err *e)
+{
+    void *loaded = NULL;
+    struct str none = {NULL, 0};
+    enum err_code code = path ? conf_load_file(a, &SCHEMA, path, &loaded, e)
+                              : conf_load(a, &SCHEMA, none, "defaults", &loaded, e);
+    *out = loaded;
+    return code;
+}
+
+enum err_code agent_config_dump(const struct agent_config *config, struct buf *out, struct err *e)
+{
+    return conf_dump(&SCHEMA, config, out, e);
+}
+
+void agent_config_reference(struct buf *out)
+{
+    conf_reference(&SCHEMA, out);
+}
+
+enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
+                                      struct pgclient_config *out, struct err *e)
+{
+    *out = connection_of(t);
+    if (t->password_file) {
+        buf_reset(password);
+        if (file_read_secret(t->password_file, password, e)) {
+            return e->code;
+        }
+        out->password = password->ptr;
+    }
+    return ERR_OK;
+}
+
+void agent_config_state_dir(char *out, size_t size)
+{
+    struct stat st;
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (stat("/var/lib/pga-agent", &st) == 0 && access("/var/lib/pga-agent", W_OK) == 0) {
+        snprintf(out, size, "/var/lib/pga-agent");
+    } else if (state && state[0] == '/') {
+        snprintf(out, size, "%s/pga-agent", state);
+    } else {
+        snprintf(out, size, "%s/.local/state/pga-agent", home ? home : "/tmp");
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent_config.h: agent.toml as a struct.
+ *
+ * Owner: everything lives in the arena of the load; immutable afterwards.
+ */
+#ifndef APP_AGENT_AGENT_CONFIG_H
+#define APP_AGENT_AGENT_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "pgclient/pgclient.h"
+
+/* One [[target]]. */
+struct agent_target_config {
+    const char *name;
+    const char *dsn;
+    const char *host, *port, *user, *dbname;
+    const char *sslmode;
+    const char *password_file;
+    int no_prepare;
+    int64_t statements_every_ms, sessions_every_ms,
+        every_ms; /* 0 = the probe's own clock; sessions: off */
+};
+
+struct agent_config {
+    const char *name;
+    const char *state_dir;
+    int log_level, log_format;
+    const char *server_url;
+    const char *secret_file;
+    int host_enabled;
+    uint64_t spool_max_bytes;
+    int64_t spool_max_age_ms, spool_keep_ms, spool_live_after_ms;
+    uint64_t spool_keep_bytes;
+    void *targets; /* struct agent_target_config */
+    size_t target_count;
+};
+
+/* path NULL = defaults only. */
+enum err_code agent_config_load(struct arena *a, const char *path, struct agent_config **out,
+                                struct err *e) ERR_MUST_CHECK;
+enum err_code agent_config_dump(const struct agent_config *config, struct buf *out,
+                                struct err *e) ERR_MUST_CHECK;
+/* The reference page of all keys, in Markdown. */
+void agent_config_reference(struct buf *out);
+const struct agent_target_config *agent_config_target(const struct agent_config *config, size_t i);
+/* How to connect; the password is read from its file into `password`. */
+enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
+                                      struct pgclient_config *out, struct err *e) ERR_MUST_CHECK;
+/* Where state lives when nothing says so, into `out`. */
+void agent_config_state_dir(char *out, size_t size);
+
+#endif

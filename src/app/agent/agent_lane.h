@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent_lane.h: one line of work on one target: a connection and the probes that share it.
+ *
+ * A PostgreSQL target has two lanes, so that nothing delays the session samples: "main" and
+ * "sampler". The host has one lane without connection. A lane runs one cycle at a time: connect
+ * when needed, run the probes that are due, note how each fared.
+ *
+ * Owner:   the lane owns its connection and the probes' memories
+ * Threads: a cycle runs in one thread; what `slot->status` says is read by others under
+ * target->lock
+ */
+#ifndef APP_AGENT_AGENT_LANE_H
+#define APP_AGENT_AGENT_LANE_H
+
+#include <stdatomic.h>
+
+#include "app/agent/agent_config.h"
+#include "base/json.h"
+#include "base/thread.h"
+#include "probe/probe.h"
+
+#define AGENT_SLOTS_MAX   64
+#define AGENT_CYCLE_BYTES (48 * 1024 * 1024)
+
+/* How a probe fares on a target. */
+struct agent_status {
+    enum probe_state state;
+    char reason[ERR_TEXT_MAX];
+    char fix[160];
+    int64_t last_run_ms;
+    double duration_ms;
+    uint64_t rows, runs, errors;
+    uint64_t told_runs, told_errors; /* of these, already told by pga_probe */
+};
+
+struct agent_slot {
+    const struct probe *probe;
+    struct probe_memory memory;
+    int64_t every_ms;
+    int64_t blocked_until_us; /* denied, absent or slow: not asked before */
+    unsigned slow_in_row;
+    struct agent_status status;
+};
+
+struct agent_lane;
+
+struct agent_target {
+    char name[128];
+    const char *kind; /* "postgresql", "host" */
+    struct uuid id, host_id;
+    struct agent_target_config
+        config; /* of a PostgreSQL target; strings live as long as the target */
+    struct pgclient_place place;
+    struct agent_lane *lanes;
+    size_t lane_count;
+    struct lock lock;      /* guards the members below and every slot's status */
+    char attributes[1024]; /* JSON object */
+    uint64_t attributes_version;
+    int64_t told_ms; /* of the last pga_probe slice */
+    bool changed;    /* a state changed since */
+};
+
+struct agent_lane {
+    struct agent_target *target;
+    const struct catalogue *catalogue;
+    bool samples;
+    struct agent_slot *slots;
+    size_t slot_count;
+    struct pgclient *pg;
+    struct probe_server server;
+    int64_t learn_due_us;
+    int64_t retry_us; /* no connection is tried before */
+    unsigned failures;
+    struct err trouble; /* of the last attempt to connect */
+    uint64_t
+        due; /* slots of the cycle under way, one bit each; set before the lane is handed over */
+    atomic_bool busy;
+};
+
+/* What a cycle needs and yields. */
+struct agent_cycle {
+    struct arena *arena;
+    struct probe_output out;
+    int64_t wall_offset_ms;
+    unsigned flags;     /* enum probe_flag */
+    struct uuid stream; /* where its record is; set when it is safe */
+    uint64_t seq;       /* 0 = it is not, or there is none */
+};
+
+void agent_cycle_init(struct agent_cycle *c, struct arena *a);
+/* A PostgreSQL target with its lanes. The config's strings must outlive it. */
+struct agent_target *agent_target_new(const struct catalogue *cat,
+                                      const struct probe *const *probes, size_t probe_count,
+                                      const struct agent_target_config *config);
+struct agent_target *agent_target_new_host(const struct catalogue *cat,
+                                           const struct probe *const *probes, size_t probe_count,
+                                           const char *hostname);
+void agent_target_free(struct agent_target *t); /* NULL allowed */
+/* Run the probes of lane->due. Never fails: what went wrong is in the states. */
+void agent_lane_run(struct agent_lane *lane, struct agent_cycle *c);
+/* Add the relation pga_probe to the cycle. */
+void agent_lane_tell(struct agent_lane *lane, struct agent_cycle *c);
+/* Drop the connection. */
+void agent_lane_close(struct agent_lane *lane);
+/* The states of all probes as a JSON array. */
+void agent_target_write_states(struct agent_target *t, struct json_writer *w);
+
+#endif

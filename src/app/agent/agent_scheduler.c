@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent_scheduler.c: a heap of timers and a pool of workers.
+ *
+ * Invariants: (1) a lane is in the work queue or with a worker exactly while lane->busy; (2)
+ * lane->due is written by the scheduler while the lane is not busy, and read by the worker while
+ * it is; (3) the heap holds one timer for each slot, always.
+ */
+#include "app/agent/agent_scheduler.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/queue.h"
+#include "os/clock.h"
+
+#define WORKERS_MAX 16
+#define QUEUE_RANK  15
+#define RECHECK_US  (100 * 1000) /* while something due waits for a busy lane */
+#define LATE_US     (500 * 1000) /* a sampler's tick older than this is dropped */
+
+struct timer {
+    int64_t due_us;
+    int64_t aligned_us; /* from here on it runs on its clock; before, once at the start */
+    struct agent_lane *lane;
+    size_t slot;
+};
+
+struct agent_scheduler {
+    struct agent_scheduler_config config;
+    struct timer *heap;
+    size_t timer_count;
+    struct agent_lane **lanes;
+    uint64_t *waiting; /* due slots of each lane, not handed over yet */
+    size_t lane_count;
+    struct queue *work;
+    struct thread workers[WORKERS_MAX];
+    size_t worker_count;
+};
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+static void run_cycle(struct agent_scheduler *s, struct agent_lane *lane, struct arena *a)
+{
+    struct agent_cycle cycle;
+    arena_reset(a);
+    agent_cycle_init(&cycle, a);
+    cycle.flags = PROBE_KEEP;
+    cycle.wall_offset_ms = s->config.offset_ms(s->config.arg);
+    agent_lane_run(lane, &cycle);
+    agent_lane_tell(lane, &cycle);
+    s->config.finish(s->config.arg, lane, &cycle);
+    atomic_store(&lane->busy, false);
+}
+
+static void work(void *arg)
+{
+    struct agent_scheduler *s = arg;
+    struct agent_lane *lane;
+    struct arena arena;
+    arena_init(&arena, "cycle", AGENT_CYCLE_BYTES);
+    while ((lane = queue_take(s->work, INT64_MAX)) != NULL) {
+        run_cycle(s, lane, &arena);
+    }
+    arena_fini(&arena);
+}
+
+/* --- the heap --------------------------------------------------------------------------------- */
+
+static void swap(struct timer *a, struct timer *b)
+{
+    struct timer t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static void sift_down(struct agent_scheduler *s, size_t i)
+{
+    for (;;) {
+        size_t least = i, left = 2 * i + 1, right = left + 1;
+        if (left < s->timer_count && s->heap[left].due_us < s->heap[least].due_us) {
+            least = left;
+        }
+        if (right < s->timer_count && s->heap[right].due_us < s->heap[least].due_us) {
+            least = right;
+        }
+        if (least == i) {
+            return;
+        }
+        swap(&s->heap[i], &s->heap[least]);
+        i = least;
+    }
+}
+
+static void sift_up(struct agent_scheduler *s, size_t i)
+{
+    while (i > 0 && s->heap[i].due_us < s->heap[(i - 1) / 2].due_us) {
+        swap(&s->heap[i], &s->heap[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+}
+
+/* The next multiple of the clock, as the wall shows it, on the monotonic axis. */
+static int64_t first_due(int64_t every_ms)
+{
+    int64_t wall_us = clock_wall_us(), every_us = every_ms * 1000;
+    return clock_mono_us() + every_us - wall_us % every_us;
+}
+
+static size_t lane_index(const struct agent_scheduler *s, const struct agent_lane *lane)
+{
+    size_t i = 0;
+    while (s->lanes[i] != lane) {
+        i++;
+    }
+    return i;
+}
+
+/* Move the timers that are due into `waiting`, and set them to their next time. */
+static void collect_due(struct agent_scheduler *s, int64_t now)
+{
+    while (s->timer_count && s->heap[0].due_us <= now) {
+        struct timer *t = &s->heap[0];
+        int64_t every_us = t->lane->slots[t->slot].every_ms * 1000;
+        bool late = t->lane->samples && now - t->due_us > LATE_US;
+        if (!late) {
+            s->waiting[lane_index(s, t->lane)] |= 1ULL << t->slot;
+        }
+        t->due_us = t->aligned_us > now ? t->aligned_us
+                                        : t->due_us + every_us * ((now - t->due_us) / every_us + 1);
+        sift_down(s, 0);
+    }
+}
+
+int64_t agent_scheduler_step(struct agent_scheduler *s)
+{
+    int64_t now = clock_mono_us();
+    bool held = false;
+    collect_due(s, now);
+    for (size_t i = 0; i < s->lane_count; i++) {
+        struct agent_lane *lane = s->lanes[i];
+        if (!s->waiting[i]) {
+            continue;
+        }
+        if (atomic_load(&lane->busy)) {
+            held = held || !lane->samples;
+            s->waiting[i] = lane->samples ? 0 : s->waiting[i];
+            continue;
+        }
+        lane->due = s->waiting[i];
+        atomic_store(&lane->busy, true);
+        if (queue_put(s->work, lane, NULL)) {
+            atomic_store(&lane->busy, false);
+            continue;
+        }
+        s->waiting[i] = 0;
+    }
+    int64_t next = s->timer_count ? s->heap[0].due_us : now + 1000000;
+    return held && next > now + RECHECK_US ? now + RECHECK_US : next;
+}
+
+/* --- life cycle ------------------------------------------------------------------------------- */
+
+static void add_lane(struct agent_scheduler *s, struct agent_lane *lane)
+{
+    int64_t now = clock_mono_us();
+    s->lanes[s->lane_count++] = lane;
+    for (size_t i = 0; i < lane->slot_count; i++) {
+        int64_t aligned_us = first_due(lane->slots[i].every_ms);
+        s->heap[s->timer_count++] = (struct timer){.due_us = lane->samples ? aligned_us : now,
+                                                   .aligned_us = aligned_us,
+                                                   .lane = lane,
+                                                   .slot = i};
+        sift_up(s, s->timer_count - 1);
+    }
+}
+
+static enum err_code start_workers(struct agent_scheduler *s, struct err *e)
+{
+    size_t wanted = s->lane_count < WORKERS_MAX ? s->lane_count : WORKERS_MAX;
+    for (size_t i = 0; i < wanted; i++) {
+        if (thread_start(&s->workers[i], "worker", work, s, e)) {
+            return e->code;
+        }
+        s->worker_count++;
+    }
+    return ERR_OK;
+}
+
+enum err_code agent_scheduler_new(const struct agent_scheduler_config *config,
+                                  struct agent_scheduler **out, struct err *e)
+{
+    struct agent_scheduler *s = alloc_new(sizeof(*s));
+    size_t lanes = 0, slots = 0;
+    s->config = *config;
+    for (size_t i = 0; i < config->target_count; i++) {
+        lanes += config->targets[i]->lane_count;
+        for (size_t j = 0; j < config->targets[i]->lane_count; j++) {
+            slots += config->targets[i]->lanes[j].slot_count;
+        }
+    }
+    s->heap = alloc_array(slots + 1, sizeof(*s->heap));
+    s->lanes = alloc_array(lanes + 1, sizeof(struct agent_lane *));
+    s->waiting = alloc_array(lanes + 1, sizeof(*s->waiting));
+    s->work = queue_new("work", QUEUE_RANK, lanes + 1);
+    for (size_t i = 0; i < config->target_count; i++) {
+        for (size_t j = 0; j < config->targets[i]->lane_count; j++) {
+            add_lane(s, &config->targets[i]->lanes[j]);
+        }
+    }
+    if (start_workers(s, e)) {
+        agent_scheduler_free(s);
+        return e->code;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void agent_scheduler_free(struct agent_scheduler *s)
+{
+    if (!s) {
+        return;
+    }
+    queue_close(s->work);
+    for (size_t i = 0; i < s->worker_count; i++) {
+        thread_join(&s->workers[i]);
+    }
+    queue_free(s->work);
+    alloc_free(s->heap);
+    alloc_free(s->lanes);
+    alloc_free(s->waiting);
+    alloc_free(s);
+}

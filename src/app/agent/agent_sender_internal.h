@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * agent_sender_internal.h: what the sender's files share.
+ */
+#ifndef APP_AGENT_AGENT_SENDER_INTERNAL_H
+#define APP_AGENT_AGENT_SENDER_INTERNAL_H
+
+#include "app/agent/agent_sender.h"
+#include "base/json.h"
+#include "base/thread.h"
+#include "httpc/httpc.h"
+
+#define SENDER_RECORDS_MAX 64
+#define SENDER_BYTES_MAX   (1024 * 1024)
+
+struct agent_sender {
+    struct agent_sender_config config;
+    struct agent_identity identity;
+    struct httpc *http;
+    struct httpc_answer answer;
+    struct arena arena;
+    struct thread thread;
+    atomic_bool stopping;
+    _Atomic int64_t stop_us; /* the deadline of stopping */
+    _Atomic int64_t offset_ms;
+    size_t batch_max;   /* records a push; halved when the server refuses one */
+    unsigned failures;  /* in a row, for the back-off */
+    unsigned conflicts; /* 409 in a row */
+    bool told_down;     /* the log knows that the server is away */
+    int64_t refreshed_us;
+    struct uuid sent_stream; /* what the last reading took */
+};
+
+struct agent_post {
+    const char *path; /* below /api/v1 */
+    const struct httpc_header *headers;
+    size_t header_count;
+    struct str body;
+};
+
+/* agent_enroll.c: identity and tokens */
+enum err_code agent_sender_register(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
+enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
+/* POST JSON to a path of the server; the answer is in s->answer. */
+enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post *post,
+                                struct err *e) ERR_MUST_CHECK;
+
+#endif

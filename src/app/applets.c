@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* applets.c: the table of applets, and what `pga` says of itself. */
+#include "app/applets.h"
+
+#include "base/fault.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLET(name, summary) int app_##name##_main(int argc, char **argv);
+#include "app/applets.list"
+#undef APPLET
+
+struct applet {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct applet applets[] = {
+#define APPLET(name, summary) {#name, summary, app_##name##_main},
+#include "app/applets.list"
+#undef APPLET
+};
+
+static const size_t applet_count = sizeof(applets) / sizeof(applets[0]);
+
+static const struct applet *find(const char *name)
+{
+    for (size_t i = 0; i < applet_count; i++) {
+        if (strcmp(applets[i].name, name) == 0) {
+            return &applets[i];
+        }
+    }
+    return NULL;
+}
+
+static void print_help(FILE *to)
+{
+    fputs("usage: pga APPLET [options]     (pga APPLET --help says more)\n\n", to);
+    for (size_t i = 0; i < applet_count; i++) {
+        fprintf(to, "  %-8s  %s\n", applets[i].name, applets[i].summary);
+    }
+    fputs("  version   print the version\n", to);
+}
+
+static int print_version(void)
+{
+    size_t points;
+    (void)fault_names(&points);
+    printf("pga %s%s\n", PGA_VERSION, points > 0 ? " (with fault points: for tests only)" : "");
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int print_fault_points(void)
+{
+    size_t count;
+    const char *const *names = fault_names(&count);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s\n", names[i]);
+    }
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* What `pga` answers without an applet; -1 = not one of these words. */
+static int run_word(const char *word)
+{
+    if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
+        return print_version();
+    }
+    if (strcmp(word, "--fault-points") == 0) {
+        return print_fault_points();
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    return -1;
+}
+
+int applets_run(int argc, char **argv)
+{
+    const char *self = argc > 0 && argv[0] ? argv[0] : "pga";
+    const char *slash = strrchr(self, '/');
+    const char *name = slash ? slash + 1 : self;
+
+    umask(077); /* what pga writes holds query texts, tokens and keys */
+    if (strncmp(name, "pga-", 4) == 0 && find(name + 4)) {
+        return find(name + 4)->run(argc, argv);
+    }
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    const struct applet *applet = find(argv[1]);
+    if (applet) {
+        return applet->run(argc - 1, argv + 1);
+    }
+    int rc = run_word(argv[1]);
+    if (rc < 0) {
+        fprintf(stderr, "pga: unknown applet \"%s\"; see pga --help\n", argv[1]);
+        rc = 2;
+    }
+    return rc;
+}

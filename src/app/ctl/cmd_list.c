@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* cmd_list.c: the lists that are shown as the server gives them, one entry each. */
+#include "app/ctl/cmd_list.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+int cmd_list_show(struct ctl *ctl, const char *path, const struct output_column *columns,
+                  size_t count)
+{
+    struct err e;
+    const struct json *root;
+    struct ctl_call call = {.method = "GET", .path = path};
+
+    err_clear(&e);
+    if (ctl_request(ctl, &call, &root, &e) != ERR_OK) {
+        return ctl_fail(ctl, &e);
+    }
+    ctl->output->list(root, json_get(root, "data"), columns, count);
+    return CTL_OK;
+}
+
+static int list_collectors(struct ctl *ctl)
+{
+    static const struct output_column columns[] = {
+        {"NAME", "name", OUTPUT_TEXT},       {"HOST", "hostname", OUTPUT_TEXT},
+        {"STATUS", "status", OUTPUT_TEXT},   {"LAST SEEN", "last_seen", OUTPUT_TEXT},
+        {"VERSION", "version", OUTPUT_TEXT}, {"METRICS 24H", "metrics_count_24h", OUTPUT_INTEGER},
+        {"ID", "id", OUTPUT_TEXT},
+    };
+    return cmd_list_show(ctl, "/api/v1/collectors?limit=1000", columns, COUNT(columns));
+}
+
+static int list_targets(struct ctl *ctl)
+{
+    static const struct output_column columns[] = {
+        {"NAME", "name", OUTPUT_TEXT},       {"KIND", "kind", OUTPUT_TEXT},
+        {"STATE", "state", OUTPUT_TEXT},     {"ROLE", "role", OUTPUT_TEXT},
+        {"VERSION", "version", OUTPUT_TEXT}, {"LOAD", "load_aas", OUTPUT_DECIMAL},
+        {"VCPU", "vcpus", OUTPUT_INTEGER},   {"LAST SAMPLE", "last_sample_ms", OUTPUT_AGO},
+        {"ID", "id", OUTPUT_TEXT},
+    };
+    return cmd_list_show(ctl, "/api/v1/servers?limit=1000", columns, COUNT(columns));
+}
+
+static int list_secrets(struct ctl *ctl)
+{
+    static const struct output_column columns[] = {
+        {"ID", "id", OUTPUT_INTEGER},
+        {"NAME", "name", OUTPUT_TEXT},
+        {"USED", "total_registrations", OUTPUT_INTEGER},
+        {"MAX", "max_registrations", OUTPUT_INTEGER},
+        {"EXPIRES", "expires_at", OUTPUT_TEXT},
+        {"LAST USED", "last_used_at", OUTPUT_TEXT},
+    };
+    return cmd_list_show(ctl, "/api/v1/registration-secrets?limit=1000", columns, COUNT(columns));
+}
+
+static int list_events(struct ctl *ctl)
+{
+    static const struct output_column columns[] = {
+        {"TIME", "t_ms", OUTPUT_TIME},
+        {"SEVERITY", "severity", OUTPUT_TEXT},
+        {"KIND", "kind", OUTPUT_TEXT},
+        {"TITLE", "title", OUTPUT_ONE_LINE},
+    };
+    struct buf path;
+    buf_init(&path, 4096);
+    buf_add_c(&path, "/api/v1/events");
+    ctl_query_add(&path, "from", ctl_time(ctl, "since", "-24h"));
+    ctl_query_add(&path, "kind", ctl_option(ctl, "kind"));
+    ctl_query_add(&path, "limit", ctl_option_or(ctl, "limit", "100"));
+    int rc = cmd_list_show(ctl, path.ptr, columns, COUNT(columns));
+    buf_fini(&path);
+    return rc;
+}
+
+const struct ctl_command ctl_command_collector_list = {
+    .noun = "collector",
+    .verb = "list",
+    .summary = "list the agents that are enrolled",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = list_collectors,
+};
+
+const struct ctl_command ctl_command_target_list = {
+    .noun = "target",
+    .verb = "list",
+    .summary = "list what is watched",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = list_targets,
+};
+
+const struct ctl_command ctl_command_secret_list = {
+    .noun = "secret",
+    .verb = "list",
+    .summary = "list registration secrets (never their values)",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = list_secrets,
+};
+
+static const struct ctl_option event_options[] = {
+    {"since", "TIME", "from this time on: 24h (default), 2026-01-31T12:00:00Z"},
+    {"kind", "KIND", "only events of this kind"},
+    {"limit", "N", "at most N events (default 100)"},
+    {NULL, NULL, NULL},
+};
+
+const struct ctl_command ctl_command_event_list = {
+    .noun = "event",
+    .verb = "list",
+    .summary = "list events, newest first",
+    .options = event_options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = list_events,
+};

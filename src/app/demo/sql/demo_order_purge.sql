@@ -1,0 +1,2 @@
+-- Workload: throw away the oldest orders, so that vacuum has work.
+DELETE FROM orders WHERE id IN (SELECT id FROM orders ORDER BY id LIMIT 2000)

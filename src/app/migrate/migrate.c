@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * migrate.c: `pga migrate`: the schema of a store: status, up, verify, list.
+ *
+ * The store is named by URL, or found in the server's state directory. SQLite files that hold data
+ * are copied before they are changed; PostgreSQL databases are changed only here, never by a
+ * starting server.
+ * Exit codes: 0 ok, 1 failure, 2 usage, 3 no such store, 5 in use or newer than this program,
+ * 6 unreachable, 7 something is pending (status) or damaged (verify).
+ */
+#include "base/alloc.h"
+#include "base/embed.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "os/file.h"
+#include "sqldb/sqldb.h"
+#include "sqldb/sqldb_migrate.h"
+#include "store/tsdb/tsdb.h"
+#include "tls/hash.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum exit_code {
+    EXIT_CODE_OK = 0,
+    EXIT_CODE_FAILURE = 1,
+    EXIT_CODE_USAGE = 2,
+    EXIT_CODE_NOT_FOUND = 3,
+    EXIT_CODE_CONFLICT = 5,
+    EXIT_CODE_UNAVAILABLE = 6,
+    EXIT_CODE_PROBLEMS = 7,
+};
+
+struct migrate {
+    char url[PATH_MAX + 16];
+    char dir[PATH_MAX];       /* of a SQLite store; "" for PostgreSQL */
+    char meta[PATH_MAX + 16]; /* its control-plane file */
+    int dry_run;
+    int pending;
+    int findings;
+};
+
+int app_migrate_main(int argc, char **argv);
+
+static void print_help(FILE *to)
+{
+    fputs("usage: pga migrate [options] status|up|verify|list\n\n"
+          "  status   what is applied and what is pending; exit 7 when something is pending\n"
+          "  up       apply what is pending\n"
+          "  verify   check every file, hash, row and block of the store; of a PostgreSQL store\n"
+          "           hashes, tables, columns and indexes; exit 7 on damage\n"
+          "  list     the migrations in this program\n\n"
+          "options:\n"
+          "  --store URL      sqlite:DIR or postgres://... (default: the server's); a password is\n"
+          "                   better kept in PGPASSFILE, since others can see command lines\n"
+          "  --state-dir DIR  state directory of the server\n"
+          "  --dry-run        with up: prove that it would work, change nothing\n"
+          "  --help           show help\n",
+          to);
+}
+
+static int exit_code(enum err_code code)
+{
+    switch (code) {
+    case ERR_OK:
+        return EXIT_CODE_OK;
+    case ERR_NOT_FOUND:
+        return EXIT_CODE_NOT_FOUND;
+    case ERR_CONFLICT:
+    case ERR_UNSUPPORTED:
+        return EXIT_CODE_CONFLICT;
+    case ERR_UNREACHABLE:
+    case ERR_TIMEOUT:
+        return EXIT_CODE_UNAVAILABLE;
+    case ERR_CORRUPT:
+        return EXIT_CODE_PROBLEMS;
+    case ERR_DENIED:
+    case ERR_INVALID:
+    case ERR_LIMIT:
+    case ERR_IO:
+    case ERR_CANCELLED:
+    case ERR_BUG:
+        return EXIT_CODE_FAILURE;
+    }
+    return EXIT_CODE_FAILURE;
+}
+
+static int fail(const struct err *e)
+{
+    fprintf(stderr, "pga migrate: %s\n", e->text);
+    return exit_code(e->code);
+}
+
+static enum err_code hash(const void *bytes, size_t len, unsigned char out[32])
+{
+    hash_sha256(str_make(bytes, len), out);
+    return ERR_OK;
+}
+
+static struct sqldb_migrate_set embedded(const struct migrate *m)
+{
+    return (struct sqldb_migrate_set){.files = embed_migration,
+                                      .count = embed_migration_count,
+                                      .hash = hash,
+                                      .backup_of = m->dir[0] ? m->meta : NULL};
+}
+
+static void show_step(void *arg, const struct sqldb_migrate_step *step)
+{
+    struct migrate *m = arg;
+    char when[NUM_TIME_TEXT_MAX] = "pending";
+    if (step->applied_ms != 0) {
+        num_format_time(step->applied_ms, when);
+    } else {
+        m->pending++;
+    }
+    printf("%04d  %-32s  %s\n", step->number, step->name, when);
+}
+
+static enum err_code open_store(const struct migrate *m, unsigned flags, struct sqldb **db,
+                                struct err *e)
+{
+    struct sqldb_options options = {.flags = flags | (m->dir[0] ? SQLDB_MUST_EXIST : 0)};
+    return sqldb_open(m->url, &options, db, e);
+}
+
+static int run_status(struct migrate *m)
+{
+    struct err e;
+    struct sqldb *db = NULL;
+    struct sqldb_migrate_set set = embedded(m);
+
+    err_clear(&e);
+    enum err_code rc = open_store(m, SQLDB_READ_ONLY, &db, &e);
+    rc = rc ? rc : sqldb_migrate_status(db, &set, show_step, m, &e);
+    sqldb_close(db);
+    if (rc) {
+        return fail(&e);
+    }
+    return m->pending > 0 ? EXIT_CODE_PROBLEMS : EXIT_CODE_OK;
+}
+
+/* One writer a file: the server must not have the store open. */
+static enum err_code lock_store(const struct migrate *m, int *lock, struct err *e)
+{
+    *lock = -1;
+    if (!m->dir[0]) {
+        return ERR_OK;
+    }
+    enum err_code rc = file_make_dirs(m->dir, 0700, e);
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s/lock", m->dir);
+    rc = rc ? rc : file_lock(path, lock, e);
+    return rc == ERR_CONFLICT ? err_wrap(e, "a running server has the store open") : rc;
+}
+
+static int run_up(struct migrate *m)
+{
+    struct err e;
+    struct sqldb *db = NULL;
+    struct sqldb_migrate_set set = embedded(m);
+    int count = 0, lock;
+
+    err_clear(&e);
+    enum err_code rc = lock_store(m, &lock, &e);
+    rc = rc ? rc : sqldb_open(m->url, NULL, &db, &e);
+    if (rc == ERR_OK && m->dry_run) {
+        rc = sqldb_migrate_dry_run(db, &set, &count, &e);
+    } else if (rc == ERR_OK) {
+        rc = sqldb_migrate_up(db, &set, &count, &e);
+    }
+    sqldb_close(db);
+    file_close(lock);
+    if (rc) {
+        return fail(&e);
+    }
+    printf(m->dry_run ? "%d pending, would apply\n" : "%d applied\n", count);
+    return EXIT_CODE_OK;
+}
+
+static void show_finding(void *arg, const char *file, const char *text)
+{
+    struct migrate *m = arg;
+    m->findings++;
+    printf("damaged  %s: %s\n", file, text);
+}
+
+static void ignore_step(void *arg, const struct sqldb_migrate_step *step)
+{
+    struct migrate *m = arg;
+    m->pending += step->applied_ms == 0;
+}
+
+static void show_difference(void *arg, struct str text)
+{
+    struct migrate *m = arg;
+    m->findings++;
+    printf("damaged  control plane: %.*s\n", STR_ARG(text));
+}
+
+/* A file as a whole; of a PostgreSQL database what the migrations made. */
+static enum err_code verify_tables(struct migrate *m, struct sqldb *db, struct err *e)
+{
+    struct sqldb_migrate_set set = embedded(m);
+    const struct sqldb_migrate_findings findings = {show_difference, m};
+    return m->dir[0] ? sqldb_verify(db, e) : sqldb_migrate_check(db, &set, &findings, e);
+}
+
+static enum err_code verify_control(struct migrate *m, struct err *e)
+{
+    struct sqldb *db = NULL;
+    struct sqldb_migrate_set set = embedded(m);
+    /* PostgreSQL compares with temporary tables, which a read-only session may not make */
+    enum err_code rc = open_store(m, m->dir[0] ? SQLDB_READ_ONLY : 0, &db, e);
+
+    rc = rc ? rc : sqldb_migrate_status(db, &set, ignore_step, m, e);
+    rc = rc ? rc : verify_tables(m, db, e);
+    sqldb_close(db);
+    if (rc == ERR_CORRUPT) {
+        show_finding(m, "control plane", e->text);
+        err_clear(e);
+        return ERR_OK;
+    }
+    return rc;
+}
+
+/* A store that no server has opened yet has its control plane only. */
+static int has_series(const struct migrate *m)
+{
+    static const char *const names[] = {"ingest.db", "text.db", "event.db", "raw"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[PATH_MAX + 16];
+        snprintf(path, sizeof(path), "%s/%s", m->dir, names[i]);
+        if (access(path, F_OK) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static enum err_code verify_series(struct migrate *m, struct err *e)
+{
+    struct tsdb_verify v = {.finding = show_finding, .arg = m};
+    if (!m->dir[0] || !has_series(m)) {
+        return ERR_OK;
+    }
+    enum err_code rc = tsdb_verify(m->dir, &v, e);
+    if (rc == ERR_OK || rc == ERR_CORRUPT) {
+        printf("%llu files, %llu journal rows, %llu blocks, %llu slices, %llu samples\n",
+               (unsigned long long)v.files, (unsigned long long)v.journal_rows,
+               (unsigned long long)v.blocks, (unsigned long long)v.slices,
+               (unsigned long long)v.samples);
+        err_clear(e);
+        rc = ERR_OK;
+    }
+    return rc;
+}
+
+static int run_verify(struct migrate *m)
+{
+    struct err e;
+    err_clear(&e);
+    enum err_code rc = verify_control(m, &e);
+    rc = rc ? rc : verify_series(m, &e);
+    if (rc) {
+        return fail(&e);
+    }
+    if (m->pending > 0) {
+        printf("%d migrations are pending\n", m->pending);
+    }
+    printf(m->findings ? "%d findings\n" : "no damage found\n", m->findings);
+    return m->findings > 0 ? EXIT_CODE_PROBLEMS : EXIT_CODE_OK;
+}
+
+static int run_list(struct migrate *m)
+{
+    (void)m;
+    for (size_t i = 0; i < embed_migration_count; i++) {
+        unsigned char digest[32];
+        char text[65];
+        hash_sha256(str_make(embed_migration[i].data, embed_migration[i].len), digest);
+        text_hex(digest, sizeof(digest), text);
+        printf("%s  %s\n", text, embed_migration[i].name);
+    }
+    return EXIT_CODE_OK;
+}
+
+static void default_url(struct migrate *m, const char *state_dir)
+{
+    const char *home = getenv("HOME");
+    const char *state = getenv("XDG_STATE_HOME");
+
+    if (state_dir) {
+        snprintf(m->url, sizeof(m->url), "sqlite:%s/store", state_dir);
+    } else if (geteuid() == 0 && access("/var/lib/pga-server", F_OK) == 0) {
+        snprintf(m->url, sizeof(m->url), "sqlite:/var/lib/pga-server/store");
+    } else if (state && state[0] == '/') {
+        snprintf(m->url, sizeof(m->url), "sqlite:%s/pga-server/store", state);
+    } else {
+        snprintf(m->url, sizeof(m->url), "sqlite:%s/.local/state/pga-server/store",
+                 home ? home : "");
+    }
+}
+
+static int set_store(struct migrate *m, const char *url)
+{
+    if (strlen(url) >= sizeof(m->url)) {
+        fprintf(stderr, "pga migrate: the store's address is too long\n");
+        return EXIT_CODE_USAGE;
+    }
+    snprintf(m->url, sizeof(m->url), "%s", url);
+    return EXIT_CODE_OK;
+}
+
+/* The directory of a SQLite store. */
+static int split_url(struct migrate *m)
+{
+    if (strncmp(m->url, "sqlite:", 7) == 0) {
+        if (strlen(m->url + 7) >= sizeof(m->dir)) {
+            fprintf(stderr, "pga migrate: the store's path is too long\n");
+            return EXIT_CODE_USAGE;
+        }
+        memcpy(m->dir, m->url + 7, strlen(m->url + 7) + 1);
+        snprintf(m->meta, sizeof(m->meta), "%s/meta.db", m->dir);
+        return EXIT_CODE_OK;
+    }
+    if (strncmp(m->url, "postgres://", 11) != 0 && strncmp(m->url, "postgresql://", 13) != 0) {
+        fprintf(stderr, "pga migrate: a store is sqlite:DIR or postgres://...\n");
+        return EXIT_CODE_USAGE;
+    }
+    return EXIT_CODE_OK;
+}
+
+struct verb {
+    const char *name;
+    int (*run)(struct migrate *m);
+};
+
+static const struct verb verbs[] = {
+    {"list", run_list},
+    {"status", run_status},
+    {"up", run_up},
+    {"verify", run_verify},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int usage_error(const char *what, const char *word)
+{
+    if (strstr(word, "://")) { /* it may hold a password */
+        fprintf(stderr, "pga migrate: a store's address is given with --store\n");
+        return EXIT_CODE_USAGE;
+    }
+    fprintf(stderr, "pga migrate: %s \"%s\"; see pga migrate --help\n", what, word);
+    return EXIT_CODE_USAGE;
+}
+
+static int parse(struct migrate *m, int argc, char **argv, const struct verb **verb)
+{
+    const char *store = NULL, *state_dir = NULL;
+
+    for (int i = 1; i < argc; i++) {
+        const char **slot = strcmp(argv[i], "--store") == 0       ? &store
+                            : strcmp(argv[i], "--state-dir") == 0 ? &state_dir
+                                                                  : NULL;
+        if (slot && i + 1 >= argc) {
+            return usage_error("a value is missing after", argv[i]);
+        }
+        if (slot) {
+            *slot = argv[++i];
+        } else if (strcmp(argv[i], "--dry-run") == 0) {
+            m->dry_run = 1;
+        } else if (argv[i][0] == '-' || *verb || !(*verb = find_verb(argv[i]))) {
+            return usage_error("unexpected", argv[i]);
+        }
+    }
+    if (!*verb) {
+        print_help(stderr);
+        return EXIT_CODE_USAGE;
+    }
+    default_url(m, state_dir);
+    int rc = store ? set_store(m, store) : EXIT_CODE_OK;
+    return rc ? rc : split_url(m);
+}
+
+int app_migrate_main(int argc, char **argv)
+{
+    const struct verb *verb = NULL;
+    struct migrate *m = alloc_new(sizeof(*m));
+    int rc = EXIT_CODE_OK;
+
+    log_setup(&(struct log_config){.level = LOG_LEVEL_WARN, .format = LOG_FORMAT_TEXT, .fd = 2});
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_help(stdout);
+    } else {
+        rc = parse(m, argc, argv, &verb);
+        rc = rc ? rc : verb->run(m);
+    }
+    alloc_free(m);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        rc = rc ? rc : EXIT_CODE_FAILURE;
+    }
+    return rc;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* maintenance.c: see the header. */
+#include "app/server/maintenance.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "os/clock.h"
+
+#define EVERY_US (10 * (int64_t)1000000)
+
+struct maintenance {
+    struct api *api;
+    struct thread thread;
+    struct lock lock;
+    struct cond wake;
+    bool stopping;
+};
+
+static const struct log_ctx ctx = {.component = "maintenance"};
+
+static void work(struct maintenance *m)
+{
+    struct err e;
+
+    if (api_tick(m->api, &e) != ERR_OK)
+        log_warn(&ctx, "housekeeping failed: %s", e.text);
+}
+
+/* Wait for the next round; false when it is time to end. */
+static bool wait_round(struct maintenance *m)
+{
+    int64_t until = clock_mono_us() + EVERY_US;
+    bool go_on;
+
+    lock_take(&m->lock);
+    while (!m->stopping && cond_wait_until(&m->wake, &m->lock, until))
+        ;
+    go_on = !m->stopping;
+    lock_release(&m->lock);
+    return go_on;
+}
+
+static void run(void *arg)
+{
+    struct maintenance *m = arg;
+
+    while (wait_round(m))
+        work(m);
+    work(m);
+}
+
+enum err_code maintenance_start(struct api *api, struct maintenance **out, struct err *e)
+{
+    struct maintenance *m = alloc_new(sizeof(*m));
+    enum err_code rc;
+
+    m->api = api;
+    lock_init(&m->lock, "maintenance", 20);
+    cond_init(&m->wake);
+    rc = thread_start(&m->thread, "maintenance", run, m, e);
+    *out = m;
+    return rc;
+}
+
+void maintenance_stop(struct maintenance *m)
+{
+    if (m == NULL)
+        return;
+    lock_take(&m->lock);
+    m->stopping = true;
+    cond_signal(&m->wake);
+    lock_release(&m->lock);
+    thread_join(&m->thread);
+    cond_fini(&m->wake);
+    lock_fini(&m->lock);
+    alloc_free(m);
+}

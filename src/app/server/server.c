@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * server.c: the applet `pga server`: options, signals, exit code.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/server/server_config.h"
+#include "app/server/server_run.h"
+#include "base/log.h"
+#include "os/net.h"
+#include "os/sig.h"
+
+int app_server_main(int argc, char **argv);
+
+#define LISTEN_MAX 16
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_REFERENCE, ACTION_HELP, ACTION_USAGE };
+
+struct invocation {
+    enum action action;
+    struct server_options options;
+    const char *listen[LISTEN_MAX];
+};
+
+static const struct log_ctx ctx = {.component = "server"};
+
+static const char usage[] =
+    "usage: pga server [options]\n"
+    "\n"
+    "  --config FILE         server.toml\n"
+    "  --listen HOST:PORT    address of the API and the web interface; may be repeated\n"
+    "  --store URL           sqlite:DIR\n"
+    "  --state-dir DIR       store, keys and lock\n"
+    "  --log-level LEVEL     error, warn, info, debug\n"
+    "  --log-format FORMAT   text, json\n"
+    "  --check-config        read the configuration, say whether it is good, and end\n"
+    "  --dump-config         print the configuration in force, and end\n"
+    "  --config-reference    print the reference page of all keys, and end\n"
+    "  --help\n";
+
+/* --- options --- */
+
+enum option_code {
+    OPTION_CONFIG = 256,
+    OPTION_LISTEN,
+    OPTION_STORE,
+    OPTION_STATE_DIR,
+    OPTION_LOG_LEVEL,
+    OPTION_LOG_FORMAT,
+    OPTION_CHECK,
+    OPTION_DUMP,
+    OPTION_REFERENCE,
+    OPTION_HELP,
+};
+
+static const struct option_row {
+    const char *name;
+    int has_value;
+    enum option_code code;
+} option_rows[] = {
+    {"config", 1, OPTION_CONFIG},
+    {"listen", 1, OPTION_LISTEN},
+    {"store", 1, OPTION_STORE},
+    {"state-dir", 1, OPTION_STATE_DIR},
+    {"log-level", 1, OPTION_LOG_LEVEL},
+    {"log-format", 1, OPTION_LOG_FORMAT},
+    {"check-config", 0, OPTION_CHECK},
+    {"dump-config", 0, OPTION_DUMP},
+    {"config-reference", 0, OPTION_REFERENCE},
+    {"help", 0, OPTION_HELP},
+};
+#define OPTIONS (sizeof(option_rows) / sizeof(option_rows[0]))
+
+static void take_option(struct invocation *in, int code, const char *value)
+{
+    struct server_options *o = &in->options;
+
+    if (code == OPTION_CONFIG)
+        o->config = value;
+    else if (code == OPTION_LISTEN && o->listen_count < LISTEN_MAX)
+        in->listen[o->listen_count++] = value;
+    else if (code == OPTION_STORE)
+        o->store = value;
+    else if (code == OPTION_STATE_DIR)
+        o->state_dir = value;
+    else if (code == OPTION_LOG_LEVEL)
+        o->log_level = value;
+    else if (code == OPTION_LOG_FORMAT)
+        o->log_format = value;
+    else if (code == OPTION_CHECK)
+        in->action = ACTION_CHECK;
+    else if (code == OPTION_DUMP)
+        in->action = ACTION_DUMP;
+    else if (code == OPTION_REFERENCE)
+        in->action = ACTION_REFERENCE;
+    else
+        in->action = code == OPTION_HELP ? ACTION_HELP : ACTION_USAGE;
+}
+
+static void read_options(int argc, char **argv, struct invocation *in)
+{
+    struct option long_options[OPTIONS + 1] = {{0}};
+    int code;
+
+    for (size_t i = 0; i < OPTIONS; i++) {
+        long_options[i].name = option_rows[i].name;
+        long_options[i].has_arg = option_rows[i].has_value;
+        long_options[i].val = (int)option_rows[i].code;
+    }
+    memset(in, 0, sizeof(*in));
+    in->options.listen = in->listen;
+    optind = 1;
+    while (in->action != ACTION_USAGE &&
+           (code = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        take_option(in, code, optarg);
+    if (optind < argc)
+        in->action = ACTION_USAGE;
+}
+
+/* --- actions --- */
+
+static int fail(const struct err *e)
+{
+    log_error(&ctx, "%s", e->text);
+    return e->code == ERR_INVALID ? 2 : 1;
+}
+
+static int dump(const struct server_config *config)
+{
+    struct buf out;
+    struct err e;
+    enum err_code rc;
+
+    buf_init(&out, 1 << 20);
+    rc = conf_dump(server_config_schema(), config, &out, &e);
+    if (rc == ERR_OK)
+        fwrite(out.ptr, 1, out.len, stdout);
+    buf_fini(&out);
+    if (rc != ERR_OK)
+        return fail(&e);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int print_reference(void)
+{
+    struct buf out;
+
+    buf_init(&out, 1 << 20);
+    conf_reference(server_config_schema(), &out);
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_fini(&out);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* Read the configuration again; only what can change without a restart takes effect. */
+static void reload(const struct server_options *options)
+{
+    const struct server_config *config;
+    struct arena a;
+    struct err e;
+
+    arena_init(&a, "reload", 1 << 20);
+    if (server_config_load(&a, options, &config, &e) == ERR_OK) {
+        server_run_apply_log(config);
+        log_info(&ctx, "configuration read again");
+    } else {
+        log_error(&ctx, "configuration not taken, the old one stays: %s", e.text);
+    }
+    arena_fini(&a);
+}
+
+static int run(const struct invocation *in, const struct server_config *config)
+{
+    struct server *s;
+    struct err e;
+
+    server_run_apply_log(config);
+    if (sig_setup(&e) != ERR_OK || server_run_start(config, &s, &e) != ERR_OK)
+        return fail(&e);
+    net_notify("READY=1");
+    for (;;) {
+        enum sig_event event = sig_wait(INT64_MAX);
+
+        if (event == SIG_EVENT_STOP)
+            break;
+        if (event == SIG_EVENT_RELOAD)
+            reload(&in->options);
+    }
+    net_notify("STOPPING=1");
+    log_info(&ctx, "stopping");
+    server_run_stop(s);
+    log_info(&ctx, "stopped");
+    return 0;
+}
+
+static int act(const struct invocation *in)
+{
+    const struct server_config *config;
+    struct arena a;
+    struct err e;
+    int status = 0;
+
+    arena_init(&a, "config", 1 << 20);
+    if (server_config_load(&a, &in->options, &config, &e) != ERR_OK)
+        status = fail(&e);
+    else if (in->action == ACTION_DUMP)
+        status = dump(config);
+    else if (in->action == ACTION_RUN)
+        status = run(in, config);
+    else
+        puts("the configuration is good");
+    arena_fini(&a);
+    return status;
+}
+
+int app_server_main(int argc, char **argv)
+{
+    struct invocation in;
+
+    read_options(argc, argv, &in);
+    if (in.action == ACTION_HELP || in.action == ACTION_USAGE) {
+        fputs(usage, in.action == ACTION_HELP ? stdout : stderr);
+        return in.action == ACTION_HELP ? 0 : 2;
+    }
+    return in.action == ACTION_REFERENCE ? print_reference() : act(&in);
+}

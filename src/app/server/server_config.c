@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* server_config.c: the keys of server.toml. */
+#include "app/server/server_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SYSTEM_DIR "/var/lib/pga-server"
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+#define AT(member) offsetof(struct server_config, member)
+
+static const struct conf_key keys[] = {
+    {.section = "server",
+     .name = "listen",
+     .type = CONF_STRINGS,
+     .offset = AT(listen),
+     .text = "[\"127.0.0.1:8080\"]",
+     .help = "Addresses of the API and the web interface; loopback only until TLS is there."},
+    {.section = "server",
+     .name = "public_url",
+     .type = CONF_STRING,
+     .offset = AT(public_url),
+     .help = "The address people use, when it differs from the listen address."},
+    {.section = "server",
+     .name = "state_dir",
+     .type = CONF_STRING,
+     .offset = AT(state_dir),
+     .help = "Where the store, the keys and the lock live."},
+    {.section = "server",
+     .name = "store",
+     .type = CONF_STRING,
+     .offset = AT(store),
+     .help = "URL of the store; sqlite:DIR, by default the folder store in state_dir."},
+    {.section = "server",
+     .name = "log_level",
+     .type = CONF_ENUM,
+     .offset = AT(log_level),
+     .choices = levels,
+     .text = "info",
+     .flags = CONF_RELOAD,
+     .help = "What is logged."},
+    {.section = "server",
+     .name = "log_format",
+     .type = CONF_ENUM,
+     .offset = AT(log_format),
+     .choices = formats,
+     .text = "text",
+     .flags = CONF_RELOAD,
+     .help = "The form of the log."},
+    {.section = "store",
+     .name = "flush_bytes",
+     .type = CONF_SIZE,
+     .offset = AT(flush_bytes),
+     .min = 65536,
+     .max = 1e9,
+     .text = "24MB",
+     .help = "Readings held in memory before they are written as blocks."},
+    {.section = "store",
+     .name = "flush_age",
+     .type = CONF_DURATION,
+     .offset = AT(flush_age_ms),
+     .min = 1000,
+     .max = 864e5,
+     .text = "2h",
+     .help = "How old a reading in memory may get before blocks are written."},
+    {.section = "store",
+     .name = "journal_bytes",
+     .type = CONF_SIZE,
+     .offset = AT(journal_bytes),
+     .min = 65536,
+     .max = 1e11,
+     .text = "64MB",
+     .help = "Size of the journal that makes the server write blocks; at twice that it is full."},
+    {.section = "store",
+     .name = "retention_days",
+     .type = CONF_INTEGER,
+     .offset = AT(retention_days),
+     .min = 3,
+     .max = 3650,
+     .text = "15",
+     .help = "How many days of full readings are kept."},
+};
+
+static const struct conf_schema schema = {
+    .title = "pga server",
+    .keys = keys,
+    .key_count = sizeof(keys) / sizeof(keys[0]),
+    .struct_size = sizeof(struct server_config),
+};
+
+const struct conf_schema *server_config_schema(void)
+{
+    return &schema;
+}
+
+static const char *default_state_dir(struct arena *a)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    struct stat st;
+
+    if (geteuid() == 0 && stat(SYSTEM_DIR, &st) == 0 && S_ISDIR(st.st_mode))
+        return SYSTEM_DIR;
+    if (state != NULL && state[0] == '/')
+        return arena_printf(a, "%s/pga-server", state);
+    return arena_printf(a, "%s/.local/state/pga-server", home != NULL ? home : "");
+}
+
+static enum err_code choose(const char *text, const char *const *choices, const char *name,
+                            int *out, struct err *e)
+{
+    if (text == NULL)
+        return ERR_OK;
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            *out = i;
+            return ERR_OK;
+        }
+    }
+    return err_set(e, ERR_INVALID, "--%s: unknown value", name);
+}
+
+static enum err_code apply_options(struct arena *a, const struct server_options *o,
+                                   struct server_config *c, struct err *e)
+{
+    enum err_code rc = choose(o->log_level, levels, "log-level", &c->log_level, e);
+
+    if (rc == ERR_OK)
+        rc = choose(o->log_format, formats, "log-format", &c->log_format, e);
+    if (o->listen_count > 0)
+        c->listen = (struct conf_strings){o->listen, o->listen_count};
+    if (o->state_dir != NULL)
+        c->state_dir = o->state_dir;
+    if (c->state_dir == NULL)
+        c->state_dir = default_state_dir(a);
+    if (o->store != NULL)
+        c->store = o->store;
+    if (c->store == NULL)
+        c->store = arena_printf(a, "sqlite:%s/store", c->state_dir);
+    if (rc == ERR_OK && strncmp(c->store, "sqlite:", strlen("sqlite:")) != 0)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "server.store: the server keeps time series in SQLite only: use sqlite:DIR "
+                       "(a PostgreSQL store is for pga migrate so far)");
+    if (rc == ERR_OK && c->listen.count == 0)
+        return err_set(e, ERR_INVALID, "server.listen: no address");
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code server_config_load(struct arena *a, const struct server_options *options,
+                                 const struct server_config **out, struct err *e)
+{
+    void *loaded = NULL;
+    enum err_code rc;
+
+    if (options->config != NULL)
+        rc = conf_load_file(a, &schema, options->config, &loaded, e);
+    else
+        rc = conf_load(a, &schema, (struct str){NULL, 0}, "defaults", &loaded, e);
+    if (rc == ERR_OK)
+        rc = apply_options(a, options, loaded, e);
+    *out = loaded;
+    return rc;
+}

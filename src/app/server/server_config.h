@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* server_config.h: the configuration of `pga server`: file, then options of the command line. */
+#ifndef APP_SERVER_SERVER_CONFIG_H
+#define APP_SERVER_SERVER_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct server_config {
+    struct conf_strings listen;
+    const char *public_url;
+    const char *state_dir; /* filled in when it was not set */
+    const char *store;     /* filled in when it was not set */
+    int log_level;         /* enum log_level */
+    int log_format;        /* enum log_format */
+    uint64_t flush_bytes;
+    int64_t flush_age_ms;
+    uint64_t journal_bytes;
+    int64_t retention_days;
+};
+
+/* What the command line says; NULL = nothing. */
+struct server_options {
+    const char *config, *store, *state_dir, *log_level, *log_format;
+    const char **listen;
+    size_t listen_count;
+};
+
+const struct conf_schema *server_config_schema(void);
+/* Lives in `a`. ERR_INVALID with file, line and column. */
+enum err_code server_config_load(struct arena *a, const struct server_options *options,
+                                 const struct server_config **out, struct err *e) ERR_MUST_CHECK;
+
+#endif

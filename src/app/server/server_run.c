@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * server_run.c: see the header.
+ *
+ * Threads: the writer, flusher and applier of the time series, and one for maintenance; requests
+ * run in the threads of the HTTP server.
+ */
+#include "app/server/server_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "app/server/maintenance.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "httpd/httpd.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "store/store.h"
+#include "store/store_key.h"
+#include "store/store_target.h"
+#include "store/tsdb/tsdb.h"
+#include "tls/crypto.h"
+#include "tls/password.h"
+
+#define HTTP_THREADS  64
+#define LISTENERS_MAX 16
+#define DRAIN_US      (10 * (int64_t)1000000)
+#define SQLITE        "sqlite:"
+
+struct server {
+    const struct server_config *config;
+    struct arena arena;
+    int lock_fd;
+    struct store *store;
+    struct store_keys keys;
+    struct tsdb *tsdb;
+    struct thread writer, flusher, applier;
+    struct maintenance *maintenance;
+    struct api *api;
+    struct httpd_listener listeners[LISTENERS_MAX];
+    struct httpd_config http;
+    struct httpd *httpd;
+};
+
+static const struct log_ctx ctx = {.component = "server"};
+
+void server_run_apply_log(const struct server_config *config)
+{
+    struct log_config log = {.level = (enum log_level)config->log_level,
+                             .format = (enum log_format)config->log_format,
+                             .fd = 2,
+                             .wall_us = clock_wall_us};
+
+    log_setup(&log);
+}
+
+/* --- setup code --- */
+
+/* Alone on its line, without the log's prefix: a person copies it. */
+static void show_code(void *arg, const char *code)
+{
+    struct server *s = arg;
+    const char *file = getenv("PGA_SETUP_CODE_FILE");
+    struct err e;
+
+    fprintf(stderr, "setup code: %s (valid 30 min): open http://%s:%u/ or run pga ctl setup\n",
+            code, s->listeners[0].at.host, s->listeners[0].at.port);
+    if (file != NULL && file_write_atomic(file, str_of(code), 0600, &e) != ERR_OK)
+        log_warn(&ctx, "the setup code was not written: %s", e.text);
+}
+
+/* --- parts, in the order of starting --- */
+
+static enum err_code lock_state(struct server *s, struct err *e)
+{
+    const char *path = arena_printf(&s->arena, "%s/lock", s->config->state_dir);
+    enum err_code rc = file_make_dirs(s->config->state_dir, 0700, e);
+
+    if (rc == ERR_OK)
+        rc = file_lock(path, &s->lock_fd, e);
+    if (rc == ERR_CONFLICT)
+        return err_set(e, ERR_CONFLICT, "another server uses %s", s->config->state_dir);
+    return rc;
+}
+
+static enum err_code open_store(struct server *s, struct err *e)
+{
+    const char *key = arena_printf(&s->arena, "%s/keys/master.key", s->config->state_dir);
+    enum err_code rc;
+
+    if (strncmp(s->config->store, SQLITE, strlen(SQLITE)) != 0)
+        return err_set(e, ERR_UNSUPPORTED, "store: only %sDIR is in this build", SQLITE);
+    rc = file_make_dirs(s->config->store + strlen(SQLITE), 0700, e);
+    if (rc == ERR_OK)
+        rc = store_open(s->config->store, &s->store, e);
+    if (rc != ERR_OK)
+        return rc;
+    rc = store_key_load(s->store, key, &s->keys, e);
+    if (rc != ERR_OK)
+        (void)err_wrap(e, "master key");
+    return rc;
+}
+
+static enum err_code take_targets(void *arg, uint64_t lsn, const struct uuid *collector,
+                                  const struct batch *targets, struct err *e)
+{
+    struct server *s = arg;
+
+    return store_target_apply(s->store, lsn, collector, targets, e);
+}
+
+static enum err_code open_tsdb(struct server *s, struct err *e)
+{
+    struct tsdb_config config = {
+        .dir = s->config->store + strlen(SQLITE),
+        .flush_bytes = s->config->flush_bytes,
+        .journal_bytes = s->config->journal_bytes,
+        .flush_age_ms = s->config->flush_age_ms,
+        .retention_days = (int)s->config->retention_days,
+        .target_sink = take_targets,
+        .target_arg = s,
+    };
+
+    return tsdb_open(&config, &s->tsdb, e);
+}
+
+static void run_writer(void *arg)
+{
+    tsdb_run_writer(arg);
+}
+
+static void run_flusher(void *arg)
+{
+    tsdb_run_flusher(arg);
+}
+
+static void run_applier(void *arg)
+{
+    tsdb_run_applier(arg);
+}
+
+static enum err_code start_threads(struct server *s, struct err *e)
+{
+    enum err_code rc = thread_start(&s->writer, "writer", run_writer, s->tsdb, e);
+
+    if (rc == ERR_OK)
+        rc = thread_start(&s->flusher, "flusher", run_flusher, s->tsdb, e);
+    if (rc == ERR_OK)
+        rc = thread_start(&s->applier, "applier", run_applier, s->tsdb, e);
+    return rc;
+}
+
+static enum err_code start_api(struct server *s, struct err *e)
+{
+    struct api_config config = {
+        .store = s->store, .tsdb = s->tsdb, .keys = &s->keys, .show_code = show_code, .arg = s};
+
+    s->api = api_new(&config);
+    return maintenance_start(s->api, &s->maintenance, e);
+}
+
+/* "https://host:port/path" -> host */
+static const char *host_of(struct arena *a, const char *url)
+{
+    struct str rest = str_of(url), host;
+    size_t at;
+
+    if (url == NULL)
+        return NULL;
+    if (str_find(rest, STR("://"), &at))
+        rest = str_make(rest.ptr + at + 3, rest.len - at - 3);
+    host = str_split(&rest, '/');
+    return arena_cstr(a, str_split(&host, ':'));
+}
+
+static enum err_code read_listeners(struct server *s, struct err *e)
+{
+    size_t count = s->config->listen.count;
+
+    if (count > LISTENERS_MAX)
+        return err_set(e, ERR_LIMIT, "server.listen: more than %d addresses", LISTENERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct httpd_listener *l = &s->listeners[i];
+        enum err_code rc = net_parse_endpoint(str_of(s->config->listen.items[i]), &l->at, e);
+
+        if (rc != ERR_OK)
+            return err_wrap(e, "server.listen");
+        l->profile = HTTPD_PLAIN;
+        l->classes = HTTPD_API | HTTPD_AGENT;
+    }
+    s->http.listeners = s->listeners;
+    s->http.listener_count = count;
+    return ERR_OK;
+}
+
+static enum err_code start_http(struct server *s, struct err *e)
+{
+    s->http = (struct httpd_config){
+        .listeners = s->listeners,
+        .listener_count = s->config->listen.count,
+        .public_host = host_of(&s->arena, s->config->public_url),
+        .threads = HTTP_THREADS,
+        .handler = api_handle,
+        .arg = s->api,
+    };
+    return httpd_start(&s->http, &s->httpd, e);
+}
+
+/* --- the whole --- */
+
+static enum err_code start(struct server *s, struct err *e)
+{
+    enum err_code rc = read_listeners(s, e);
+
+    if (rc == ERR_OK)
+        rc = lock_state(s, e);
+    if (rc == ERR_OK)
+        rc = httpd_check(&s->http, e); /* says what is wrong before anything is made */
+    if (rc == ERR_OK)
+        rc = open_store(s, e);
+    if (rc == ERR_OK)
+        rc = open_tsdb(s, e);
+    if (rc == ERR_OK)
+        rc = start_threads(s, e);
+    if (rc == ERR_OK)
+        rc = start_api(s, e);
+    if (rc == ERR_OK)
+        rc = api_open_setup(s->api,
+                            e); /* before the first request: who sees us ready has the code */
+    if (rc == ERR_OK)
+        rc = start_http(s, e);
+    return rc;
+}
+
+enum err_code server_run_start(const struct server_config *config, struct server **out,
+                               struct err *e)
+{
+    struct server *s = alloc_new(sizeof(*s));
+    int64_t begin = clock_mono_ms();
+    enum err_code rc;
+
+    s->config = config;
+    s->lock_fd = -1;
+    arena_init(&s->arena, "server", 1 << 20);
+    password_init();
+    rc = crypto_init(e);
+    if (rc == ERR_OK)
+        rc = start(s, e);
+    if (rc != ERR_OK) {
+        server_run_stop(s);
+        return rc;
+    }
+    for (size_t i = 0; i < config->listen.count; i++)
+        log_info(&ctx, "listening on http://%s", config->listen.items[i]);
+    log_info(&ctx, "ready after %lld ms, store %s", (long long)(clock_mono_ms() - begin),
+             config->store);
+    *out = s;
+    return ERR_OK;
+}
+
+void server_run_stop(struct server *s)
+{
+    if (s == NULL)
+        return;
+    if (s->httpd != NULL)
+        httpd_drain(s->httpd, clock_mono_us() + DRAIN_US);
+    httpd_stop(s->httpd);
+    maintenance_stop(s->maintenance);
+    api_free(s->api);
+    if (s->tsdb != NULL)
+        tsdb_stop(s->tsdb);
+    thread_join(&s->writer);
+    thread_join(&s->flusher);
+    thread_join(&s->applier);
+    tsdb_close(s->tsdb);
+    store_close(s->store);
+    crypto_wipe(&s->keys, sizeof(s->keys));
+    file_close(s->lock_fd);
+    arena_fini(&s->arena);
+    alloc_free(s);
+}

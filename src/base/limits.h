@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * limits.h: every bound on what comes from outside, with its reason.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* HTTP (security H1-H3) */
+#define LIMIT_HTTP_HEAD_BYTES     (16 * 1024)
+#define LIMIT_HTTP_URI_BYTES      (4 * 1024)
+#define LIMIT_HTTP_HEADERS        64
+#define LIMIT_JSON_BODY_BYTES     (64 * 1024)       /* every route but push */
+#define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives */
+#define LIMIT_PUSH_INFLATED_BYTES (64 * 1024 * 1024)
+#define LIMIT_JSON_DEPTH          16
+#define LIMIT_JSON_MEMORY_BYTES   (256 * 1024 * 1024) /* of one parsed document: 16 bytes a value */
+#define LIMIT_LIST_PAGE           1000                /* rows a page of a list */
+
+/* Push contents */
+#define LIMIT_PUSH_RECORDS      256
+#define LIMIT_RECORD_BYTES      (16 * 1024 * 1024)
+#define LIMIT_RECORD_SLICES     4096
+#define LIMIT_RECORD_RELATIONS  1000
+#define LIMIT_RECORD_TARGETS    1000
+#define LIMIT_RECORD_EVENTS     10000
+#define LIMIT_RECORD_TEXTS      10000
+#define LIMIT_EVENT_TITLE_BYTES 1024
+#define LIMIT_RELATION_COLUMNS  250           /* a PostgreSQL table holds this many in any case */
+#define LIMIT_RELATION_KEYS     32            /* labels a series (security H4) */
+#define LIMIT_NAME_BYTES        128           /* relation, column, key name */
+#define LIMIT_KEY_BYTES         256           /* label value (security H4) */
+#define LIMIT_TEXT_BYTES        (1024 * 1024) /* query text, plan */
+#define LIMIT_SLICE_ROWS        100000
+
+/* Agent (DESIGN 5) */
+#define LIMIT_RESULT_BYTES       (8 * 1024 * 1024) /* one query's result (security P5) */
+#define LIMIT_TARGET_CONNECTIONS 3
+#define LIMIT_TARGETS            64
+#define LIMIT_CONFIG_BYTES       (1024 * 1024)
+#define LIMIT_KEEP_BYTES         (32 * 1024 * 1024) /* 50000 statements with all counters */
+#define LIMIT_TOML_MEMBERS       4096 /* of a table or array: members are found one by one */
+
+/* Files */
+#define LIMIT_DIR_ENTRIES 1000000 /* names are sorted in memory */
+#define LIMIT_DIR_DEPTH   64
+
+/* Server */
+#define LIMIT_QUERY_SERIES        1000
+#define LIMIT_QUERY_POINTS        11000 /* a series, as Prometheus has it */
+#define LIMIT_REQUEST_ARENA_BYTES (256 * 1024 * 1024)
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * conf.h: one table of keys gives the parser, the validation, the dump and the reference page.
+ *
+ * A program declares `struct conf_key` rows (name, type, offset into its own struct, bounds, unit,
+ * default as text, flags, help). conf_load starts from the defaults, applies a TOML file, then
+ * environment overrides, and validates; unknown keys and wrong types are errors with line and
+ * column. conf_dump writes TOML that loads to the same values (secrets as "***").
+ * A section whose name ends in "[]" is an array of tables ("target[]"): its rows fill an array of
+ * structs.
+ *
+ * Owner: all strings live in the arena given to conf_load, and so does the loaded struct; a loaded
+ * configuration is immutable.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum conf_type {
+    CONF_STRING,   /* const char *; NULL when unset */
+    CONF_STRINGS,  /* struct conf_strings */
+    CONF_BOOL,     /* int, 0 or 1 */
+    CONF_INTEGER,  /* int64_t */
+    CONF_NUMBER,   /* double */
+    CONF_DURATION, /* int64_t milliseconds; text as num_parse_duration_ms reads it, or seconds */
+    CONF_SIZE,     /* uint64_t bytes */
+    CONF_ENUM,     /* int: index into `choices` */
+};
+
+enum conf_flag {
+    CONF_RELOAD = 1,     /* takes effect on reload */
+    CONF_SECRET = 2,     /* never shown */
+    CONF_DEPRECATED = 4, /* accepted with a warning that names `replaced_by` */
+    CONF_REQUIRED = 8,
+};
+
+struct conf_strings {
+    const char **items;
+    size_t count;
+};
+
+struct conf_key {
+    const char *section; /* "" = top level; "target[]" = array of tables */
+    const char *name;
+    enum conf_type type;
+    size_t offset;    /* in the program's struct, or in one row of the array */
+    double min, max;  /* durations in ms, sizes in bytes; both 0 = unbounded */
+    const char *text; /* the default, as TOML would write it without quotes; NULL = unset */
+    const char *const *choices; /* CONF_ENUM; NULL-terminated */
+    const char *env;            /* environment variable that overrides; NULL = none */
+    const char *replaced_by;
+    unsigned flags;
+    const char *help; /* one sentence, ends with full stop */
+};
+
+/* Where the rows of an array-of-tables section go. */
+struct conf_array {
+    const char *section; /* "target[]" */
+    size_t offset;       /* of `void *rows` in the program's struct */
+    size_t count_offset; /* of `size_t count` */
+    size_t row_size;
+    size_t max_rows;
+};
+
+struct conf_schema {
+    const char *title; /* "pga agent" */
+    const struct conf_key *keys;
+    size_t key_count;
+    const struct conf_array *arrays;
+    size_t array_count;
+    size_t struct_size;
+    /* Checks across keys, after all are read; NULL = none. */
+    enum err_code (*check)(void *config, struct err *e);
+};
+
+/*
+ * Load `text` (NULL ptr = defaults only). origin: the file's name for messages.
+ * On success *out is a struct of schema->struct_size bytes in `a`.
+ */
+enum err_code conf_load(struct arena *a, const struct conf_schema *schema, struct str text,
+                        const char *origin, void **out, struct err *e) ERR_MUST_CHECK;
+enum err_code conf_load_file(struct arena *a, const struct conf_schema *schema, const char *path,
+                             void **out, struct err *e) ERR_MUST_CHECK;
+enum err_code conf_dump(const struct conf_schema *schema, const void *config, struct buf *out,
+                        struct err *e) ERR_MUST_CHECK;
+/* The reference page, in Markdown. */
+void conf_reference(const struct conf_schema *schema, struct buf *out);
+
+#endif

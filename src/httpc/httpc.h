@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * httpc.h: HTTP requests to other servers; the only user of libcurl.
+ *
+ * A client keeps its connection open between requests. Redirects are never followed, only http and
+ * https URLs are taken, and plain http only to a loopback address: TLS of our own comes with its
+ * issue, and until then a token must not travel in clear over a network.
+ * Environment proxies are ignored: what a person configured is where bytes go.
+ *
+ * Owner:   one thread a client at a time; httpc_abort may be called by any thread.
+ * Errors:  ERR_UNREACHABLE (name, connect, reset), ERR_TIMEOUT, ERR_LIMIT (answer too large),
+ *          ERR_INVALID (URL), ERR_UNSUPPORTED (https, plain http beyond loopback), ERR_CANCELLED.
+ *          Any answer that arrived, whatever its status, is ERR_OK.
+ */
+#ifndef HTTPC_HTTPC_H
+#define HTTPC_HTTPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct httpc;
+
+struct httpc_header {
+    const char *name;
+    const char *value; /* secrets allowed: never logged */
+};
+
+struct httpc_request {
+    const char *method; /* "GET", "POST", "PUT", "DELETE" */
+    const char *url;
+    const struct httpc_header *headers;
+    size_t header_count;
+    struct str body;    /* empty = none (a POST then has Content-Length: 0) */
+    int64_t timeout_ms; /* for the whole exchange; > 0 */
+    size_t max_answer_bytes;
+};
+
+struct httpc_answer {
+    int status;
+    int64_t retry_after_s; /* -1 = not given */
+    char content_type[64]; /* without parameters */
+    struct buf body;       /* after httpc_answer_init */
+};
+
+/* Once per process, before threads start; and at the end. */
+enum err_code httpc_setup(struct err *e) ERR_MUST_CHECK;
+void httpc_teardown(void);
+
+struct httpc *httpc_new(void);
+void httpc_free(struct httpc *c);
+void httpc_answer_init(struct httpc_answer *answer);
+void httpc_answer_fini(struct httpc_answer *answer);
+/* Perform one exchange. The answer is reset first. */
+enum err_code httpc_perform(struct httpc *c, const struct httpc_request *request,
+                            struct httpc_answer *answer, struct err *e) ERR_MUST_CHECK;
+/* Make the exchange under way, and every later one, end with ERR_CANCELLED. */
+void httpc_abort(struct httpc *c);
+/* Whether pga would talk to this URL at all (scheme, and plain http only to loopback). */
+enum err_code httpc_check_url(const char *url, struct err *e) ERR_MUST_CHECK;
+
+#endif

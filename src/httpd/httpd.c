@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * httpd.c: CivetWeb as our HTTP server.
+ *
+ * CivetWeb accepts, keeps connections alive and parses heads; everything else happens in its
+ * begin_request callback, which never falls through to CivetWeb's own handling of files.
+ * Threads: CivetWeb's workers; shared are the counters `in_work` and `draining` (atomic).
+ */
+#include "httpd/httpd.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "httpd/httpd_private.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+
+/* --- one request --- */
+
+static const struct httpd_listener *listener_of(const struct httpd *h, int port)
+{
+    for (size_t i = 0; i < h->config.listener_count; i++) {
+        if (h->config.listeners[i].at.port == port)
+            return &h->config.listeners[i];
+    }
+    return &h->config.listeners[0];
+}
+
+static void fill_request(struct httpd_request *r, struct mg_connection *conn,
+                         const struct mg_request_info *info)
+{
+    unsigned char random[(HTTPD_ID_SIZE - 1) / 2];
+
+    entropy_fill(random, sizeof(random));
+    text_hex(random, sizeof(random), r->id);
+    r->connection = conn;
+    r->start_mono_us = clock_mono_us();
+    r->method = str_of(info->request_method);
+    r->is_head = str_eq_c(r->method, "HEAD");
+    if (r->is_head)
+        r->method = STR("GET");
+    r->path = str_of(info->request_uri);
+    r->query = str_of(info->query_string);
+    r->peer = info->remote_addr;
+    r->listener = listener_of(r->server, info->server_port);
+    if (mg_get_header(conn, "Transfer-Encoding") != NULL)
+        r->content_length = -1;
+    else
+        r->content_length = info->content_length > 0 ? info->content_length : 0;
+}
+
+static void serve(struct httpd_request *r, struct httpd_response *w,
+                  const struct mg_request_info *info)
+{
+    struct httpd *h = r->server;
+    struct err e;
+
+    if (httpd_gate_check(h, info, r->listener, &e) != ERR_OK) {
+        httpd_response_problem(w, e.code == ERR_DENIED ? 421 : 400, e.text, r->id);
+        w->close = true;
+    } else if (atomic_load(&h->draining)) {
+        httpd_response_problem(w, 503, "the server is stopping", r->id);
+        httpd_add_header(w, "Retry-After", "2");
+        w->close = true;
+    } else {
+        h->config.handler(h->config.arg, r, w);
+    }
+    if (atomic_load(&h->draining))
+        w->close = true;
+}
+
+static int on_request(struct mg_connection *conn)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    struct httpd *h = info->user_data;
+    struct httpd_request r = {.server = h};
+    struct httpd_response w;
+    struct arena arena;
+
+    atomic_fetch_add(&h->in_work, 1);
+    arena_init(&arena, "request", LIMIT_REQUEST_ARENA_BYTES);
+    r.arena = &arena;
+    httpd_response_init(&w);
+    fill_request(&r, conn, info);
+    serve(&r, &w, info);
+    httpd_response_send(conn, &r, &w);
+    httpd_response_fini(&w);
+    arena_fini(&arena);
+    atomic_fetch_sub(&h->in_work, 1);
+    return w.status;
+}
+
+/* A head that CivetWeb itself could not read. */
+static int on_error(struct mg_connection *conn, int status, const char *text)
+{
+    struct httpd_response w;
+
+    (void)text;
+    httpd_response_init(&w);
+    httpd_response_problem(&w, status, "the request cannot be read", NULL);
+    w.close = true;
+    httpd_response_send(conn, NULL, &w);
+    httpd_response_fini(&w);
+    return 0;
+}
+
+static int on_message(const struct mg_connection *conn, const char *message)
+{
+    (void)conn;
+    (void)message;
+    return 1; /* not to its own log; what matters comes back as an error of mg_start2 */
+}
+
+/* --- listeners --- */
+
+static enum err_code check_listener(const struct httpd_listener *l, struct err *e)
+{
+    if (l->profile == HTTPD_PLAIN && !net_is_loopback(l->at.host))
+        return err_set(e, ERR_UNSUPPORTED,
+                       "%s:%u: plain HTTP is for loopback addresses, and TLS is not in this build",
+                       l->at.host, l->at.port);
+    return net_probe_listen(&l->at, e);
+}
+
+enum err_code httpd_check(const struct httpd_config *config, struct err *e)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < config->listener_count; i++)
+        rc = check_listener(&config->listeners[i], e);
+    return rc;
+}
+
+static enum err_code put_ports(const struct httpd_config *c, struct buf *out, struct err *e)
+{
+    for (size_t i = 0; i < c->listener_count; i++) {
+        const struct httpd_listener *l = &c->listeners[i];
+        const char *host = strcmp(l->at.host, "localhost") == 0 ? "127.0.0.1" : l->at.host;
+
+        buf_printf(out, strchr(host, ':') ? "%s[%s]:%u" : "%s%s:%u", i > 0 ? "," : "", host,
+                   l->at.port);
+    }
+    return buf_check(out, e);
+}
+
+static enum err_code start_context(struct httpd *h, const char *ports, struct err *e)
+{
+    static const struct mg_callbacks callbacks = {.begin_request = on_request,
+                                                  .raw_head = httpd_gate_raw,
+                                                  .http_error = on_error,
+                                                  .log_message = on_message};
+    char threads[16], text[256] = "";
+    const char *options[] = {"listening_ports",
+                             ports,
+                             "num_threads",
+                             threads,
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             "75000",
+                             "request_timeout_ms",
+                             "10000",
+                             "decode_url",
+                             "no",
+                             "tcp_nodelay",
+                             "1",
+                             "connection_queue",
+                             "256",
+                             "listen_backlog",
+                             "512",
+                             "max_request_size",
+                             "16384",
+                             "enable_auth_domain_check",
+                             "no",
+                             NULL};
+    struct mg_init_data init = {&callbacks, h, options};
+    struct mg_error_data error = {0, 0, text, sizeof(text)};
+
+    snprintf(threads, sizeof(threads), "%u", h->config.threads);
+    h->context = mg_start2(&init, &error);
+    if (h->context == NULL)
+        return err_set(e, ERR_IO, "cannot listen on %s: %s", ports, text);
+    return ERR_OK;
+}
+
+enum err_code httpd_start(const struct httpd_config *config, struct httpd **out, struct err *e)
+{
+    struct httpd *h = alloc_new(sizeof(*h));
+    struct buf ports;
+    enum err_code rc;
+
+    assert(config->listener_count > 0);
+    h->config = *config;
+    buf_init(&ports, 4096);
+    rc = httpd_check(config, e);
+    if (rc == ERR_OK)
+        rc = put_ports(config, &ports, e);
+    if (rc == ERR_OK)
+        rc = start_context(h, ports.ptr, e);
+    buf_fini(&ports);
+    if (rc != ERR_OK) {
+        alloc_free(h);
+        return rc;
+    }
+    *out = h;
+    return ERR_OK;
+}
+
+void httpd_drain(struct httpd *h, int64_t mono_us)
+{
+    atomic_store(&h->draining, true);
+    while (atomic_load(&h->in_work) > 0 && clock_mono_us() < mono_us)
+        clock_sleep_ms(5);
+}
+
+void httpd_stop(struct httpd *h)
+{
+    if (h == NULL)
+        return;
+    mg_stop(h->context);
+    alloc_free(h);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * httpd.h: the HTTP server: listeners, strict requests, whole answers.
+ *
+ * Listeners are data. A request runs in a thread of the server with an arena of its own; the
+ * handler fills the answer, which is sent when the handler returns. What no handler should see
+ * (a wrong Host, two lengths, a huge head) is refused before.
+ * Threads: httpd_start and httpd_stop from one thread; the handler runs in many at once.
+ */
+#ifndef HTTPD_HTTPD_H
+#define HTTPD_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "os/net.h"
+
+struct httpd;
+
+/* Which routes a listener serves. */
+enum httpd_class { HTTPD_API = 1, HTTPD_AGENT = 2 };
+
+/* How a listener is secured. Plain is for loopback addresses alone. */
+enum httpd_profile { HTTPD_PLAIN };
+
+struct httpd_listener {
+    struct net_endpoint at;
+    enum httpd_profile profile;
+    unsigned classes; /* enum httpd_class */
+};
+
+#define HTTPD_ID_SIZE 17
+
+struct httpd_request {
+    struct arena *arena; /* lives until the answer was sent */
+    struct str method;   /* "GET", never "HEAD": see is_head */
+    bool is_head;
+    struct str path;  /* as it came, still percent-encoded, without query */
+    struct str query; /* as it came */
+    char id[HTTPD_ID_SIZE];
+    const char *peer; /* address of the other end, as text */
+    const struct httpd_listener *listener;
+    int64_t content_length; /* -1 = chunked, 0 = no body */
+    int64_t start_mono_us;
+    bool body_done; /* private */
+    void *connection;
+    struct httpd *server;
+};
+
+struct httpd_response {
+    int status;
+    const char *content_type;  /* NULL = no body */
+    const char *cache_control; /* NULL = "no-store" */
+    struct buf body;
+    struct str fixed;     /* constant body in place of `body` when ptr is set */
+    const char *encoding; /* of `fixed`; NULL = none */
+    struct buf head;      /* further header lines; httpd_add_header */
+    bool close;           /* end the connection after this answer */
+};
+
+typedef void httpd_handler(void *arg, struct httpd_request *r, struct httpd_response *w);
+
+struct httpd_config {
+    const struct httpd_listener *listeners; /* borrowed until httpd_stop */
+    size_t listener_count;
+    const char *public_host; /* a further name that Host may have; NULL = none */
+    unsigned threads;
+    httpd_handler *handler;
+    void *arg;
+};
+
+/* --- Life cycle --- */
+
+/* Whether every listener may and can be opened now; errors as httpd_start. */
+enum err_code httpd_check(const struct httpd_config *config, struct err *e) ERR_MUST_CHECK;
+/*
+ * Errors: ERR_CONFLICT "port in use", ERR_DENIED, ERR_UNSUPPORTED for a plain listener on an
+ * address that is not loopback.
+ */
+enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
+                          struct err *e) ERR_MUST_CHECK;
+/* New requests get 503 from now on; returns when those in work were answered, or at mono_us. */
+void httpd_drain(struct httpd *h, int64_t mono_us);
+void httpd_stop(struct httpd *h); /* NULL allowed */
+
+/* --- Request --- */
+
+/* The value of the first header of that name; empty when absent. */
+struct str httpd_header(const struct httpd_request *r, const char *name);
+/* A decoded query parameter (first of that name). *found tells absent from empty. */
+enum err_code httpd_query(const struct httpd_request *r, const char *name, struct str *out,
+                          bool *found, struct err *e) ERR_MUST_CHECK;
+struct httpd_param {
+    struct str name, value;
+};
+/* All query parameters, decoded, in the arena. ERR_INVALID for a bad escape, ERR_LIMIT. */
+enum err_code httpd_params(const struct httpd_request *r, struct httpd_param **out, size_t *count,
+                           struct err *e) ERR_MUST_CHECK;
+/* Percent-decode into the arena; ERR_INVALID for a bad escape, a NUL or bad UTF-8. */
+enum err_code httpd_decode(struct arena *a, struct str s, struct str *out,
+                           struct err *e) ERR_MUST_CHECK;
+/* The value of a cookie; empty when absent. */
+struct str httpd_cookie(const struct httpd_request *r, const char *name);
+/*
+ * Read the whole body, at most out->max bytes. `Expect: 100-continue` is answered first.
+ * Errors: ERR_LIMIT too large (known lengths: before anything is read), ERR_TIMEOUT too slow,
+ *         ERR_INVALID broken chunks, ERR_UNREACHABLE the client went away
+ */
+enum err_code httpd_read_body(struct httpd_request *r, struct buf *out,
+                              struct err *e) ERR_MUST_CHECK;
+
+/* --- Answer --- */
+
+void httpd_add_header(struct httpd_response *w, const char *name, const char *value);
+/* Whether If-None-Match names this entity tag (with its quotes). */
+bool httpd_matches_etag(const struct httpd_request *r, const char *etag);
+const char *httpd_status_text(int status);
+
+#endif

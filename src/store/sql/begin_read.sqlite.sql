@@ -1,0 +1,2 @@
+-- begin_read: begin a transaction that sees one snapshot.
+BEGIN

@@ -1,0 +1,2 @@
+-- collector_count: number of collectors.
+SELECT count(*) AS total FROM collector;

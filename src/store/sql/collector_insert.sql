@@ -1,0 +1,4 @@
+-- collector_insert: add a collector.
+-- $1 id, $2 name, $3 hostname, $4 address, $5 version, $6 secret, $7 now (ms)
+INSERT INTO collector (id, name, hostname, address, version, secret_id, samples_total, created_ms)
+VALUES ($1, $2, $3, $4, $5, $6, 0, $7);

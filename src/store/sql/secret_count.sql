@@ -1,0 +1,2 @@
+-- secret_count: number of registration secrets.
+SELECT count(*) AS total FROM registration_secret WHERE revoked_ms IS NULL;

@@ -1,0 +1,3 @@
+-- setting_get: the value of a setting.
+-- $1 name
+SELECT value FROM setting WHERE name = $1;

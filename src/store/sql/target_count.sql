@@ -1,0 +1,2 @@
+-- target_count: number of targets.
+SELECT count(*) AS total FROM target;

@@ -1,0 +1,6 @@
+-- target_upsert: add or change a target.
+-- $1 id, $2 collector, $3 kind, $4 name, $5 attributes, $6 now (ms)
+INSERT INTO target (id, collector_id, kind, name, attributes, first_seen_ms, updated_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+ON CONFLICT (id) DO UPDATE SET collector_id = excluded.collector_id, kind = excluded.kind,
+    name = excluded.name, attributes = excluded.attributes, updated_ms = excluded.updated_ms;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_collector.c: see the header. */
+#include "store/store_collector.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "store/store_audit.h"
+#include "tls/hash.h"
+
+#define HOUR_MS     (3600 * (int64_t)1000)
+#define HOURS_SHOWN 24
+#define HOURS_KEPT  48
+
+static int64_t hour_now(void)
+{
+    return clock_wall_ms() / HOUR_MS;
+}
+
+/* --- enrolment --- */
+
+struct enrolment {
+    struct sqldb *db;
+    const struct store_actor *who;
+    const struct store_collector_new *c;
+    int64_t secret_id;
+    int64_t last_secret_id; /* of the identity that exists; 0 = none */
+    char *id;
+    bool again;
+};
+
+static enum err_code find_secret(struct enrolment *n, struct err *e)
+{
+    char hash[HASH_HEX_SIZE];
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc;
+
+    hash_sha256_hex(n->c->secret, hash);
+    rc = sqldb_row(n->db, "secret_valid",
+                   SQLDB_ARGS(sqldb_text_c(hash), sqldb_i64(clock_wall_ms())), &q, e);
+    if (rc == ERR_OK)
+        n->secret_id = store_i64(q, "id");
+    sqldb_end(q);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "the registration secret is not valid");
+    return rc;
+}
+
+static enum err_code find_identity(struct enrolment *n, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(n->db, "collector_by_host",
+                                 SQLDB_ARGS(sqldb_text(n->c->hostname), sqldb_text(n->c->name)), &q,
+                                 e);
+
+    if (rc == ERR_OK) {
+        struct str id = sqldb_get_text(q, sqldb_column(q, "id"));
+
+        n->again = id.len == TEXT_UUID_LEN;
+        if (n->again)
+            memcpy(n->id, id.ptr, id.len);
+        n->id[TEXT_UUID_LEN] = '\0';
+        n->last_secret_id = store_i64(q, "secret_id");
+    }
+    sqldb_end(q);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static enum err_code consume(struct enrolment *n, struct err *e)
+{
+    enum err_code rc;
+
+    if (n->again && n->last_secret_id == n->secret_id)
+        return ERR_OK;
+    rc = sqldb_run(n->db, "secret_consume",
+                   SQLDB_ARGS(sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms())), e);
+    if (rc == ERR_OK && sqldb_changes(n->db) == 0)
+        return err_set(e, ERR_DENIED, "the registration secret is used up");
+    return rc;
+}
+
+static enum err_code keep(struct enrolment *n, struct err *e)
+{
+    const struct store_collector_new *c = n->c;
+    struct uuid id;
+
+    if (n->again)
+        return sqldb_run(n->db, "collector_again",
+                         SQLDB_ARGS(sqldb_text_c(n->id), sqldb_text(c->address),
+                                    sqldb_text(c->version), sqldb_i64(n->secret_id)),
+                         e);
+    entropy_uuid(&id);
+    text_uuid(&id, n->id);
+    return sqldb_run(n->db, "collector_insert",
+                     SQLDB_ARGS(sqldb_text_c(n->id), sqldb_text(c->name), sqldb_text(c->hostname),
+                                sqldb_text(c->address), sqldb_text(c->version),
+                                sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms())),
+                     e);
+}
+
+static enum err_code enrol(struct enrolment *n, struct err *e)
+{
+    char detail[64];
+    enum err_code rc = find_secret(n, e);
+
+    if (rc == ERR_OK)
+        rc = find_identity(n, e);
+    if (rc == ERR_OK)
+        rc = consume(n, e);
+    if (rc == ERR_OK)
+        rc = keep(n, e);
+    if (rc != ERR_OK)
+        return rc;
+    snprintf(detail, sizeof(detail), "secret:%lld%s", (long long)n->secret_id,
+             n->again ? " again" : "");
+    return store_audit_add(n->db, n->who,
+                           (struct store_audit_entry){"collector.register", n->id, detail}, e);
+}
+
+enum err_code store_collector_register(struct store *s, const struct store_actor *who,
+                                       const struct store_collector_new *c,
+                                       struct store_collector_identity *out, struct err *e)
+{
+    *out = (struct store_collector_identity){0};
+    struct enrolment n = {.who = who, .c = c, .id = out->id};
+    enum err_code rc = store_begin(s, &n.db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = enrol(&n, e);
+    out->again = n.again;
+    return store_end(s, rc, e);
+}
+
+/* --- reading --- */
+
+enum err_code store_collector_check(struct store *s, const char *id, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(store_read_begin(s), "collector_alive",
+                                 SQLDB_ARGS(sqldb_text_c(id)), &q, e);
+
+    sqldb_end(q);
+    store_read_end(s);
+    return rc;
+}
+
+static void read_collector(struct sqldb_stmt *q, struct arena *a, struct store_collector *out)
+{
+    out->id = store_text(q, a, "id");
+    out->name = store_text(q, a, "name");
+    out->hostname = store_text(q, a, "hostname");
+    out->address = store_text(q, a, "address");
+    out->version = store_text(q, a, "version");
+    out->samples_total = store_i64(q, "samples_total");
+    out->samples_day = store_i64(q, "samples_day");
+    out->last_seen_ms = store_ms(q, "last_seen_ms");
+    out->created_ms = store_ms(q, "created_ms");
+    out->revoked_ms = store_ms(q, "revoked_ms");
+}
+
+enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,
+                                  struct store_collector *out, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(store_read_begin(s), "collector_by_id",
+                                 SQLDB_ARGS(sqldb_text_c(id), sqldb_i64(hour_now() - HOURS_SHOWN)),
+                                 &q, e);
+
+    if (rc == ERR_OK)
+        read_collector(q, a, out);
+    sqldb_end(q);
+    store_read_end(s);
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_collector_list(struct store *s, struct arena *a,
+                                   struct store_collector_page *page, struct err *e)
+{
+    struct store_collector *rows = arena_array(a, page->limit + 1, sizeof(*rows));
+    struct sqldb_stmt *q = NULL;
+    bool more = rows != NULL;
+    enum err_code rc = sqldb_query(store_read_begin(s), "collector_list",
+                                   SQLDB_ARGS(sqldb_text_c(page->after),
+                                              sqldb_i64((int64_t)page->limit),
+                                              sqldb_i64(hour_now() - HOURS_SHOWN)),
+                                   &q, e);
+
+    page->count = 0;
+    while (rc == ERR_OK && more && page->count < page->limit) {
+        rc = sqldb_step(q, &more, e);
+        if (rc == ERR_OK && more)
+            read_collector(q, a, &rows[page->count++]);
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    page->rows = rows;
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+/* --- changes --- */
+
+enum err_code store_collector_revoke(struct store *s, const struct store_actor *who, const char *id,
+                                     struct err *e)
+{
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "collector_revoke", SQLDB_ARGS(sqldb_text_c(id), sqldb_i64(clock_wall_ms())),
+                   e);
+    if (rc == ERR_OK && sqldb_changes(db) == 0)
+        rc = err_set(e, ERR_NOT_FOUND, "no such collector");
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"collector.revoke", id, ""}, e);
+    return store_end(s, rc, e);
+}
+
+static enum err_code add_seen(struct sqldb *db, const struct store_collector_seen *row,
+                              struct err *e)
+{
+    struct sqldb_value id = sqldb_text_c(row->id);
+    enum err_code rc = sqldb_run(
+        db, "collector_seen", SQLDB_ARGS(id, sqldb_i64(row->last_seen_ms), sqldb_i64(row->samples)),
+        e);
+
+    if (rc != ERR_OK || row->samples == 0)
+        return rc;
+    return sqldb_run(
+        db, "collector_hour_add",
+        SQLDB_ARGS(id, sqldb_i64(row->last_seen_ms / HOUR_MS), sqldb_i64(row->samples)), e);
+}
+
+enum err_code store_collector_seen(struct store *s, const struct store_collector_seen *rows,
+                                   size_t count, struct err *e)
+{
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    for (size_t i = 0; rc == ERR_OK && i < count; i++)
+        rc = add_seen(db, &rows[i], e);
+    if (rc == ERR_OK)
+        rc = sqldb_run(db, "collector_hour_purge", SQLDB_ARGS(sqldb_i64(hour_now() - HOURS_KEPT)),
+                       e);
+    return store_end(s, rc, e);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_collector.h: enrolled agents. Their ids are UUIDs, made here. */
+#ifndef STORE_STORE_COLLECTOR_H
+#define STORE_STORE_COLLECTOR_H
+
+#include "base/text.h"
+#include "store/store.h"
+
+struct store_collector {
+    const char *id, *name, *hostname, *address, *version;
+    int64_t samples_total, samples_day;
+    int64_t last_seen_ms, created_ms, revoked_ms; /* 0 = never */
+};
+
+struct store_collector_new {
+    struct str secret; /* the value of a registration secret */
+    struct str name, hostname, address, version;
+};
+
+struct store_collector_identity {
+    char id[TEXT_UUID_SIZE];
+    bool again; /* it existed before */
+};
+
+/*
+ * Enrol. The same host and name keeps its identity; with the secret that it used before this takes
+ * no further use of the secret, so that an agent that lost the answer may ask again.
+ * Errors: ERR_DENIED secret unknown, expired, revoked or used up
+ */
+enum err_code store_collector_register(struct store *s, const struct store_actor *who,
+                                       const struct store_collector_new *c,
+                                       struct store_collector_identity *out,
+                                       struct err *e) ERR_MUST_CHECK;
+/* ERR_NOT_FOUND when unknown or revoked. */
+enum err_code store_collector_check(struct store *s, const char *id, struct err *e) ERR_MUST_CHECK;
+enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,
+                                  struct store_collector *out, struct err *e) ERR_MUST_CHECK;
+struct store_collector_page {
+    const char *after; /* "" = from the start */
+    size_t limit;
+    struct store_collector *rows; /* out */
+    size_t count;
+};
+/* In order of id. */
+enum err_code store_collector_list(struct store *s, struct arena *a,
+                                   struct store_collector_page *page, struct err *e) ERR_MUST_CHECK;
+/* ERR_NOT_FOUND when unknown or revoked already. */
+enum err_code store_collector_revoke(struct store *s, const struct store_actor *who, const char *id,
+                                     struct err *e) ERR_MUST_CHECK;
+
+/* What a collector delivered since the last call; for many collectors in one transaction. */
+struct store_collector_seen {
+    char id[TEXT_UUID_SIZE];
+    int64_t last_seen_ms;
+    int64_t samples;
+};
+enum err_code store_collector_seen(struct store *s, const struct store_collector_seen *rows,
+                                   size_t count, struct err *e) ERR_MUST_CHECK;
+
+#endif

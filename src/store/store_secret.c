@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_secret.c: see the header. */
+#include "store/store_secret.h"
+
+#include <stdio.h>
+
+#include "os/clock.h"
+#include "store/store_audit.h"
+#include "tls/crypto.h"
+#include "tls/hash.h"
+
+static enum err_code insert(struct sqldb *db, const struct store_actor *who,
+                            const struct store_secret_new *secret, struct store_secret_made *made,
+                            struct err *e)
+{
+    int64_t now = clock_wall_ms();
+    char hash[HASH_HEX_SIZE];
+    struct sqldb_stmt *q = NULL;
+    bool more;
+    enum err_code rc;
+
+    hash_sha256_hex(str_of(made->value), hash);
+    rc = sqldb_row(db, "secret_insert",
+                   SQLDB_ARGS(sqldb_text(secret->name), sqldb_text_c(hash),
+                              sqldb_i64(secret->max_registrations),
+                              sqldb_i64(now + secret->expires_in_ms), sqldb_text_c(who->name),
+                              sqldb_i64(now)),
+                   &q, e);
+    if (rc == ERR_OK) {
+        made->id = store_i64(q, "id");
+        rc = sqldb_step(q, &more, e);
+    }
+    sqldb_end(q);
+    return rc;
+}
+
+enum err_code store_secret_create(struct store *s, const struct store_actor *who,
+                                  const struct store_secret_new *secret,
+                                  struct store_secret_made *made, struct err *e)
+{
+    char token[CRYPTO_TOKEN_SIZE], object[32];
+    struct sqldb *db;
+    enum err_code rc;
+
+    crypto_random_token(token);
+    snprintf(made->value, STORE_SECRET_SIZE, "pgar_%s", token);
+    rc = store_begin(s, &db, e);
+    if (rc != ERR_OK)
+        return rc;
+    rc = insert(db, who, secret, made, e);
+    snprintf(object, sizeof(object), "secret:%lld", (long long)made->id);
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.create", object, ""}, e);
+    return store_end(s, rc, e);
+}
+
+static void read_secret(struct sqldb_stmt *q, struct arena *a, struct store_secret *out)
+{
+    out->id = store_i64(q, "id");
+    out->name = store_text(q, a, "name");
+    out->max_registrations = store_i64(q, "max_registrations");
+    out->total_registrations = store_i64(q, "total_registrations");
+    out->expires_ms = store_ms(q, "expires_ms");
+    out->last_used_ms = store_ms(q, "last_used_ms");
+    out->created_ms = store_ms(q, "created_ms");
+}
+
+enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
+                               struct store_secret *out, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(store_read_begin(s), "secret_by_id", SQLDB_ARGS(sqldb_i64(id)), &q,
+                                 e);
+
+    if (rc == ERR_OK)
+        read_secret(q, a, out);
+    sqldb_end(q);
+    store_read_end(s);
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_secret_list(struct store *s, struct arena *a, struct store_secret_page *page,
+                                struct err *e)
+{
+    struct store_secret *rows = arena_array(a, page->limit + 1, sizeof(*rows));
+    struct sqldb_stmt *q = NULL;
+    bool more = rows != NULL;
+    enum err_code rc = sqldb_query(
+        store_read_begin(s), "secret_list",
+        SQLDB_ARGS(sqldb_i64(page->after), sqldb_i64((int64_t)page->limit)), &q, e);
+
+    page->count = 0;
+    while (rc == ERR_OK && more && page->count < page->limit) {
+        rc = sqldb_step(q, &more, e);
+        if (rc == ERR_OK && more)
+            read_secret(q, a, &rows[page->count++]);
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    page->rows = rows;
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_secret_revoke(struct store *s, const struct store_actor *who, int64_t id,
+                                  struct err *e)
+{
+    char object[32];
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    snprintf(object, sizeof(object), "secret:%lld", (long long)id);
+    rc = sqldb_run(db, "secret_revoke", SQLDB_ARGS(sqldb_i64(id), sqldb_i64(clock_wall_ms())), e);
+    if (rc == ERR_OK && sqldb_changes(db) == 0)
+        rc = err_set(e, ERR_NOT_FOUND, "no such registration secret");
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.revoke", object, ""}, e);
+    return store_end(s, rc, e);
+}

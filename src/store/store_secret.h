@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_secret.h: registration secrets, with which agents enrol. Only their hashes are kept. */
+#ifndef STORE_STORE_SECRET_H
+#define STORE_STORE_SECRET_H
+
+#include "store/store.h"
+
+#define STORE_SECRET_SIZE 80 /* "pgar_" and 43 characters, with room */
+
+struct store_secret {
+    int64_t id;
+    const char *name;
+    int64_t max_registrations, total_registrations;
+    int64_t expires_ms, last_used_ms, created_ms; /* last_used 0 = never */
+};
+
+struct store_secret_new {
+    struct str name;
+    int64_t max_registrations;
+    int64_t expires_in_ms;
+};
+
+struct store_secret_made {
+    int64_t id;
+    char value[STORE_SECRET_SIZE]; /* shown once; the caller wipes it */
+};
+
+enum err_code store_secret_create(struct store *s, const struct store_actor *who,
+                                  const struct store_secret_new *secret,
+                                  struct store_secret_made *made, struct err *e) ERR_MUST_CHECK;
+enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
+                               struct store_secret *out, struct err *e) ERR_MUST_CHECK;
+struct store_secret_page {
+    int64_t after; /* 0 = from the start */
+    size_t limit;
+    struct store_secret *rows; /* out */
+    size_t count;
+};
+/* In order of id. */
+enum err_code store_secret_list(struct store *s, struct arena *a, struct store_secret_page *page,
+                                struct err *e) ERR_MUST_CHECK;
+/* ERR_NOT_FOUND. */
+enum err_code store_secret_revoke(struct store *s, const struct store_actor *who, int64_t id,
+                                  struct err *e) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_session.c: see the header. */
+#include "store/store_session.h"
+
+#include "base/text.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "store/store_audit.h"
+#include "tls/hash.h"
+
+#define TOUCH_MS 60000
+#define PURGE_MS (24 * 3600 * (int64_t)1000)
+
+static enum err_code insert(struct sqldb *db, const struct store_actor *who,
+                            const struct store_user *user, const struct store_session_new *n,
+                            struct err *e)
+{
+    char token[HASH_HEX_SIZE], refresh[HASH_HEX_SIZE];
+
+    hash_sha256_hex(str_of(n->token), token);
+    hash_sha256_hex(str_of(n->refresh), refresh);
+    return sqldb_run(db, "session_insert",
+                     SQLDB_ARGS(sqldb_text_c(n->id), sqldb_i64(user->id), sqldb_text_c(token),
+                                sqldb_text_c(refresh), sqldb_text_c(who->address),
+                                sqldb_i64(clock_wall_ms())),
+                     e);
+}
+
+static enum err_code note_login(struct sqldb *db, const struct store_actor *who,
+                                const struct store_user *user, struct err *e)
+{
+    struct arena a;
+    enum err_code rc;
+
+    arena_init(&a, "login", 4096);
+    rc = sqldb_run(db, "account_logged_in",
+                   SQLDB_ARGS(sqldb_i64(user->id), sqldb_i64(clock_wall_ms())), e);
+    if (rc == ERR_OK)
+        rc = sqldb_run(db, "login_failure_delete",
+                       SQLDB_ARGS(sqldb_text_c(
+                           store_user_login_name(&a, str_of(user->username), who->address))),
+                       e);
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"login", user->username, ""}, e);
+    arena_fini(&a);
+    return rc;
+}
+
+enum err_code store_session_create(struct store *s, const struct store_actor *who,
+                                   const struct store_user *user, struct store_session_new *out,
+                                   struct err *e)
+{
+    unsigned char id[(STORE_SESSION_ID_SIZE - 1) / 2];
+    struct sqldb *db;
+    enum err_code rc;
+
+    entropy_fill(id, sizeof(id));
+    text_hex(id, sizeof(id), out->id);
+    crypto_random_token(out->token);
+    crypto_random_token(out->refresh);
+    rc = store_begin(s, &db, e);
+    if (rc != ERR_OK)
+        return rc;
+    rc = insert(db, who, user, out, e);
+    if (rc == ERR_OK)
+        rc = note_login(db, who, user, e);
+    return store_end(s, rc, e);
+}
+
+static void read_session(struct sqldb_stmt *q, struct arena *a, struct store_session *out)
+{
+    out->id = store_text(q, a, "id");
+    out->created_ms = store_ms(q, "created_ms");
+    out->used_ms = store_ms(q, "used_ms");
+    out->user.id = store_i64(q, "account_id");
+    out->user.username = store_text(q, a, "username");
+    out->user.email = store_text(q, a, "email");
+    out->user.full_name = store_text(q, a, "full_name");
+    out->user.role = store_text(q, a, "role");
+    out->user.password_hash = NULL;
+    out->user.is_active = store_i64(q, "is_active") != 0;
+    out->user.last_login_ms = store_ms(q, "last_login_ms");
+}
+
+static bool is_alive(struct sqldb_stmt *q, const struct store_session *session)
+{
+    int64_t now = clock_wall_ms();
+
+    return sqldb_is_null(q, sqldb_column(q, "ended_ms")) && session->user.is_active &&
+           now - session->used_ms < STORE_SESSION_IDLE_MS &&
+           now - session->created_ms < STORE_SESSION_LIFE_MS;
+}
+
+enum err_code store_session_find(struct store *s, struct arena *a, struct store_session_key key,
+                                 struct store_session *out, struct err *e)
+{
+    static const char *const statements[] = {"session_by_id", "session_by_token",
+                                             "session_by_refresh"};
+    char hash[HASH_HEX_SIZE];
+    struct sqldb_value value = sqldb_text(key.text);
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc;
+
+    if (key.by != STORE_SESSION_BY_ID) {
+        hash_sha256_hex(key.text, hash);
+        value = sqldb_text_c(hash);
+    }
+    rc = sqldb_row(store_read_begin(s), statements[key.by], SQLDB_ARGS(value), &q, e);
+    if (rc == ERR_OK) {
+        read_session(q, a, out);
+        if (!is_alive(q, out))
+            rc = err_set(e, ERR_NOT_FOUND, "the session has ended");
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_session_touch(struct store *s, const struct store_session *session,
+                                  struct err *e)
+{
+    int64_t now = clock_wall_ms();
+    struct sqldb *db;
+    enum err_code rc;
+
+    if (now - session->used_ms < TOUCH_MS)
+        return ERR_OK;
+    rc = store_begin(s, &db, e);
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "session_used", SQLDB_ARGS(sqldb_text_c(session->id), sqldb_i64(now)), e);
+    return store_end(s, rc, e);
+}
+
+enum err_code store_session_refresh(struct store *s, const struct store_actor *who, const char *id,
+                                    char refresh[CRYPTO_TOKEN_SIZE], struct err *e)
+{
+    char hash[HASH_HEX_SIZE];
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    crypto_random_token(refresh);
+    hash_sha256_hex(str_of(refresh), hash);
+    rc = sqldb_run(db, "session_refresh",
+                   SQLDB_ARGS(sqldb_text_c(id), sqldb_text_c(hash), sqldb_i64(clock_wall_ms())), e);
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"session.refresh", id, ""}, e);
+    return store_end(s, rc, e);
+}
+
+enum err_code store_session_end(struct store *s, const struct store_actor *who, const char *id,
+                                struct err *e)
+{
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "session_end", SQLDB_ARGS(sqldb_text_c(id), sqldb_i64(clock_wall_ms())), e);
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"logout", id, ""}, e);
+    return store_end(s, rc, e);
+}
+
+enum err_code store_session_purge(struct store *s, struct err *e)
+{
+    int64_t before = clock_wall_ms() - PURGE_MS;
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "session_purge", SQLDB_ARGS(sqldb_i64(before)), e);
+    if (rc == ERR_OK)
+        rc = sqldb_run(db, "login_failure_purge", SQLDB_ARGS(sqldb_i64(before)), e);
+    return store_end(s, rc, e);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* store_target.c: see the header. */
+#include "store/store_target.h"
+
+#include <stdio.h>
+
+#include "base/num.h"
+#include "os/clock.h"
+#include "store/store_setting.h"
+
+#define LSN_SETTING "target_lsn"
+
+static enum err_code taken_before(struct sqldb *db, uint64_t lsn, bool *before, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    uint64_t last = 0;
+    enum err_code rc = sqldb_row(db, "setting_get", SQLDB_ARGS(sqldb_text_c(LSN_SETTING)), &q, e);
+
+    if (rc == ERR_OK)
+        rc = num_parse_u64(sqldb_get_text(q, sqldb_column(q, "value")), UINT64_MAX, &last, e);
+    sqldb_end(q);
+    *before = last >= lsn;
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static enum err_code upsert(struct sqldb *db, const char *collector, const struct batch_target *t,
+                            struct err *e)
+{
+    struct str attributes = t->attributes.len > 0 ? t->attributes : STR("{}");
+    char id[TEXT_UUID_SIZE];
+
+    text_uuid(&t->id, id);
+    return sqldb_run(db, "target_upsert",
+                     SQLDB_ARGS(sqldb_text_c(id), sqldb_text_c(collector), sqldb_text(t->kind),
+                                sqldb_text(t->name), sqldb_text(attributes),
+                                sqldb_i64(clock_wall_ms())),
+                     e);
+}
+
+static enum err_code apply(struct sqldb *db, uint64_t lsn, const struct uuid *collector,
+                           const struct batch *batch, struct err *e)
+{
+    char id[TEXT_UUID_SIZE], text[24];
+    bool before;
+    enum err_code rc = taken_before(db, lsn, &before, e);
+
+    if (rc != ERR_OK || before)
+        return rc;
+    text_uuid(collector, id);
+    for (size_t i = 0; rc == ERR_OK && i < batch->target_count; i++)
+        rc = upsert(db, id, &batch->targets[i], e);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)lsn);
+    return rc == ERR_OK ? store_setting_put(db, LSN_SETTING, text, e) : rc;
+}
+
+enum err_code store_target_apply(struct store *s, uint64_t lsn, const struct uuid *collector,
+                                 const struct batch *batch, struct err *e)
+{
+    struct sqldb *db;
+    enum err_code rc;
+
+    if (batch->target_count == 0)
+        return ERR_OK;
+    rc = store_begin(s, &db, e);
+    if (rc != ERR_OK)
+        return rc;
+    rc = apply(db, lsn, collector, batch, e);
+    return store_end(s, rc, e);
+}
+
+static void read_target(struct sqldb_stmt *q, struct arena *a, struct store_target *out)
+{
+    bool known = !sqldb_is_null(q, sqldb_column(q, "collector_name"));
+
+    out->id = store_text(q, a, "id");
+    out->kind = store_text(q, a, "kind");
+    out->name = store_text(q, a, "name");
+    out->attributes = store_text(q, a, "attributes");
+    out->collector_id = store_text(q, a, "collector_id");
+    out->first_seen_ms = store_ms(q, "first_seen_ms");
+    out->collector_name = known ? store_text(q, a, "collector_name") : NULL;
+    out->collector_hostname = known ? store_text(q, a, "hostname") : NULL;
+    out->collector_version = known ? store_text(q, a, "version") : NULL;
+    out->collector_seen_ms = store_ms(q, "last_seen_ms");
+    out->collector_revoked = store_ms(q, "revoked_ms") != 0;
+}
+
+enum err_code store_target_get(struct store *s, struct arena *a, const char *id,
+                               struct store_target *out, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(store_read_begin(s), "target_by_id", SQLDB_ARGS(sqldb_text_c(id)),
+                                 &q, e);
+
+    if (rc == ERR_OK)
+        read_target(q, a, out);
+    sqldb_end(q);
+    store_read_end(s);
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_target_list(struct store *s, struct arena *a, struct store_target_page *page,
+                                struct err *e)
+{
+    struct store_target *rows = arena_array(a, page->limit + 1, sizeof(*rows));
+    struct sqldb_stmt *q = NULL;
+    bool more = rows != NULL;
+    enum err_code rc = sqldb_query(store_read_begin(s), "target_list",
+                                   SQLDB_ARGS(sqldb_text_c(page->after_name),
+                                              sqldb_text_c(page->after_id),
+                                              sqldb_i64((int64_t)page->limit)),
+                                   &q, e);
+
+    page->count = 0;
+    while (rc == ERR_OK && more && page->count < page->limit) {
+        rc = sqldb_step(q, &more, e);
+        if (rc == ERR_OK && more)
+            read_target(q, a, &rows[page->count++]);
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    page->rows = rows;
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * store_user.h: people's accounts, and the back-off after failed logins.
+ *
+ * Passwords are checked by the caller (tls/password.h) with no lock held.
+ */
+#ifndef STORE_STORE_USER_H
+#define STORE_STORE_USER_H
+
+#include "store/store.h"
+
+#define STORE_USER_NAME_MAX 64
+
+struct store_user {
+    int64_t id;
+    const char *username, *email, *full_name, *role;
+    const char *password_hash; /* NULL where it was not asked for */
+    bool is_active;
+    int64_t last_login_ms; /* 0 = never */
+};
+
+struct store_user_new {
+    struct str username, email, full_name;
+    const char *role;
+    const char *password_hash;
+    bool must_be_first; /* ERR_CONFLICT when there is an account already */
+};
+
+enum err_code store_user_count(struct store *s, int64_t *accounts, int64_t *owners,
+                               struct err *e) ERR_MUST_CHECK;
+/* ERR_CONFLICT when the name is taken, ERR_INVALID for a bad name. */
+enum err_code store_user_create(struct store *s, const struct store_actor *who,
+                                const struct store_user_new *user, int64_t *id,
+                                struct err *e) ERR_MUST_CHECK;
+/* ERR_NOT_FOUND. Both live in `a`. */
+enum err_code store_user_by_name(struct store *s, struct arena *a, struct str username,
+                                 struct store_user *out, struct err *e) ERR_MUST_CHECK;
+enum err_code store_user_by_id(struct store *s, struct arena *a, int64_t id, struct store_user *out,
+                               struct err *e) ERR_MUST_CHECK;
+struct store_user_password {
+    int64_t id;
+    const char *password_hash;
+    const char *keep_session; /* the one session that does not end */
+};
+/* Set the password and end the other sessions. */
+enum err_code store_user_set_password(struct store *s, const struct store_actor *who,
+                                      const struct store_user_password *change,
+                                      struct err *e) ERR_MUST_CHECK;
+
+/* How long this account from this address, or this address, must wait; 0 = may try. */
+enum err_code store_user_login_wait(struct store *s, struct str username, const char *address,
+                                    int64_t *wait_ms, struct err *e) ERR_MUST_CHECK;
+/* Count a failure, with its audit row. */
+enum err_code store_user_login_failed(struct store *s, struct arena *a,
+                                      const struct store_actor *who, struct str username,
+                                      struct err *e) ERR_MUST_CHECK;
+/* The name under which failures of an account from an address are counted. */
+const char *store_user_login_name(struct arena *a, struct str username, const char *address);
+
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * block_build.c: turns slices of one group into a column-major block.
+ *
+ * Rows of an object relation are ordered by (object, slice), so that neighbours in a stream are the
+ * same object a moment later; fact rows stay in slice order.
+ * Threads: the flusher.
+ */
+#include "store/tsdb/block.h"
+
+#include "base/alloc.h"
+#include "base/pack.h"
+#include "base/varint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PACK_LEVEL    1
+#define HEAD_PACK_MIN 200
+
+struct builder {
+    struct arena *a;       /* the result and what lives as long as the build */
+    struct arena *scratch; /* one column at a time */
+    const struct codec_slice *slices;
+    size_t count;
+    size_t rows;
+    size_t object_count;
+    uint64_t *objects;    /* sorted, distinct */
+    uint32_t *place;      /* row (slice order) -> place in the streams */
+    uint32_t *slice_at;   /* place -> slice */
+    size_t *object_start; /* first place of each object; object_count + 1 */
+    struct buf part;      /* open part, unpacked */
+    struct buf directory;
+    size_t stream_count;
+    struct str *parts;
+    size_t part_count;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool same_objects(const struct codec_slice *a, const struct codec_slice *b)
+{
+    return a->row_count == b->row_count &&
+           memcmp(a->objects, b->objects, a->row_count * sizeof(*a->objects)) == 0;
+}
+
+static void collect_objects(struct builder *b)
+{
+    size_t n = 0;
+    b->objects = arena_array(b->a, b->rows, sizeof(*b->objects));
+    for (size_t s = 0; b->objects && s < b->count; s++) {
+        const struct codec_slice *now = &b->slices[s];
+        if (now->row_count && (s == 0 || !same_objects(now, now - 1))) {
+            memcpy(b->objects + n, now->objects, now->row_count * sizeof(*b->objects));
+            n += now->row_count;
+        }
+    }
+    if (!b->objects || n == 0) {
+        return;
+    }
+    qsort(b->objects, n, sizeof(*b->objects), compare_ids);
+    size_t kept = 1;
+    for (size_t i = 1; i < n; i++) {
+        if (b->objects[i] != b->objects[kept - 1]) {
+            b->objects[kept++] = b->objects[i];
+        }
+    }
+    b->object_count = kept;
+}
+
+static uint32_t rank_of(const struct builder *b, uint64_t id)
+{
+    const uint64_t *at = bsearch(&id, b->objects, b->object_count, sizeof(*b->objects),
+                                 compare_ids);
+    return (uint32_t)(at - b->objects);
+}
+
+/* Rank of the object of each row; then its place by counting. */
+static void place_objects(struct builder *b)
+{
+    size_t row = 0;
+    size_t *next = b->object_start;
+    uint32_t *rank = arena_array(b->scratch, b->rows, sizeof(*rank));
+
+    for (size_t s = 0; rank && s < b->count; s++) {
+        const struct codec_slice *now = &b->slices[s];
+        bool same = s > 0 && same_objects(now, now - 1);
+        for (size_t i = 0; i < now->row_count; i++, row++) {
+            rank[row] = same ? rank[row - now->row_count] : rank_of(b, now->objects[i]);
+            next[rank[row] + 1]++;
+        }
+    }
+    for (size_t o = 1; o <= b->object_count; o++) {
+        next[o] += next[o - 1];
+    }
+    size_t *at = arena_array(b->scratch, b->object_count + 1, sizeof(*at));
+    if (!rank || !at) {
+        return;
+    }
+    memcpy(at, next, (b->object_count + 1) * sizeof(*at));
+    row = 0;
+    for (size_t s = 0; s < b->count; s++) {
+        for (size_t i = 0; i < b->slices[s].row_count; i++, row++) {
+            b->place[row] = (uint32_t)at[rank[row]]++;
+            b->slice_at[b->place[row]] = (uint32_t)s;
+        }
+    }
+}
+
+static enum err_code order_rows(struct builder *b, struct err *e)
+{
+    b->place = arena_array(b->a, b->rows, sizeof(*b->place));
+    b->slice_at = arena_array(b->a, b->rows, sizeof(*b->slice_at));
+    if (!b->slices[0].fact) {
+        collect_objects(b);
+        b->object_start = arena_array(b->a, b->object_count + 1, sizeof(*b->object_start));
+    }
+    enum err_code code = arena_check(b->a, e);
+    if (code) {
+        return code;
+    }
+    if (!b->slices[0].fact) {
+        place_objects(b);
+        code = arena_check(b->scratch, e);
+        arena_reset(b->scratch);
+        return code;
+    }
+    for (size_t i = 0; i < b->rows; i++) {
+        b->place[i] = (uint32_t)i;
+    }
+    return ERR_OK;
+}
+
+/* --- streams and parts --- */
+
+static enum err_code close_part(struct builder *b, struct err *e)
+{
+    struct buf packed;
+
+    if (b->part.len == 0) {
+        return ERR_OK;
+    }
+    if (b->part_count == BLOCK_PARTS_MAX) {
+        return err_set(e, ERR_LIMIT, "block: more than %d parts", BLOCK_PARTS_MAX);
+    }
+    buf_init(&packed, BLOCK_PART_MAX);
+    varint_put(&packed, b->part.len);
+    enum err_code code = pack_zstd(buf_view(&b->part), PACK_LEVEL, &packed, e);
+    if (code == ERR_OK) {
+        b->parts[b->part_count++] = arena_str(b->a, buf_view(&packed));
+        buf_reset(&b->part);
+        code = arena_check(b->a, e);
+    }
+    buf_fini(&packed);
+    return code;
+}
+
+static const struct codec_column *column_of(const struct codec_slice *s, enum block_kind kind,
+                                            uint32_t id, size_t hint)
+{
+    const struct codec_column *columns = kind == BLOCK_KEY ? s->keys : s->columns;
+    size_t count = kind == BLOCK_KEY ? s->key_count : s->column_count;
+
+    if (hint < count && columns[hint].id == id) {
+        return &columns[hint];
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (columns[i].id == id) {
+            return &columns[i];
+        }
+    }
+    return NULL;
+}
+
+/* One stream: its cells from every slice, put in place and coded. */
+static enum err_code add_stream(struct builder *b, enum block_kind kind, uint32_t id, size_t hint,
+                                struct err *e)
+{
+    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
+    size_t row = 0;
+
+    for (size_t s = 0; flat && s < b->count; s++) {
+        const struct codec_slice *now = &b->slices[s];
+        const struct codec_column *c = column_of(now, kind, id, hint);
+        struct cell *cells = NULL;
+        enum err_code code = c && now->row_count ? codec_get_column(c->stream, b->scratch,
+                                                                    now->row_count, &cells, e)
+                                                 : ERR_OK;
+        if (code) {
+            return code;
+        }
+        for (size_t i = 0; cells && i < now->row_count; i++) {
+            flat[b->place[row + i]] = cells[i];
+        }
+        row += now->row_count;
+    }
+    enum err_code code = arena_check(b->scratch, e);
+    if (code) {
+        return code;
+    }
+    size_t offset = b->part.len;
+    codec_put_column(&b->part, b->scratch, flat, b->rows);
+    varint_put(&b->directory, kind == BLOCK_KEY);
+    varint_put(&b->directory, id);
+    varint_put(&b->directory, b->part_count);
+    varint_put(&b->directory, offset);
+    varint_put(&b->directory, b->part.len - offset);
+    b->stream_count++;
+    arena_reset(b->scratch);
+    code = buf_check(&b->part, e);
+    return code == ERR_OK && b->part.len >= BLOCK_PART_BYTES ? close_part(b, e) : code;
+}
+
+static bool seen_before(const struct builder *b, enum block_kind kind, size_t slice, uint32_t id)
+{
+    /* the common case: the slice before has the same columns */
+    for (size_t s = slice; s > 0; s--) {
+        if (column_of(&b->slices[s - 1], kind, id, 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_columns(const struct codec_slice *a, const struct codec_slice *b,
+                         enum block_kind kind)
+{
+    const struct codec_column *x = kind == BLOCK_KEY ? a->keys : a->columns;
+    const struct codec_column *y = kind == BLOCK_KEY ? b->keys : b->columns;
+    size_t n = kind == BLOCK_KEY ? a->key_count : a->column_count;
+
+    if (n != (kind == BLOCK_KEY ? b->key_count : b->column_count)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (x[i].id != y[i].id) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err_code add_streams(struct builder *b, enum block_kind kind, struct err *e)
+{
+    for (size_t s = 0; s < b->count; s++) {
+        const struct codec_slice *now = &b->slices[s];
+        if (s > 0 && same_columns(now, now - 1, kind)) {
+            continue;
+        }
+        const struct codec_column *columns = kind == BLOCK_KEY ? now->keys : now->columns;
+        size_t n = kind == BLOCK_KEY ? now->key_count : now->column_count;
+        for (size_t c = 0; c < n; c++) {
+            if (seen_before(b, kind, s, columns[c].id)) {
+                continue;
+            }
+            enum err_code code = add_stream(b, kind, columns[c].id, c, e);
+            if (code) {
+                return code;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+/* --- the head --- */
+
+static void put_axis(struct buf *out, const struct builder *b)
+{
+    int64_t last = 0;
+    int64_t step = 0;
+
+    for (size_t s = 0; s < b->count; s++) {
+        int64_t t = b->slices[s].t_ms;
+        varint_put_signed(out, t - last - step);
+        step = s > 0 ? t - last : 0;
+        last = t;
+    }
+    for (size_t s = 0; s < b->count; s++) {
+        varint_put_signed(out, b->slices[s].t_ms - b->slices[s].from_ms);
+    }
+    for (size_t s = 0; s < b->count; s++) {
+        varint_put_signed(out, b->slices[s].every_ms);
+    }
+    for (size_t s = 0; s < b->count; s++) {
+        buf_add_char(out, (char)b->slices[s].flags);
+        if (b->slices[s].flags & SLICE_FAILED) {
+            codec_put_bytes(out, b->slices[s].reason);
+        }
+    }
+}
+
+/* The slices that one object is in, as runs: gap, length, gap, length ... */
+static void put_presence(struct buf *out, const struct builder *b, size_t object)
+{
+    size_t from = b->object_start[object];
+    size_t end = b->object_start[object + 1];
+    size_t runs = 0;
+
+    for (size_t i = from; i < end; i++) {
+        runs += i == from || b->slice_at[i] != b->slice_at[i - 1] + 1;
+    }
+    varint_put(out, runs);
+    size_t after = 0;
+    for (size_t i = from; i < end;) {
+        size_t first = i++;
+        while (i < end && b->slice_at[i] == b->slice_at[i - 1] + 1) {
+            i++;
+        }
+        varint_put(out, b->slice_at[first] - after);
+        varint_put(out, i - first);
+        after = b->slice_at[first] + (i - first);
+    }
+}
+
+static void put_rows(struct buf *out, const struct builder *b)
+{
+    if (b->slices[0].fact) {
+        for (size_t s = 0; s < b->count; s++) {
+            varint_put(out, b->slices[s].row_count);
+        }
+        return;
+    }
+    varint_put(out, b->object_count);
+    codec_put_ids(out, b->objects, b->object_count);
+    for (size_t o = 0; o < b->object_count; o++) {
+        put_presence(out, b, o);
+    }
+}
+
+/* gone and resets: slice number + 1, count, the list; 0 ends. Resets name places in the streams. */
+static void put_marks(struct buf *out, const struct builder *b)
+{
+    size_t row = 0;
+
+    for (size_t s = 0; s < b->count; s++) {
+        if (b->slices[s].gone_count) {
+            varint_put(out, s + 1);
+            varint_put(out, b->slices[s].gone_count);
+            codec_put_ids(out, b->slices[s].gone, b->slices[s].gone_count);
+        }
+    }
+    varint_put(out, 0);
+    for (size_t s = 0; s < b->count; s++) {
+        const struct codec_slice *now = &b->slices[s];
+        for (size_t i = 0; i < now->reset_count; i++) {
+            varint_put(out, (uint64_t)b->place[row + now->resets[i]] + 1);
+        }
+        row += now->row_count;
+    }
+    varint_put(out, 0);
+}
+
+static enum err_code put_head(struct builder *b, struct str *out, struct err *e)
+{
+    struct buf head;
+    struct buf packed;
+
+    buf_init(&head, BLOCK_PART_MAX);
+    buf_init(&packed, BLOCK_PART_MAX);
+    buf_add_char(&head, (char)b->slices[0].fact);
+    varint_put(&head, b->slices[0].group);
+    varint_put(&head, b->count);
+    varint_put(&head, b->rows);
+    put_axis(&head, b);
+    put_rows(&head, b);
+    put_marks(&head, b);
+    varint_put(&head, b->part_count);
+    varint_put(&head, b->stream_count);
+    buf_add_str(&head, buf_view(&b->directory));
+
+    bool small = head.len < HEAD_PACK_MIN;
+    buf_add_char(&packed, BLOCK_VERSION);
+    varint_put(&packed, small ? 0 : head.len);
+    enum err_code code = buf_check(&head, e);
+    if (code == ERR_OK && small) {
+        buf_add_str(&packed, buf_view(&head));
+        code = buf_check(&packed, e);
+    } else if (code == ERR_OK) {
+        code = pack_zstd(buf_view(&head), PACK_LEVEL, &packed, e);
+    }
+    *out = arena_str(b->a, buf_view(&packed));
+    buf_fini(&packed);
+    buf_fini(&head);
+    return code;
+}
+
+enum err_code block_build(struct arena *a, const struct block_input *in, struct block_packed *out,
+                          struct err *e)
+{
+    struct builder b = {.a = a, .scratch = in->scratch, .slices = in->slices, .count = in->count};
+
+    for (size_t s = 0; s < in->count; s++) {
+        b.rows += in->slices[s].row_count;
+    }
+    if (in->count == 0 || b.rows > CODEC_ROWS_MAX) {
+        return err_set(e, ERR_BUG, "block of %zu slices, %zu rows", in->count, b.rows);
+    }
+    buf_init(&b.part, BLOCK_PART_MAX);
+    buf_init(&b.directory, BLOCK_PART_MAX);
+    b.parts = arena_array(a, BLOCK_PARTS_MAX, sizeof(*b.parts));
+    enum err_code code = order_rows(&b, e);
+    if (code == ERR_OK && b.rows) {
+        code = add_streams(&b, BLOCK_KEY, e);
+    }
+    if (code == ERR_OK && b.rows) {
+        code = add_streams(&b, BLOCK_COLUMN, e);
+    }
+    if (code == ERR_OK) {
+        code = close_part(&b, e);
+    }
+    if (code == ERR_OK) {
+        code = put_head(&b, &out->head, e);
+    }
+    out->parts = b.parts;
+    out->part_count = b.part_count;
+    buf_fini(&b.part);
+    buf_fini(&b.directory);
+    return code ? code : arena_check(a, e);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * catalog.h: relations, columns, groups and objects: names to ids, held in memory.
+ *
+ * Invariants: (1) only the writer adds, and what it added is written by its next transaction before
+ *             anything can name it durably; (2) ids rise and are never used again; (3) the structs
+ *             never move and live as long as the catalogue; id, name and keys never change.
+ * Threads:    every function takes the catalogue's lock itself, unless it says otherwise.
+ */
+#ifndef STORE_TSDB_CATALOG_H
+#define STORE_TSDB_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "model/relation.h"
+#include "sqldb/sqldb.h"
+
+struct map;
+
+/* A key or a value column. */
+struct catalog_column {
+    uint32_t id; /* position in its relation */
+    struct str name;
+    struct str help, unit;
+    enum relation_kind kind;
+    enum relation_type type;
+    double resolution;
+    bool described;
+    bool dirty; /* to be written by the next transaction */
+};
+
+struct catalog_relation {
+    uint32_t id;
+    struct str name;
+    struct str help;
+    enum relation_shape shape;
+    bool sparse;
+    bool described;
+    bool dirty;
+    size_t key_count, column_count;
+    struct catalog_column **keys, **columns;
+};
+
+struct catalog_object {
+    uint64_t id;
+    struct catalog_group *group;
+    uint64_t hash;
+    uint32_t len;
+    char keys[]; /* per key of the relation a length and the bytes; empty ones at the end are cut */
+};
+
+struct catalog_group {
+    uint64_t id;
+    struct uuid target;
+    struct catalog_relation *relation;
+    struct str scope;
+    size_t object_count, object_cap;
+    struct catalog_object **objects; /* in order of id */
+    size_t slot_mask;                /* 0 = no table yet */
+    struct catalog_object **slots;
+    /* the newest reading; guarded by the lock */
+    bool has_last;
+    int64_t last_t_ms, last_every_ms;
+    unsigned last_flags;
+    struct str last_reason;
+};
+
+struct catalog {
+    struct lock lock;
+    struct map *relations; /* name -> relation */
+    struct map *groups;    /* relation id, target, scope -> group */
+    size_t relation_count, relation_cap;
+    struct catalog_relation **by_id;
+    size_t group_count, group_cap;
+    struct catalog_group **all_groups; /* in order of id */
+    uint64_t object_count;
+    uint64_t next_relation, next_group, next_object;
+    /* the writer's alone: what its next transaction writes */
+    bool relations_dirty, ids_dirty;
+    size_t new_group_count, new_group_cap, new_object_count, new_object_cap;
+    struct catalog_group **new_groups;
+    struct catalog_object **new_objects;
+};
+
+#define CATALOG_KEYS_MAX   (LIMIT_RELATION_KEYS * (LIMIT_KEY_BYTES + 2))
+#define CATALOG_RELATIONS  4096
+#define CATALOG_GROUPS     200000
+#define CATALOG_OBJECTS    4000000
+#define CATALOG_REASON_MAX 200
+
+struct catalog_group_key {
+    const struct catalog_relation *relation;
+    struct uuid target;
+    struct str scope;
+};
+
+/* --- Life cycle --- */
+struct catalog *catalog_new(void);
+void catalog_free(struct catalog *c); /* NULL allowed */
+enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *e) ERR_MUST_CHECK;
+/* Write what is new, inside the caller's transaction; the writer's thread. */
+enum err_code catalog_save(struct catalog *c, struct sqldb *ingest, struct err *e) ERR_MUST_CHECK;
+void catalog_saved(struct catalog *c); /* the transaction was committed */
+
+/* --- Look up; NULL = unknown --- */
+struct catalog_relation *catalog_find_relation(struct catalog *c, struct str name);
+struct catalog_column *catalog_find_column(struct catalog *c, struct catalog_relation *r,
+                                           struct str name);
+struct catalog_column *catalog_find_key(struct catalog *c, struct catalog_relation *r,
+                                        struct str name);
+struct catalog_group *catalog_find_group(struct catalog *c, const struct catalog_group_key *key);
+struct catalog_object *catalog_find_object(struct catalog *c, struct catalog_group *g,
+                                           struct str keys);
+struct catalog_group *catalog_group_by_id(struct catalog *c, uint64_t id);
+struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g,
+                                            uint64_t id);
+/* Whether a description says nothing new. */
+bool catalog_knows(struct catalog *c, const struct relation *described);
+
+/* --- Add; the writer's thread. ERR_LIMIT at a cap. --- */
+enum err_code catalog_describe(struct catalog *c, const struct relation *described,
+                               struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_add_relation(struct catalog *c, struct str name, enum relation_shape shape,
+                                   struct catalog_relation **out, struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_add_column(struct catalog *c, struct catalog_relation *r, struct str name,
+                                 struct catalog_column **out, struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_add_key(struct catalog *c, struct catalog_relation *r, struct str name,
+                              struct catalog_column **out, struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_add_group(struct catalog *c, const struct catalog_group_key *key,
+                                struct catalog_group **out, struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_add_object(struct catalog *c, struct catalog_group *g, struct str keys,
+                                 struct catalog_object **out, struct err *e) ERR_MUST_CHECK;
+
+/* --- Put a thing with a known id; catalog_rows.c and the functions above --- */
+struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, struct str name,
+                                              enum relation_shape shape);
+struct catalog_column *catalog_put_column(struct catalog *c, struct catalog_column ***list,
+                                          size_t *count, struct str name);
+struct catalog_group *catalog_put_group(struct catalog *c, uint64_t id,
+                                        const struct catalog_group_key *key);
+struct catalog_object *catalog_put_object(struct catalog *c, uint64_t id, struct catalog_group *g,
+                                          struct str keys);
+void catalog_replace(struct str *at, struct str s); /* an owned string */
+
+/* --- The newest reading of a group --- */
+struct catalog_last {
+    int64_t t_ms, every_ms;
+    unsigned flags;
+    struct str reason;
+};
+void catalog_seen(struct catalog *c, uint64_t group, const struct catalog_last *last);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * catalog_rows.c: the catalogue from and to the tables of ingest.db.
+ *
+ * Threads: catalog_load before the threads start; catalog_save and catalog_saved the writer.
+ */
+#include "store/tsdb/catalog.h"
+
+#include <string.h>
+
+static enum err_code load_relations(struct catalog *c, struct sqldb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(db, "tsdb_relation_list", SQLDB_NO_ARGS, &s, e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        struct catalog_relation *r = catalog_put_relation(
+            c, (uint32_t)sqldb_get_i64(s, 0), sqldb_get_text(s, 1),
+            sqldb_get_i64(s, 3) ? RELATION_FACT : RELATION_OBJECT);
+        catalog_replace(&r->help, sqldb_get_text(s, 2));
+        r->sparse = sqldb_get_i64(s, 4) != 0;
+        r->described = sqldb_get_i64(s, 5) != 0;
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static struct catalog_relation *relation_by_id(struct catalog *c, int64_t id)
+{
+    for (size_t i = 0; i < c->relation_count; i++) {
+        if (c->by_id[i]->id == id) {
+            return c->by_id[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err_code load_column(struct catalog *c, struct sqldb_stmt *s, struct err *e)
+{
+    struct catalog_relation *r = relation_by_id(c, sqldb_get_i64(s, 0));
+    bool is_key = sqldb_get_i64(s, 1) != 0;
+
+    if (!r || sqldb_get_i64(s, 2) != (int64_t)(is_key ? r->key_count : r->column_count)) {
+        return err_set(e, ERR_CORRUPT, "column %.*s has no place", STR_ARG(sqldb_get_text(s, 3)));
+    }
+    struct catalog_column *col =
+        is_key ? catalog_put_column(c, &r->keys, &r->key_count, sqldb_get_text(s, 3))
+               : catalog_put_column(c, &r->columns, &r->column_count, sqldb_get_text(s, 3));
+    col->kind = (enum relation_kind)(sqldb_get_i64(s, 4) & 3);
+    col->type = (enum relation_type)(sqldb_get_i64(s, 5) & 3);
+    catalog_replace(&col->unit, sqldb_get_text(s, 6));
+    catalog_replace(&col->help, sqldb_get_text(s, 7));
+    col->resolution = sqldb_get_f64(s, 8);
+    col->described = sqldb_get_i64(s, 9) != 0;
+    return ERR_OK;
+}
+
+static enum err_code load_group(struct catalog *c, struct sqldb_stmt *s, struct err *e)
+{
+    struct str target = sqldb_get_blob(s, 1);
+    struct catalog_group_key key = {.relation = relation_by_id(c, sqldb_get_i64(s, 2)),
+                                    .scope = sqldb_get_text(s, 3)};
+
+    if (!key.relation || target.len != sizeof(key.target.bytes)) {
+        return err_set(e, ERR_CORRUPT, "group %lld is damaged", (long long)sqldb_get_i64(s, 0));
+    }
+    memcpy(key.target.bytes, target.ptr, sizeof(key.target.bytes));
+    (void)catalog_put_group(c, (uint64_t)sqldb_get_i64(s, 0), &key);
+    return ERR_OK;
+}
+
+static enum err_code load_object(struct catalog *c, struct sqldb_stmt *s, struct err *e)
+{
+    uint64_t id = (uint64_t)sqldb_get_i64(s, 1);
+    size_t low = 0;
+
+    for (size_t high = c->group_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (c->all_groups[middle]->id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == c->group_count || c->all_groups[low]->id != id) {
+        return err_set(e, ERR_CORRUPT, "object of unknown group %llu", (unsigned long long)id);
+    }
+    (void)catalog_put_object(c, (uint64_t)sqldb_get_i64(s, 0), c->all_groups[low],
+                             sqldb_get_blob(s, 2));
+    return ERR_OK;
+}
+
+static enum err_code load_rows(struct catalog *c, struct sqldb *db, const char *statement,
+                               enum err_code (*load)(struct catalog *, struct sqldb_stmt *,
+                                                     struct err *),
+                               struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(db, statement, SQLDB_NO_ARGS, &s, e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        code = load(c, s, e);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = load_relations(c, ingest, e);
+
+    if (code == ERR_OK) {
+        code = load_rows(c, ingest, "tsdb_column_list", load_column, e);
+    }
+    if (code == ERR_OK) {
+        code = load_rows(c, ingest, "tsdb_group_list", load_group, e);
+    }
+    if (code == ERR_OK) {
+        code = load_rows(c, ingest, "tsdb_object_list", load_object, e);
+    }
+    if (code == ERR_OK) {
+        code = sqldb_row(ingest, "tsdb_ids_get", SQLDB_NO_ARGS, &s, e);
+    }
+    if (code == ERR_OK) { /* rows may have been deleted: the counters remember */
+        uint64_t relation = (uint64_t)sqldb_get_i64(s, 0);
+        uint64_t group = (uint64_t)sqldb_get_i64(s, 1);
+        uint64_t object = (uint64_t)sqldb_get_i64(s, 2);
+        c->next_relation = relation > c->next_relation ? relation : c->next_relation;
+        c->next_group = group > c->next_group ? group : c->next_group;
+        c->next_object = object > c->next_object ? object : c->next_object;
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static enum err_code save_columns(struct sqldb *db, const struct catalog_relation *r,
+                                  struct catalog_column **list, size_t n, struct err *e)
+{
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < n; i++) {
+        const struct catalog_column *c = list[i];
+        if (c->dirty) {
+            code = sqldb_run(db, "tsdb_column_put",
+                             SQLDB_ARGS(sqldb_i64(r->id), sqldb_i64(list == r->keys),
+                                        sqldb_i64(c->id), sqldb_text(c->name), sqldb_i64(c->kind),
+                                        sqldb_i64(c->type), sqldb_text(c->unit),
+                                        sqldb_text(c->help), sqldb_f64(c->resolution),
+                                        sqldb_i64(c->described)),
+                             e);
+        }
+    }
+    return code;
+}
+
+static enum err_code save_relations(struct catalog *c, struct sqldb *db, struct err *e)
+{
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < c->relation_count; i++) {
+        const struct catalog_relation *r = c->by_id[i];
+        if (r->dirty) {
+            code = sqldb_run(db, "tsdb_relation_put",
+                             SQLDB_ARGS(sqldb_i64(r->id), sqldb_text(r->name), sqldb_text(r->help),
+                                        sqldb_i64(r->shape == RELATION_FACT), sqldb_i64(r->sparse),
+                                        sqldb_i64(r->described)),
+                             e);
+        }
+        if (code == ERR_OK) {
+            code = save_columns(db, r, r->keys, r->key_count, e);
+        }
+        if (code == ERR_OK) {
+            code = save_columns(db, r, r->columns, r->column_count, e);
+        }
+    }
+    return code;
+}
+
+static enum err_code save_new(struct catalog *c, struct sqldb *db, struct err *e)
+{
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < c->new_group_count; i++) {
+        const struct catalog_group *g = c->new_groups[i];
+        code = sqldb_run(db, "tsdb_group_insert",
+                         SQLDB_ARGS(sqldb_i64((int64_t)g->id),
+                                    sqldb_blob(g->target.bytes, sizeof(g->target.bytes)),
+                                    sqldb_i64(g->relation->id), sqldb_text(g->scope)),
+                         e);
+    }
+    for (size_t i = 0; code == ERR_OK && i < c->new_object_count; i++) {
+        const struct catalog_object *o = c->new_objects[i];
+        code = sqldb_run(db, "tsdb_object_insert",
+                         SQLDB_ARGS(sqldb_i64((int64_t)o->id), sqldb_i64((int64_t)o->group->id),
+                                    sqldb_blob(o->keys, o->len)),
+                         e);
+    }
+    return code;
+}
+
+enum err_code catalog_save(struct catalog *c, struct sqldb *ingest, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    if (c->relations_dirty) {
+        code = save_relations(c, ingest, e);
+    }
+    if (code == ERR_OK) {
+        code = save_new(c, ingest, e);
+    }
+    if (code == ERR_OK && c->ids_dirty) {
+        code = sqldb_run(ingest, "tsdb_ids_put",
+                         SQLDB_ARGS(sqldb_i64((int64_t)c->next_relation),
+                                    sqldb_i64((int64_t)c->next_group),
+                                    sqldb_i64((int64_t)c->next_object)),
+                         e);
+    }
+    return code;
+}
+
+static void clean(struct catalog_column **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        list[i]->dirty = false;
+    }
+}
+
+void catalog_saved(struct catalog *c)
+{
+    for (size_t i = 0; c->relations_dirty && i < c->relation_count; i++) {
+        c->by_id[i]->dirty = false;
+        clean(c->by_id[i]->keys, c->by_id[i]->key_count);
+        clean(c->by_id[i]->columns, c->by_id[i]->column_count);
+    }
+    c->relations_dirty = c->ids_dirty = false;
+    c->new_group_count = c->new_object_count = 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * days.c: the day files raw/fast/YYYYMMDD.db and raw/slow/YYYYMMDD.db: names, watermarks,
+ * retention.
+ *
+ * Threads: the list is guarded by the engine's state lock; only the flusher changes it.
+ */
+#include "store/tsdb/engine.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "os/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const class_name[DAY_CLASSES] = {[DAY_FAST] = "fast", [DAY_SLOW] = "slow"};
+static const struct log_ctx days_log = {.component = "tsdb"};
+
+int64_t days_of_ms(int64_t t_ms)
+{
+    return t_ms >= 0 ? t_ms / TSDB_DAY_MS : -((-t_ms + TSDB_DAY_MS - 1) / TSDB_DAY_MS);
+}
+
+enum day_class days_class_of(int64_t every_ms)
+{
+    return every_ms > 0 && every_ms <= TSDB_FAST_MS ? DAY_FAST : DAY_SLOW;
+}
+
+/* Civil date of a day number (proleptic Gregorian calendar). */
+static void date_of(int64_t day, int *year, int *month, int *mday)
+{
+    int64_t z = day + 719468;
+    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+    int64_t doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t mp = (5 * doy + 2) / 153;
+
+    *mday = (int)(doy - (153 * mp + 2) / 5 + 1);
+    *month = (int)(mp < 10 ? mp + 3 : mp - 9);
+    *year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
+void days_path(const struct tsdb *db, enum day_class class, int64_t day, char *out, size_t size)
+{
+    int year = 0;
+    int month = 0;
+    int mday = 0;
+    date_of(day, &year, &month, &mday);
+    (void)snprintf(out, size, "%s/raw/%s/%04d%02d%02d.db", db->dir, class_name[class], year, month,
+                   mday);
+}
+
+bool days_parse_name(const char *name, int64_t *day)
+{
+    char text[32];
+    int64_t ms = 0;
+
+    if (strlen(name) != 11 || strcmp(name + 8, ".db") != 0) {
+        return false;
+    }
+    (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT00:00:00Z", name, name + 4, name + 6);
+    if (num_parse_time_ms(str_of(text), &ms, NULL) != ERR_OK) {
+        return false;
+    }
+    *day = days_of_ms(ms);
+    return true;
+}
+
+static struct day_file *find(const struct tsdb *db, enum day_class class, int64_t day)
+{
+    for (size_t i = 0; i < db->day_count; i++) {
+        if (db->days[i].class == class && db->days[i].day == day) {
+            return &db->days[i];
+        }
+    }
+    return NULL;
+}
+
+uint64_t days_applied(const struct tsdb *db, enum day_class class, int64_t day)
+{
+    const struct day_file *f = find(db, class, day);
+    return f ? f->applied : 0;
+}
+
+void days_set_applied(struct tsdb *db, enum day_class class, int64_t day, uint64_t applied)
+{
+    struct day_file *f = find(db, class, day);
+
+    if (!f) {
+        if (db->day_count == db->day_cap) {
+            db->day_cap = db->day_cap ? 2 * db->day_cap : 64;
+            db->days = alloc_resize(db->days, db->day_cap * sizeof(*db->days));
+        }
+        f = &db->days[db->day_count++];
+        f->class = class;
+        f->day = day;
+    }
+    f->applied = applied;
+}
+
+enum err_code days_open(const char *path, unsigned flags, struct sqldb **out, struct err *e)
+{
+    char url[PATH_MAX + 8];
+    struct sqldb_options options = {.flags = flags, .cache_kib = 512};
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s", path);
+    enum err_code code = sqldb_open(url, &options, out, e);
+    if (code == ERR_OK && !(flags & SQLDB_READ_ONLY)) {
+        code = sqldb_schema(*out, "tsdb_day", TSDB_SCHEMA_DAY, e);
+        if (code) {
+            sqldb_close(*out);
+            *out = NULL;
+        }
+    }
+    return code;
+}
+
+enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(day, "tsdb_day_applied", SQLDB_NO_ARGS, &s, e);
+
+    if (code == ERR_OK) {
+        *out = (uint64_t)sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+/* --- start --- */
+
+struct listing {
+    struct tsdb *db;
+    enum day_class class;
+};
+
+static void on_file(void *arg, const char *name)
+{
+    struct listing *l = arg;
+    int64_t day = 0;
+    if (days_parse_name(name, &day)) {
+        days_set_applied(l->db, l->class, day, 0);
+    }
+}
+
+/* The newest reading of each group of a file. */
+static enum err_code load_last(struct tsdb *db, struct sqldb *day, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(day, "tsdb_block_last", SQLDB_NO_ARGS, &s, e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        struct catalog_last last = {sqldb_get_i64(s, 1), sqldb_get_i64(s, 2),
+                                    (unsigned)sqldb_get_i64(s, 3), sqldb_get_text(s, 4)};
+        catalog_seen(db->catalog, (uint64_t)sqldb_get_i64(s, 0), &last);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static enum err_code load_file(struct tsdb *db, struct day_file *f, struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *day = NULL;
+
+    days_path(db, f->class, f->day, path, sizeof(path));
+    enum err_code code = days_open(path, 0, &day, e); /* ends a schema that was cut short */
+    if (code == ERR_OK) {
+        code = days_read_applied(day, &f->applied, e);
+    }
+    if (code == ERR_OK) {
+        code = load_last(db, day, e);
+    }
+    sqldb_close(day);
+    return code;
+}
+
+enum err_code days_load(struct tsdb *db, struct err *e)
+{
+    char path[PATH_MAX];
+    enum err_code code = ERR_OK;
+
+    for (int c = 0; code == ERR_OK && c < DAY_CLASSES; c++) {
+        struct listing l = {db, (enum day_class)c};
+        (void)snprintf(path, sizeof(path), "%s/raw/%s", db->dir, class_name[c]);
+        code = file_make_dirs(path, 0700, e);
+        if (code == ERR_OK) {
+            code = file_list(path, on_file, &l, e);
+        }
+    }
+    for (size_t i = 0; code == ERR_OK && i < db->day_count; i++) {
+        code = load_file(db, &db->days[i], e);
+    }
+    return code;
+}
+
+/* --- retention --- */
+
+static bool remove_file(const struct tsdb *db, const struct day_file *f)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char path[PATH_MAX];
+    char full[PATH_MAX + 8];
+    struct err e;
+
+    days_path(db, f->class, f->day, path, sizeof(path));
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
+        if (file_remove(full, &e) != ERR_OK) {
+            log_warn(&days_log, "retention: %s", e.text);
+            return false;
+        }
+    }
+    log_info(&days_log, "retention removed %s", path);
+    return true;
+}
+
+size_t days_expire(struct tsdb *db, int64_t now_ms)
+{
+    int64_t oldest = days_of_ms(now_ms) - db->config.retention_days;
+    size_t removed = 0;
+
+    for (size_t i = 0;; i++) {
+        struct day_file f = {DAY_FAST, 0, 0};
+        bool old = false;
+        lock_take(&db->state);
+        if (i < db->day_count) {
+            f = db->days[i];
+            old = f.day < oldest;
+            if (old) { /* out of the list first: no new reader opens it */
+                db->days[i] = db->days[--db->day_count];
+                db->days_removed++;
+            }
+        }
+        bool end = i >= db->day_count && !old;
+        lock_release(&db->state);
+        if (end) {
+            return removed;
+        }
+        if (old) {
+            removed += remove_file(db, &f);
+            i--;
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * engine.h: the parts of the engine as they see each other. Private to store/tsdb.
+ *
+ * Locks (base/thread.h): `state` guards streams, the queue of jobs, heads, the list of day files
+ * and the flags of the threads; `catalog->lock` guards names and ids. state is taken before
+ * catalog.
+ */
+#ifndef STORE_TSDB_ENGINE_H
+#define STORE_TSDB_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "base/thread.h"
+#include "sqldb/sqldb.h"
+#include "store/tsdb/catalog.h"
+#include "store/tsdb/head.h"
+#include "store/tsdb/tsdb.h"
+
+#define TSDB_LOCK_STATE   60
+#define TSDB_LOCK_CATALOG 61
+
+#define TSDB_SCHEMA_INGEST 1
+#define TSDB_SCHEMA_DAY    1
+#define TSDB_SCHEMA_TEXT   1
+#define TSDB_SCHEMA_EVENT  1
+
+#define TSDB_DAY_MS         86400000LL
+#define TSDB_FAST_MS        15000 /* clocks up to this go into raw/fast */
+#define TSDB_CLOCK_PAST_MS  (48 * 3600000LL)
+#define TSDB_CLOCK_AHEAD_MS 120000LL
+#define TSDB_RECORDS_KEPT   100000 /* acknowledged records a stream, for audits */
+#define TSDB_HASHES_KEPT    64     /* hashes compared when a number comes again */
+#define TSDB_ARENA_BYTES    (512UL * 1024 * 1024)
+
+enum day_class { DAY_FAST, DAY_SLOW, DAY_CLASSES };
+
+/* A day file that exists. */
+struct day_file {
+    enum day_class class;
+    int64_t day; /* days since 1970-01-01 UTC */
+    uint64_t applied;
+};
+
+struct known_record {
+    uint64_t seq, span;
+    unsigned char hash[PUSH_HASH_BYTES];
+    bool is_gap;
+};
+
+struct stream_gap {
+    char *reason;
+    uint64_t records;
+};
+
+/* A stream: identity, what was acknowledged, and caches that make a steady push cheap. */
+struct stream {
+    uint64_t id; /* 0 = no row yet */
+    struct uuid collector, uuid;
+    uint64_t next_seq, stored, samples;
+    bool backlog, closed;
+    bool busy; /* a push is under way: it alone touches `cache` */
+    int64_t last_push_ms;
+    size_t gap_count;
+    struct stream_gap *gaps;
+    struct known_record known[TSDB_HASHES_KEPT]; /* ring */
+    size_t known_next;
+    struct map *cache; /* relation, target, scope -> struct stream_entry */
+    uint64_t push_no;
+};
+
+enum job_state { JOB_QUEUED, JOB_TAKEN, JOB_DONE };
+
+struct ingest_job; /* ingest.h */
+
+enum run_state { RUN_OPEN, RUN_STOPPING, RUN_STOPPING_FAST };
+
+struct tsdb_counters {
+    _Atomic uint64_t samples, pushes, records, slices, commits, duplicates;
+    _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
+    _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
+    _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
+    _Atomic int64_t last_flush_ms;
+};
+
+/* The applier's connections. */
+struct applier {
+    struct sqldb *ingest; /* read only */
+    struct sqldb *text, *event;
+    uint64_t text_applied, event_applied;
+};
+
+struct tsdb {
+    struct tsdb_config config;
+    char *dir;
+    int lock_fd;
+    struct uuid epoch;
+    struct catalog *catalog;
+    struct sqldb *ingest; /* the writer's, and open's */
+    struct tsdb_counters count;
+
+    struct lock state;
+    struct cond wake_writer, wake_flusher, wake_applier, done, stream_free, reader_free;
+    /* guarded by state */
+    enum run_state run;
+    bool flusher_over, applier_over;
+    struct map *streams; /* collector + uuid -> struct stream */
+    struct ingest_job *queue_first, *queue_last;
+    size_t queued;
+    struct head *active, *frozen;
+    uint64_t frozen_lsn;  /* everything up to here is in `frozen` or older */
+    uint64_t linked_lsn;  /* everything up to here is in a head or in day files */
+    uint64_t flushed_lsn; /* day files have applied all up to here */
+    uint64_t applied_lsn; /* events, texts, targets likewise */
+    uint64_t trimmed_lsn;
+    uint64_t meta_lsn; /* newest row with a meta blob */
+    bool flush_wanted;
+    struct day_file *days;
+    size_t day_count, day_cap;
+    uint64_t days_removed; /* counts retention, so that readers drop handles */
+    struct tsdb_reader **readers;
+    size_t reader_count, reader_max;
+    /* the writer's alone */
+    uint64_t next_lsn;
+    uint64_t next_stream;
+    struct applier applier;
+    atomic_bool full;
+};
+
+/* --- days.c: day files --- */
+int64_t days_of_ms(int64_t t_ms); /* floor */
+enum day_class days_class_of(int64_t every_ms);
+void days_path(const struct tsdb *db, enum day_class class, int64_t day, char *out, size_t size);
+/* List the day files of a store and read their watermarks. */
+enum err_code days_load(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+/* applied of a file that is listed; 0 = no such file. Caller holds state (or is alone). */
+uint64_t days_applied(const struct tsdb *db, enum day_class class, int64_t day);
+void days_set_applied(struct tsdb *db, enum day_class class, int64_t day, uint64_t applied);
+enum err_code days_open(const char *path, unsigned flags, struct sqldb **out,
+                        struct err *e) ERR_MUST_CHECK;
+/* The watermark of an open day file. */
+enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e) ERR_MUST_CHECK;
+/* Unlink files older than the retention; returns how many. */
+size_t days_expire(struct tsdb *db, int64_t now_ms);
+bool days_parse_name(const char *name, int64_t *day); /* "20261121.db" */
+
+/* --- tsdb.c --- */
+void tsdb_measure_disk(struct tsdb *db);
+
+/* --- replay.c --- */
+enum err_code replay_run(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+
+/* --- flush.c --- */
+enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn,
+                         struct err *e) ERR_MUST_CHECK;
+
+/* --- apply.c --- */
+enum err_code apply_open(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+void apply_close(struct tsdb *db);
+
+/* --- reader.c --- */
+void reader_close(struct tsdb_reader *r);
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * flush.c: the head becomes blocks of day files.
+ *
+ * A frozen head is sorted by file, group and time; each file gets its blocks in transactions of
+ * about 4 MB, the last of which sets `applied`. Blocks of a flush that did not end have flush_lsn >
+ * applied: no reader counts them, and the next flush of the file removes them.
+ * Threads: the flusher.
+ */
+#include "store/tsdb/block.h"
+#include "store/tsdb/engine.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef PGA_FAULTS
+#define TRANSACTION_BYTES (16UL * 1024) /* so that a small flush has several parts, too */
+#else
+#define TRANSACTION_BYTES (4UL * 1024 * 1024)
+#endif
+#define LOOK_US        1000000LL
+#define SPACE_US       5000000LL
+#define EXPIRE_US      600000000LL
+#define RETRY_US       5000000LL
+#define PARTS_OF_BLOCK 4096
+
+static const struct log_ctx flush_log = {.component = "tsdb"};
+
+struct item {
+    enum day_class class;
+    int64_t day;
+    struct head_item head;
+};
+
+/* Items of one file and group. */
+struct span {
+    const struct item *items;
+    size_t count;
+};
+
+struct flushing {
+    struct tsdb *db;
+    uint64_t lsn;
+    struct sqldb *file;
+    struct arena decode;  /* slices of one block */
+    struct arena build;   /* the block made of them */
+    struct arena scratch; /* one column */
+    size_t bytes;         /* of the open transaction */
+};
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_i64(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *x = a;
+    const struct item *y = b;
+    int c = compare_u64(x->class, y->class);
+
+    c = c ? c : compare_i64(x->day, y->day);
+    c = c ? c : compare_u64(x->head.group, y->head.group);
+    c = c ? c : compare_i64(x->head.slice.t_ms, y->head.slice.t_ms);
+    return c ? c : compare_u64(x->head.slice.lsn, y->head.slice.lsn);
+}
+
+/*
+ * Slices of one block: as many as fit from `items`, equal times once. Returns how many items
+ * went.
+ */
+static enum err_code gather(struct flushing *f, struct span batch, struct block_input *in,
+                            size_t *used, struct err *e)
+{
+    size_t most = batch.count < BLOCK_SLICES ? batch.count : BLOCK_SLICES;
+    struct codec_slice *slices = arena_array(&f->decode, most, sizeof(*slices));
+    size_t rows = 0;
+    size_t i = 0;
+
+    in->count = 0;
+    for (; slices && i < batch.count && in->count < most; i++) {
+        struct codec_slice *s = &slices[in->count];
+        enum err_code code = codec_get_slice(batch.items[i].head.slice.bytes, &f->decode, s, e);
+        if (code) {
+            return code;
+        }
+        if (in->count && s->t_ms == s[-1].t_ms) {
+            continue; /* two streams sent it: the first acknowledged one counts */
+        }
+        if (in->count && (rows + s->row_count > BLOCK_ROWS || s->fact != slices[0].fact)) {
+            break;
+        }
+        rows += s->row_count;
+        in->count++;
+    }
+    in->slices = slices;
+    *used = i;
+    return arena_check(&f->decode, e);
+}
+
+static enum err_code insert_block(struct flushing *f, const struct block_input *in,
+                                  const struct block_packed *b, struct err *e)
+{
+    const struct codec_slice *first = &in->slices[0];
+    const struct codec_slice *last = &in->slices[in->count - 1];
+    struct sqldb_stmt *s = NULL;
+    size_t rows = 0;
+
+    for (size_t i = 0; i < in->count; i++) {
+        rows += in->slices[i].row_count;
+    }
+    enum err_code code = sqldb_row(
+        f->file, "tsdb_block_insert",
+        SQLDB_ARGS(sqldb_i64((int64_t)first->group), sqldb_i64((int64_t)f->lsn),
+                   sqldb_i64(first->t_ms), sqldb_i64(last->t_ms), sqldb_i64(last->every_ms),
+                   sqldb_i64(last->flags),
+                   last->reason.len ? sqldb_text(last->reason) : sqldb_null(),
+                   sqldb_i64((int64_t)in->count), sqldb_i64((int64_t)rows),
+                   sqldb_blob(b->head.ptr, b->head.len)),
+        &s, e);
+    if (code) {
+        return code;
+    }
+    int64_t id = sqldb_get_i64(s, 0);
+    sqldb_end(s);
+    f->bytes += b->head.len;
+    for (size_t i = 0; code == ERR_OK && i < b->part_count; i++) {
+        code = sqldb_run(f->file, "tsdb_part_insert",
+                         SQLDB_ARGS(sqldb_i64(id * PARTS_OF_BLOCK + (int64_t)i),
+                                    sqldb_blob(b->parts[i].ptr, b->parts[i].len)),
+                         e);
+        f->bytes += b->parts[i].len;
+    }
+    return code;
+}
+
+static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
+{
+    struct block_input in = {.scratch = &f->scratch};
+    struct block_packed packed;
+
+    arena_reset(&f->decode);
+    arena_reset(&f->build);
+    arena_reset(&f->scratch);
+    enum err_code code = gather(f, batch, &in, used, e);
+    if (code == ERR_OK) {
+        code = block_build(&f->build, &in, &packed, e);
+    }
+    if (code == ERR_OK) {
+        code = insert_block(f, &in, &packed, e);
+    }
+    return code;
+}
+
+/* End a transaction with blocks of the day; the last one, with `applied`, too. */
+static enum err_code commit_blocks(struct flushing *f, struct err *e)
+{
+    enum err_code code = sqldb_commit(f->file, e);
+    FAULT_POINT("tsdb.flush_day_written");
+    return code;
+}
+
+static enum err_code commit_part(struct flushing *f, struct err *e)
+{
+    enum err_code code = commit_blocks(f, e);
+    f->bytes = 0;
+    return code ? code : sqldb_begin(f->file, e);
+}
+
+/* All blocks of one file, in open transactions; the caller ends the last one. */
+static enum err_code write_blocks(struct flushing *f, const struct item *items, size_t count,
+                                  struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t at = 0; code == ERR_OK && at < count;) {
+        size_t end = at + 1;
+        size_t used = 0;
+        while (end < count && items[end].head.group == items[at].head.group) {
+            end++;
+        }
+        code = flush_block(f, (struct span){items + at, end - at}, &used, e);
+        at += used;
+        if (code == ERR_OK && f->bytes >= TRANSACTION_BYTES) {
+            code = commit_part(f, e);
+        }
+    }
+    return code;
+}
+
+static enum err_code write_file(struct flushing *f, const struct item *items, size_t count,
+                                struct err *e)
+{
+    enum err_code code = sqldb_begin(f->file, e);
+
+    if (code) {
+        return code;
+    }
+    f->bytes = 0;
+    code = sqldb_run(f->file, "tsdb_day_drop_parts", SQLDB_NO_ARGS, e);
+    if (code == ERR_OK) {
+        code = sqldb_run(f->file, "tsdb_day_drop_blocks", SQLDB_NO_ARGS, e);
+    }
+    if (code == ERR_OK) {
+        code = write_blocks(f, items, count, e);
+    }
+    if (code == ERR_OK) {
+        code = sqldb_run(f->file, "tsdb_day_set_applied", SQLDB_ARGS(sqldb_i64((int64_t)f->lsn)),
+                         e);
+    }
+    if (code) {
+        sqldb_rollback(f->file);
+        return code;
+    }
+    FAULT_POINT("tsdb.flush_before_applied");
+    code = commit_blocks(f, e);
+    FAULT_POINT("tsdb.flush_after_applied");
+    return code ? code : sqldb_checkpoint(f->file, e);
+}
+
+static enum err_code flush_file(struct flushing *f, const struct item *items, size_t count,
+                                struct err *e)
+{
+    char path[PATH_MAX];
+    uint64_t applied = 0;
+
+    days_path(f->db, items[0].class, items[0].day, path, sizeof(path));
+    enum err_code code = days_open(path, SQLDB_OWN_CHECKPOINT, &f->file, e);
+    if (code == ERR_OK) {
+        code = days_read_applied(f->file, &applied, e);
+    }
+    if (code == ERR_OK && applied < f->lsn) { /* else an earlier try of this flush did it */
+        code = write_file(f, items, count, e);
+    }
+    sqldb_close(f->file);
+    f->file = NULL;
+    if (code) {
+        (void)err_wrap(e, "%s", path);
+        return code;
+    }
+    lock_take(&f->db->state);
+    days_set_applied(f->db, items[0].class, items[0].day, f->lsn);
+    lock_release(&f->db->state);
+    return ERR_OK;
+}
+
+static struct item *sorted_items(struct head *h, struct arena *a, size_t *count)
+{
+    struct head_item *heads = head_items(h, a, count);
+    struct item *items = arena_array(a, *count, sizeof(*items));
+
+    for (size_t i = 0; items && heads && i < *count; i++) {
+        items[i] = (struct item){days_class_of(heads[i].slice.every_ms),
+                                 days_of_ms(heads[i].slice.t_ms), heads[i]};
+    }
+    if (items && heads) {
+        qsort(items, *count, sizeof(*items), compare_items);
+    }
+    return items;
+}
+
+enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn, struct err *e)
+{
+    struct flushing f = {.db = db, .lsn = lsn};
+    struct arena list;
+    size_t count = 0;
+
+    arena_init(&list, "tsdb flush list", TSDB_ARENA_BYTES);
+    arena_init(&f.decode, "tsdb flush slices", TSDB_ARENA_BYTES);
+    arena_init(&f.build, "tsdb flush block", TSDB_ARENA_BYTES);
+    arena_init(&f.scratch, "tsdb flush column", TSDB_ARENA_BYTES);
+    FAULT_POINT("tsdb.flush_begin");
+    const struct item *items = sorted_items(h, &list, &count);
+    enum err_code code = arena_check(&list, e);
+    for (size_t at = 0; code == ERR_OK && at < count;) {
+        size_t end = at + 1;
+        while (end < count && items[end].class == items[at].class &&
+               items[end].day == items[at].day) {
+            end++;
+        }
+        code = flush_file(&f, items + at, end - at, e);
+        at = end;
+    }
+    arena_fini(&f.scratch);
+    arena_fini(&f.build);
+    arena_fini(&f.decode);
+    arena_fini(&list);
+    return code;
+}
+
+/* --- the thread --- */
+
+/* Caller holds state. */
+static bool flush_is_due(const struct tsdb *db)
+{
+    int64_t oldest = head_oldest_mono_us(db->active);
+
+    if (db->frozen) {
+        return true; /* an earlier try failed */
+    }
+    return db->flush_wanted || head_bytes(db->active) >= db->config.flush_bytes ||
+           (atomic_load(&db->count.journal_bytes) >= db->config.journal_bytes &&
+            db->linked_lsn > db->flushed_lsn) ||
+           (oldest && clock_mono_us() - oldest >= db->config.flush_age_ms * 1000);
+}
+
+/* Freeze the head (or take the one that failed), write it, let go of it. */
+static enum err_code flush_once(struct tsdb *db, struct err *e)
+{
+    lock_take(&db->state);
+    db->flush_wanted = false;
+    if (!db->frozen) {
+        db->frozen = db->active;
+        db->frozen_lsn = db->linked_lsn;
+        db->active = head_new();
+    }
+    struct head *h = db->frozen;
+    uint64_t lsn = db->frozen_lsn;
+    lock_release(&db->state);
+
+    enum err_code code = head_count(h) ? flush_head(db, h, lsn, e) : ERR_OK;
+    if (code) {
+        atomic_fetch_add(&db->count.flush_errors, 1);
+        return code;
+    }
+    lock_take(&db->state);
+    db->frozen = NULL;
+    db->flushed_lsn = lsn;
+    bool last = head_unpin(h);
+    cond_signal(&db->wake_writer);
+    lock_release(&db->state);
+    if (last) {
+        head_free(h);
+    }
+    atomic_fetch_add(&db->count.flushes, 1);
+    atomic_store(&db->count.last_flush_ms, clock_wall_ms());
+    return ERR_OK;
+}
+
+static void look_at_space(struct tsdb *db)
+{
+    uint64_t free_bytes = 0;
+    uint64_t size = 0;
+    struct err e;
+
+    if (file_space(db->dir, &free_bytes, &size, &e) == ERR_OK) {
+        atomic_store(&db->count.free_bytes, free_bytes);
+    } else {
+        log_warn(&flush_log, "free space is not known: %s", e.text);
+    }
+    tsdb_measure_disk(db);
+}
+
+struct flusher {
+    int64_t space_us, expire_us, retry_us;
+    int failures;
+};
+
+static void flusher_chores(struct tsdb *db, struct flusher *f)
+{
+    int64_t now = clock_mono_us();
+
+    if (now >= f->space_us) {
+        look_at_space(db);
+        f->space_us = now + SPACE_US;
+    }
+    if (now >= f->expire_us) {
+        (void)days_expire(db, clock_wall_ms());
+        f->expire_us = now + EXPIRE_US;
+    }
+}
+
+static void try_flush(struct tsdb *db, struct flusher *f)
+{
+    struct err e;
+
+    err_clear(&e);
+    if (flush_once(db, &e)) {
+        log_error(&flush_log, "flush failed: %s", e.text);
+        f->failures++;
+        f->retry_us = clock_mono_us() + RETRY_US;
+    } else {
+        f->failures = 0;
+    }
+}
+
+void tsdb_run_flusher(struct tsdb *db)
+{
+    struct flusher f = {0, 0, 0, 0};
+    bool over = false;
+
+    while (!over) {
+        flusher_chores(db, &f);
+        lock_take(&db->state);
+        bool stopping = db->run != RUN_OPEN && db->queued == 0;
+        bool due = flush_is_due(db) && clock_mono_us() >= f.retry_us;
+        if (!due && !stopping) {
+            (void)cond_wait_until(&db->wake_flusher, &db->state, clock_mono_us() + LOOK_US);
+            due = flush_is_due(db) && clock_mono_us() >= f.retry_us;
+            stopping = db->run != RUN_OPEN && db->queued == 0;
+        }
+        over = stopping;
+        bool fast = db->run == RUN_STOPPING_FAST;
+        bool any = db->frozen || head_count(db->active) > 0 || db->linked_lsn > db->flushed_lsn;
+        lock_release(&db->state);
+        if (over ? any && !fast : due) {
+            try_flush(db, &f);
+            over = over && f.failures == 0; /* at stop: one more try, then the journal keeps it */
+            over = over || (stopping && f.failures > 1);
+        }
+    }
+    lock_take(&db->state);
+    db->flusher_over = true;
+    cond_signal(&db->wake_writer);
+    lock_release(&db->state);
+}

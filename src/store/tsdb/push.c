@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * push.c: the way of a push through the thread that serves its request.
+ *
+ * One push of a stream at a time: its sequence is checked, its new records are read and encoded,
+ * the job is handed to the writer, and the thread sleeps until the commit is durable.
+ * Threads: any.
+ */
+#include "store/tsdb/ingest.h"
+
+#include "base/limits.h"
+#include "os/clock.h"
+
+#include <string.h>
+
+#define STREAM_WAIT_US 20000000LL
+#define QUEUE_MAX      4096
+#define STREAMS_MAX    200000
+#define EVENT_ARENA    (4UL * 1024 * 1024)
+
+enum err_code tsdb_admit(struct tsdb *db, struct err *e)
+{
+    lock_take(&db->state);
+    enum run_state run = db->run;
+    lock_release(&db->state);
+    if (run != RUN_OPEN) {
+        return err_set(e, ERR_CANCELLED, "the store is stopping");
+    }
+    if (atomic_load(&db->full)) {
+        atomic_fetch_add(&db->count.refused[TSDB_REFUSED_FULL], 1);
+        return err_set(e, ERR_LIMIT, "the store is full: the journal waits for room on the disk");
+    }
+    return ERR_OK;
+}
+
+/* --- the stream --- */
+
+/* Find or make the stream and take it for this push. Holds no lock when it returns. */
+static enum err_code take_stream(struct tsdb *db, const struct push *push, struct stream **out,
+                                 struct err *e)
+{
+    struct uuid both[2] = {push->collector, push->stream};
+    struct str key = str_make(both, sizeof(both));
+    int64_t until = clock_mono_us() + STREAM_WAIT_US;
+    enum err_code code = ERR_OK;
+
+    lock_take(&db->state);
+    struct stream *s = map_get(db->streams, key);
+    if (!s && map_count(db->streams) >= STREAMS_MAX) {
+        code = err_set(e, ERR_LIMIT, "more than %d streams", STREAMS_MAX);
+    } else if (!s) {
+        s = stream_new(&push->collector, &push->stream);
+        (void)map_put(db->streams, key, s);
+    }
+    while (code == ERR_OK && s->busy) {
+        if (!cond_wait_until(&db->stream_free, &db->state, until) && s->busy) {
+            code = err_set(e, ERR_TIMEOUT, "another push of this stream is under way");
+        }
+    }
+    if (code == ERR_OK) {
+        s->busy = true;
+        s->push_no++;
+        *out = s;
+    }
+    lock_release(&db->state);
+    return code;
+}
+
+static void return_stream(struct tsdb *db, struct stream *s)
+{
+    if (s->closed) {
+        stream_forget(s);
+    }
+    lock_take(&db->state);
+    s->busy = false;
+    cond_broadcast(&db->stream_free);
+    lock_release(&db->state);
+}
+
+/* --- sequence --- */
+
+static bool known_as_another(const struct stream *s, const struct push_record *r)
+{
+    const struct known_record *k = stream_known(s, r->seq);
+    return k && !r->is_gap && !k->is_gap && memcmp(k->hash, r->hash, sizeof(k->hash)) != 0;
+}
+
+static uint64_t span_of(const struct push_record *r)
+{
+    return r->is_gap ? r->gap.span : 1;
+}
+
+/* Sort the records into known and new ones. */
+static enum err_code sort_records(struct ingest_job *job, struct tsdb_ack *ack, struct err *e)
+{
+    const struct push *push = job->push;
+    uint64_t expected = job->stream->next_seq;
+    uint64_t seq = push->seq;
+
+    if (push->seq > expected) {
+        return err_set(e, ERR_CONFLICT, "sequence %llu skips ahead: %llu is expected",
+                       (unsigned long long)push->seq, (unsigned long long)expected);
+    }
+    for (size_t i = 0; i < push->record_count; i++) {
+        const struct push_record *r = &push->records[i];
+        uint64_t span = span_of(r);
+        if (r->seq != seq || span == 0 || span > INT64_MAX / 2 || seq > INT64_MAX / 2) {
+            ack->bad_seq = seq;
+            return err_set(e, ERR_INVALID, "records[%zu]: sequence numbers do not follow", i);
+        }
+        uint64_t end = seq + span;
+        if (end <= expected) {
+            ack->duplicate_records++;
+            if (known_as_another(job->stream, r)) {
+                ack->mismatch = true;
+                return err_set(e, ERR_CONFLICT, "record %llu came before with another hash",
+                               (unsigned long long)seq);
+            }
+        } else {
+            uint64_t from = seq > expected ? seq : expected;
+            job->records[job->record_count++] = (struct ingest_record){
+                .source = r, .seq = from, .span = end - from};
+        }
+        seq = end;
+    }
+    return ERR_OK;
+}
+
+/* Once a record must wait for the writer, those behind it wait too: times are taken in order. */
+static enum err_code read_records(struct tsdb *db, struct ingest_job *job, struct err *e)
+{
+    bool all_ready = true;
+
+    for (size_t i = 0; i < job->record_count; i++) {
+        struct ingest_record *r = &job->records[i];
+        enum err_code code = ERR_OK;
+        if (!r->source->is_gap) {
+            code = batch_read(job->arena, r->source->json, &r->batch, e);
+        }
+        if (code == ERR_OK && all_ready) {
+            code = ingest_prepare(db, job, r, INGEST_LOOKUP, e);
+            all_ready = r->ready;
+        }
+        if (code) {
+            job->bad_seq = r->seq;
+            return code;
+        }
+    }
+    return ERR_OK;
+}
+
+/* --- the writer's queue --- */
+
+/* Live pushes go before backlog. */
+static void enqueue(struct tsdb *db, struct ingest_job *job)
+{
+    struct ingest_job **at = &db->queue_first;
+    bool live = !job->push || !job->push->backlog;
+
+    while (*at && !(live && (*at)->push && (*at)->push->backlog)) {
+        at = &(*at)->next;
+    }
+    job->next = *at;
+    *at = job;
+    db->queued++;
+}
+
+static enum err_code submit(struct tsdb *db, struct ingest_job *job, struct err *e)
+{
+    lock_take(&db->state);
+    if (db->run != RUN_OPEN || db->queued >= QUEUE_MAX) {
+        bool stopping = db->run != RUN_OPEN;
+        lock_release(&db->state);
+        return stopping ? err_set(e, ERR_CANCELLED, "the store is stopping")
+                        : err_set(e, ERR_LIMIT, "too many pushes wait for the disk");
+    }
+    enqueue(db, job);
+    cond_signal(&db->wake_writer);
+    while (job->state != JOB_DONE) {
+        cond_wait(&db->done, &db->state);
+    }
+    lock_release(&db->state);
+    if (job->code && e) {
+        *e = job->err;
+    }
+    return job->code;
+}
+
+static void fill_ack(const struct ingest_job *job, struct tsdb_ack *ack)
+{
+    for (size_t i = 0; i < job->record_count; i++) {
+        const struct ingest_record *r = &job->records[i];
+        ack->stored_records++;
+        ack->samples += r->samples;
+        ack->rejected += r->rejected_clock + r->rejected_order + r->rejected_cap;
+    }
+}
+
+static enum err_code push_stream(struct tsdb *db, struct ingest_job *job, struct tsdb_ack *ack,
+                                 struct err *e)
+{
+    enum err_code code = sort_records(job, ack, e);
+
+    if (code) {
+        return code;
+    }
+    if (job->record_count == 0 && (!job->push->closes || job->stream->closed)) {
+        return ERR_OK; /* everything was known */
+    }
+    code = read_records(db, job, e);
+    if (code == ERR_OK) {
+        code = submit(db, job, e);
+    }
+    if (code == ERR_OK) {
+        fill_ack(job, ack);
+    } else if (code == ERR_INVALID || code == ERR_LIMIT) {
+        ack->bad_seq = job->bad_seq;
+    }
+    return code;
+}
+
+static void count_refusal(struct tsdb *db, enum err_code code)
+{
+    enum tsdb_refusal why = code == ERR_CONFLICT ? TSDB_REFUSED_SEQUENCE : TSDB_REFUSED_INVALID;
+    if (code == ERR_CONFLICT || code == ERR_INVALID) {
+        atomic_fetch_add(&db->count.refused[why], 1);
+    }
+}
+
+enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *push,
+                        struct tsdb_ack *ack, struct err *e)
+{
+    memset(ack, 0, sizeof(*ack));
+    ack->store_epoch = db->epoch;
+    struct ingest_job job = {.push = push, .arena = a};
+    enum err_code code = tsdb_admit(db, e);
+    if (code == ERR_OK) {
+        code = take_stream(db, push, &job.stream, e);
+    }
+    if (code) {
+        return code;
+    }
+    job.records = arena_array(a, push->record_count, sizeof(*job.records));
+    code = job.records ? push_stream(db, &job, ack, e) : arena_check(a, e);
+    ack->next_seq = job.stream->next_seq;
+    for (size_t i = 0; i < job.record_count; i++) {
+        ingest_free_record(&job.records[i]);
+    }
+    return_stream(db, job.stream);
+    atomic_fetch_add(&db->count.pushes, 1);
+    atomic_fetch_add(&db->count.duplicates, ack->duplicate_records);
+    count_refusal(db, code);
+    return code;
+}
+
+/* --- events of the server itself --- */
+
+static void put_event(struct json_writer *w, const struct batch_event *event)
+{
+    static const struct uuid none;
+    char target[TEXT_UUID_SIZE];
+
+    json_object_begin(w);
+    json_key(w, "events");
+    json_array_begin(w);
+    json_object_begin(w);
+    json_member_i64(w, "t", event->t_ms);
+    if (!text_uuid_eq(&event->target, &none)) {
+        text_uuid(&event->target, target);
+        json_member_c(w, "target", target);
+    }
+    json_member_str(w, "kind", event->kind);
+    json_member_c(w, "severity", batch_severity_name(event->severity));
+    json_member_str(w, "title", event->title);
+    if (event->body.len) {
+        json_key(w, "body");
+        json_put_raw(w, event->body);
+    }
+    json_object_end(w);
+    json_array_end(w);
+    json_object_end(w);
+}
+
+enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
+{
+    struct ingest_record r = {.span = 1, .ready = true};
+    struct ingest_job job = {.records = &r, .record_count = 1};
+    struct json_writer w;
+
+    buf_init(&r.blob, 0);
+    buf_init(&r.meta, EVENT_ARENA);
+    json_writer_init(&w, &r.meta);
+    put_event(&w, event);
+    enum err_code code = buf_check(&r.meta, e);
+    if (code == ERR_OK) {
+        code = submit(db, &job, e);
+    }
+    ingest_free_record(&r);
+    return code;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * reader.c: a pool of read-only handle sets, and the version that a borrowed one pins.
+ */
+#include "store/tsdb/reader.h"
+
+#include "base/alloc.h"
+#include "os/clock.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Caller holds state. */
+static struct tsdb_reader *find_free(struct tsdb *db)
+{
+    for (size_t i = 0; i < db->reader_count; i++) {
+        if (!db->readers[i]->borrowed) {
+            return db->readers[i];
+        }
+    }
+    if (db->reader_count == db->reader_max) {
+        return NULL;
+    }
+    struct tsdb_reader *r = alloc_new(sizeof(*r));
+    r->db = db;
+    db->readers[db->reader_count++] = r;
+    return r;
+}
+
+static void close_files(struct tsdb_reader *r)
+{
+    for (size_t i = 0; i < r->file_count; i++) {
+        sqldb_close(r->files[i].db);
+    }
+    r->file_count = 0;
+}
+
+enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                 struct err *e)
+{
+    struct tsdb_reader *r = NULL;
+    enum err_code code = ERR_OK;
+
+    lock_take(&db->state);
+    while (!(r = find_free(db)) && code == ERR_OK) {
+        if (!cond_wait_until(&db->reader_free, &db->state, mono_us)) {
+            code = err_set(e, ERR_TIMEOUT, "all readers of the store are busy");
+        }
+    }
+    bool stale = false;
+    if (r) {
+        code = ERR_OK;
+        r->borrowed = true;
+        r->heads[0] = db->frozen;
+        r->heads[1] = db->active;
+        r->lsn = db->linked_lsn;
+        head_pin(db->active);
+        if (db->frozen) {
+            head_pin(db->frozen);
+        }
+        stale = r->days_removed != db->days_removed;
+        r->days_removed = db->days_removed;
+    }
+    lock_release(&db->state);
+    if (stale) { /* retention unlinked files */
+        close_files(r);
+    }
+    *out = r;
+    return code;
+}
+
+void tsdb_reader_return(struct tsdb_reader *r)
+{
+    struct head *free_these[2] = {NULL, NULL};
+
+    if (!r) {
+        return;
+    }
+    for (size_t i = 0; i < r->file_count; i++) {
+        if (r->files[i].in_snapshot) {
+            sqldb_rollback(r->files[i].db);
+            r->files[i].in_snapshot = false;
+        }
+    }
+    lock_take(&r->db->state);
+    for (int i = 0; i < 2; i++) {
+        if (r->heads[i] && head_unpin(r->heads[i])) {
+            free_these[i] = r->heads[i];
+        }
+        r->heads[i] = NULL;
+    }
+    r->borrowed = false;
+    cond_signal(&r->db->reader_free);
+    lock_release(&r->db->state);
+    head_free(free_these[0]);
+    head_free(free_these[1]);
+}
+
+void reader_close(struct tsdb_reader *r)
+{
+    close_files(r);
+    sqldb_close(r->ingest);
+    sqldb_close(r->text);
+    sqldb_close(r->event);
+    alloc_free(r);
+}
+
+/* --- day files --- */
+
+static struct reader_file *find_file(struct tsdb_reader *r, enum day_class class, int64_t day)
+{
+    for (size_t i = 0; i < r->file_count; i++) {
+        if (r->files[i].class == class && r->files[i].day == day) {
+            return &r->files[i];
+        }
+    }
+    return NULL;
+}
+
+/* A place for one more handle; the one used longest ago that is not in a snapshot goes. */
+static struct reader_file *place(struct tsdb_reader *r)
+{
+    struct reader_file *oldest = NULL;
+
+    if (r->file_count < READER_FILES_MAX) {
+        return &r->files[r->file_count++];
+    }
+    for (size_t i = 0; i < r->file_count; i++) {
+        struct reader_file *f = &r->files[i];
+        if (!f->in_snapshot && (!oldest || f->used < oldest->used)) {
+            oldest = f;
+        }
+    }
+    if (oldest) {
+        sqldb_close(oldest->db);
+    }
+    return oldest;
+}
+
+static enum err_code open_file(struct tsdb_reader *r, enum day_class class, int64_t day,
+                               struct reader_file **out, struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *db = NULL;
+
+    days_path(r->db, class, day, path, sizeof(path));
+    enum err_code code = days_open(path, SQLDB_READ_ONLY, &db, e);
+    if (code) {
+        return code;
+    }
+    struct reader_file *f = place(r);
+    if (!f) {
+        sqldb_close(db);
+        return err_set(e, ERR_LIMIT, "more than %d day files in one read", READER_FILES_MAX);
+    }
+    *f = (struct reader_file){.db = db, .class = class, .day = day};
+    *out = f;
+    return ERR_OK;
+}
+
+enum err_code reader_day(struct tsdb_reader *r, enum day_class class, int64_t day,
+                         struct reader_file **out, struct err *e)
+{
+    struct reader_file *f = find_file(r, class, day);
+    enum err_code code = ERR_OK;
+
+    *out = NULL;
+    if (!f) {
+        code = open_file(r, class, day, &f, e);
+    }
+    if (code == ERR_NOT_FOUND) {
+        return ERR_OK; /* retention was here first */
+    }
+    if (code == ERR_OK && !f->in_snapshot) {
+        code = sqldb_begin_read(f->db, e);
+        if (code == ERR_OK) {
+            f->in_snapshot = true;
+            code = days_read_applied(f->db, &f->applied, e);
+        }
+    }
+    if (code == ERR_OK) {
+        f->used = ++r->uses;
+        *out = f;
+    }
+    return code;
+}
+
+uint64_t reader_applied(struct tsdb_reader *r, enum day_class class, int64_t day)
+{
+    const struct reader_file *f = find_file(r, class, day);
+    return f && f->in_snapshot ? f->applied : 0;
+}
+
+struct day_file *reader_days(struct tsdb_reader *r, int64_t first, int64_t last, size_t *count)
+{
+    size_t n = 0;
+
+    lock_take(&r->db->state);
+    struct day_file *list = alloc_array(r->db->day_count + 1, sizeof(*list));
+    for (size_t i = 0; i < r->db->day_count; i++) {
+        if (r->db->days[i].day >= first && r->db->days[i].day <= last) {
+            list[n++] = r->db->days[i];
+        }
+    }
+    lock_release(&r->db->state);
+    *count = n;
+    return list;
+}
+
+/* --- the other files --- */
+
+static enum err_code open_once(struct tsdb_reader *r, const char *name, struct sqldb **at,
+                               struct err *e)
+{
+    char url[PATH_MAX];
+    struct sqldb_options o = {.flags = SQLDB_READ_ONLY, .cache_kib = 512};
+
+    if (*at) {
+        return ERR_OK;
+    }
+    (void)snprintf(url, sizeof(url), "sqlite:%s/%s.db", r->db->dir, name);
+    return sqldb_open(url, &o, at, e);
+}
+
+enum err_code reader_ingest(struct tsdb_reader *r, struct sqldb **out, struct err *e)
+{
+    enum err_code code = open_once(r, "ingest", &r->ingest, e);
+    *out = r->ingest;
+    return code;
+}
+
+enum err_code reader_text(struct tsdb_reader *r, struct sqldb **out, struct err *e)
+{
+    enum err_code code = open_once(r, "text", &r->text, e);
+    *out = r->text;
+    return code;
+}
+
+enum err_code reader_event(struct tsdb_reader *r, struct sqldb **out, struct err *e)
+{
+    enum err_code code = open_once(r, "event", &r->event, e);
+    *out = r->event;
+    return code;
+}

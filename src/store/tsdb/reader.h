@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * reader.h: a set of read-only handles that pins one version of the store. Private to store/tsdb.
+ *
+ * Heads are pinned at borrow; a day file's snapshot begins when it is first touched and lasts
+ * until the reader is returned. A slice of a pinned head counts only when its lsn is above
+ * `applied` of its file in that snapshot: so it is seen in exactly one of the two.
+ */
+#ifndef STORE_TSDB_READER_H
+#define STORE_TSDB_READER_H
+
+#include "store/tsdb/engine.h"
+
+#define READER_FILES_MAX 48 /* handles kept by one reader */
+
+struct reader_file {
+    struct sqldb *db;
+    enum day_class class;
+    int64_t day;
+    bool in_snapshot;
+    uint64_t applied; /* of the snapshot */
+    uint64_t used;    /* order of use, to close the oldest */
+};
+
+struct tsdb_reader {
+    struct tsdb *db;
+    bool borrowed;
+    struct sqldb *ingest, *text, *event; /* opened at first use */
+    struct reader_file files[READER_FILES_MAX];
+    size_t file_count;
+    uint64_t uses;
+    uint64_t days_removed; /* as of the handles */
+    struct head *heads[2]; /* frozen, active; NULL allowed */
+    uint64_t lsn;          /* newest that this version holds */
+};
+
+/*
+ * The file of a day in this reader's snapshot; *out NULL when there is none.
+ * Errors: those of opening
+ */
+enum err_code reader_day(struct tsdb_reader *r, enum day_class class, int64_t day,
+                         struct reader_file **out, struct err *e) ERR_MUST_CHECK;
+/* The watermark of a file that reader_day gave in this snapshot; 0 = it gave none. */
+uint64_t reader_applied(struct tsdb_reader *r, enum day_class class, int64_t day);
+/* Day files (both classes) of days within [first, last]; the caller frees the list. */
+struct day_file *reader_days(struct tsdb_reader *r, int64_t first, int64_t last, size_t *count);
+enum err_code reader_ingest(struct tsdb_reader *r, struct sqldb **out,
+                            struct err *e) ERR_MUST_CHECK;
+enum err_code reader_text(struct tsdb_reader *r, struct sqldb **out, struct err *e) ERR_MUST_CHECK;
+enum err_code reader_event(struct tsdb_reader *r, struct sqldb **out, struct err *e) ERR_MUST_CHECK;
+
+#endif

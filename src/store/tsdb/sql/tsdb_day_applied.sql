@@ -1,0 +1,2 @@
+-- The watermark of a day, text or event file. No parameters. Columns: applied.
+SELECT applied FROM state

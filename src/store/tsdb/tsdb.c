@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * tsdb.c: opens, stops and closes a store, and tells how it is.
+ *
+ * Order of opening: lock file, ingest.db (schema, epoch), catalogue, streams, day files, appliers,
+ * replay.
+ */
+#include "store/tsdb/engine.h"
+#include "store/tsdb/ingest.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "os/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLUSH_BYTES     (24UL * 1024 * 1024)
+#define JOURNAL_BYTES   (64UL * 1024 * 1024)
+#define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
+#define RETENTION_DAYS  15
+#define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
+#define READERS         6
+#define READERS_MAX     64
+
+static const struct log_ctx tsdb_log = {.component = "tsdb"};
+
+static void set_defaults(struct tsdb_config *c)
+{
+    c->flush_bytes = c->flush_bytes ? c->flush_bytes : FLUSH_BYTES;
+    c->journal_bytes = c->journal_bytes ? c->journal_bytes : JOURNAL_BYTES;
+    c->flush_age_ms = c->flush_age_ms ? c->flush_age_ms : FLUSH_AGE_MS;
+    c->retention_days = c->retention_days ? c->retention_days : RETENTION_DAYS;
+    c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
+    c->readers = c->readers ? c->readers : READERS;
+    c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
+}
+
+static struct tsdb *make(const struct tsdb_config *config)
+{
+    struct tsdb *db = alloc_new(sizeof(*db));
+
+    db->config = *config;
+    set_defaults(&db->config);
+    db->dir = alloc_strdup(config->dir);
+    db->config.dir = db->dir;
+    db->lock_fd = -1;
+    db->catalog = catalog_new();
+    db->streams = map_new();
+    db->active = head_new();
+    db->next_stream = db->next_lsn = 1;
+    db->reader_max = db->config.readers;
+    db->readers = alloc_array(db->reader_max, sizeof(struct tsdb_reader *));
+    lock_init(&db->state, "tsdb state", TSDB_LOCK_STATE);
+    cond_init(&db->wake_writer);
+    cond_init(&db->wake_flusher);
+    cond_init(&db->wake_applier);
+    cond_init(&db->done);
+    cond_init(&db->stream_free);
+    cond_init(&db->reader_free);
+    return db;
+}
+
+static enum err_code lock_store(struct tsdb *db, struct err *e)
+{
+    char path[PATH_MAX];
+    enum err_code code = file_make_dirs(db->dir, 0700, e);
+
+    (void)snprintf(path, sizeof(path), "%s/lock", db->dir);
+    if (code == ERR_OK) {
+        code = file_lock(path, &db->lock_fd, e);
+    }
+    if (code == ERR_CONFLICT) {
+        (void)err_wrap(e, "the store %s is in use", db->dir);
+    }
+    return code;
+}
+
+static enum err_code new_epoch(struct tsdb *db, struct err *e)
+{
+    struct uuid epoch;
+    entropy_uuid(&epoch);
+    return sqldb_run(db->ingest, "tsdb_state_init",
+                     SQLDB_ARGS(sqldb_blob(epoch.bytes, sizeof(epoch.bytes))), e);
+}
+
+static enum err_code load_state(struct tsdb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(db->ingest, "tsdb_state_get", SQLDB_NO_ARGS, &s, e);
+
+    if (code == ERR_NOT_FOUND) {
+        code = new_epoch(db, e);
+        if (code == ERR_OK) {
+            code = sqldb_row(db->ingest, "tsdb_state_get", SQLDB_NO_ARGS, &s, e);
+        }
+    }
+    if (code) {
+        return code;
+    }
+    struct str epoch = sqldb_get_blob(s, 0);
+    uint64_t journal = (uint64_t)sqldb_get_i64(s, 3);
+    db->next_lsn = (uint64_t)sqldb_get_i64(s, 1);
+    db->next_lsn = journal >= db->next_lsn ? journal + 1 : db->next_lsn;
+    db->next_stream = (uint64_t)sqldb_get_i64(s, 2);
+    if (epoch.len != sizeof(db->epoch.bytes)) {
+        code = err_set(e, ERR_CORRUPT, "the store epoch is damaged");
+    } else {
+        memcpy(db->epoch.bytes, epoch.ptr, sizeof(db->epoch.bytes));
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static enum err_code open_ingest(struct tsdb *db, struct err *e)
+{
+    char url[PATH_MAX];
+    struct sqldb_options o = {.flags = SQLDB_OWN_CHECKPOINT, .cache_kib = 4096};
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/ingest.db", db->dir);
+    enum err_code code = sqldb_open(url, &o, &db->ingest, e);
+    if (code == ERR_OK) {
+        code = sqldb_schema(db->ingest, "tsdb_ingest", TSDB_SCHEMA_INGEST, e);
+    }
+    if (code == ERR_OK) {
+        code = load_state(db, e);
+    }
+    if (code == ERR_OK) {
+        code = catalog_load(db->catalog, db->ingest, e);
+    }
+    if (code == ERR_OK) {
+        code = stream_load_all(db, e);
+    }
+    if (code) {
+        (void)err_wrap(e, "ingest.db");
+    }
+    return code;
+}
+
+/* A restored store may be behind its own day files: lsn goes on after the highest of all. */
+static void settle_lsn(struct tsdb *db)
+{
+    uint64_t most = db->applier.text_applied > db->applier.event_applied
+                        ? db->applier.text_applied
+                        : db->applier.event_applied;
+    for (size_t i = 0; i < db->day_count; i++) {
+        most = db->days[i].applied > most ? db->days[i].applied : most;
+    }
+    db->next_lsn = db->next_lsn > most ? db->next_lsn : most + 1;
+    db->linked_lsn = db->next_lsn - 1;
+    db->applied_lsn = db->applier.text_applied < db->applier.event_applied
+                          ? db->applier.text_applied
+                          : db->applier.event_applied;
+}
+
+static enum err_code journal_size(struct tsdb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    uint64_t free_bytes = 0;
+    uint64_t size = 0;
+    enum err_code code = sqldb_row(db->ingest, "tsdb_journal_size", SQLDB_NO_ARGS, &s, e);
+
+    if (code == ERR_OK) {
+        atomic_store(&db->count.journal_bytes, (uint64_t)sqldb_get_i64(s, 0));
+    }
+    sqldb_end(s);
+    if (code == ERR_OK) {
+        code = file_space(db->dir, &free_bytes, &size, e);
+        atomic_store(&db->count.free_bytes, free_bytes);
+    }
+    return code;
+}
+
+static enum err_code open_all(struct tsdb *db, struct err *e)
+{
+    enum err_code code = lock_store(db, e);
+
+    if (code == ERR_OK) {
+        code = open_ingest(db, e);
+    }
+    if (code == ERR_OK) {
+        code = days_load(db, e);
+    }
+    if (code == ERR_OK) {
+        code = apply_open(db, e);
+    }
+    if (code == ERR_OK) {
+        code = journal_size(db, e);
+    }
+    if (code == ERR_OK) {
+        code = replay_run(db, e);
+    }
+    if (code == ERR_OK) {
+        settle_lsn(db);
+        tsdb_measure_disk(db);
+    }
+    return code;
+}
+
+enum err_code tsdb_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
+{
+    int64_t start = clock_mono_ms();
+    struct tsdb *db = make(config);
+    enum err_code code = open_all(db, e);
+
+    if (code) {
+        tsdb_close(db);
+        return code;
+    }
+    log_info(&tsdb_log, "store opened in %lld ms: %llu records replayed, %zu day files",
+             (long long)(clock_mono_ms() - start),
+             (unsigned long long)atomic_load(&db->count.replayed_records), db->day_count);
+    *out = db;
+    return ERR_OK;
+}
+
+void tsdb_close(struct tsdb *db)
+{
+    if (!db) {
+        return;
+    }
+    for (size_t i = 0; i < db->reader_count; i++) {
+        reader_close(db->readers[i]);
+    }
+    alloc_free(db->readers);
+    apply_close(db);
+    sqldb_close(db->ingest);
+    head_free(db->active);
+    head_free(db->frozen);
+    map_free(db->streams, stream_free);
+    catalog_free(db->catalog);
+    alloc_free(db->days);
+    cond_fini(&db->reader_free);
+    cond_fini(&db->stream_free);
+    cond_fini(&db->done);
+    cond_fini(&db->wake_applier);
+    cond_fini(&db->wake_flusher);
+    cond_fini(&db->wake_writer);
+    lock_fini(&db->state);
+    file_close(db->lock_fd);
+    alloc_free(db->dir);
+    alloc_free(db);
+}
+
+static void stop(struct tsdb *db, enum run_state run)
+{
+    lock_take(&db->state);
+    if (db->run == RUN_OPEN) {
+        db->run = run;
+    }
+    cond_broadcast(&db->wake_writer);
+    cond_broadcast(&db->wake_flusher);
+    cond_broadcast(&db->wake_applier);
+    lock_release(&db->state);
+}
+
+void tsdb_stop(struct tsdb *db)
+{
+    stop(db, RUN_STOPPING);
+}
+
+void tsdb_stop_fast(struct tsdb *db)
+{
+    stop(db, RUN_STOPPING_FAST);
+}
+
+enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    lock_take(&db->state);
+    uint64_t lsn = db->linked_lsn;
+    db->flush_wanted = true;
+    cond_signal(&db->wake_flusher);
+    while (code == ERR_OK && db->trimmed_lsn < lsn) {
+        if (!cond_wait_until(&db->done, &db->state, mono_us) && db->trimmed_lsn < lsn) {
+            code = err_set(e, ERR_TIMEOUT, "the flush did not end in time");
+        }
+    }
+    lock_release(&db->state);
+    return code;
+}
+
+/* --- how it is --- */
+
+static void add_size(void *arg, const char *path)
+{
+    static const char *const endings[] = {"", "-wal"};
+    uint64_t *sum = arg;
+    char full[PATH_MAX];
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
+        *sum += stat(full, &st) == 0 ? (uint64_t)st.st_size : 0;
+    }
+}
+
+void tsdb_measure_disk(struct tsdb *db)
+{
+    static const char *const names[] = {"ingest", "text", "event"};
+    char path[PATH_MAX];
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s.db", db->dir, names[i]);
+        add_size(&sum, path);
+    }
+    lock_take(&db->state);
+    size_t count = db->day_count;
+    struct day_file *days = alloc_array(count + 1, sizeof(*days));
+    if (count) {
+        memcpy(days, db->days, count * sizeof(*days));
+    }
+    lock_release(&db->state);
+    for (size_t i = 0; i < count; i++) {
+        days_path(db, days[i].class, days[i].day, path, sizeof(path));
+        add_size(&sum, path);
+    }
+    alloc_free(days);
+    atomic_store(&db->count.disk_bytes, sum);
+}
+
+static void read_counters(struct tsdb *db, struct tsdb_stats *out)
+{
+    struct tsdb_counters *n = &db->count;
+
+    out->journal_bytes = atomic_load(&n->journal_bytes);
+    out->disk_bytes = atomic_load(&n->disk_bytes);
+    out->free_bytes = atomic_load(&n->free_bytes);
+    out->samples_stored = atomic_load(&n->samples);
+    out->pushes = atomic_load(&n->pushes);
+    out->records = atomic_load(&n->records);
+    out->slices = atomic_load(&n->slices);
+    out->commits = atomic_load(&n->commits);
+    out->duplicates = atomic_load(&n->duplicates);
+    for (int i = 0; i < TSDB_REFUSED_KINDS; i++) {
+        out->refused[i] = atomic_load(&n->refused[i]);
+    }
+    out->flushes = atomic_load(&n->flushes);
+    out->flush_errors = atomic_load(&n->flush_errors);
+    out->replayed_records = atomic_load(&n->replayed_records);
+    out->replayed_slices = atomic_load(&n->replayed_slices);
+    out->last_flush_ms = atomic_load(&n->last_flush_ms);
+    out->full = atomic_load(&db->full);
+}
+
+void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->epoch = db->epoch;
+    read_counters(db, out);
+    lock_take(&db->state);
+    out->head_bytes = head_bytes(db->active) + (db->frozen ? head_bytes(db->frozen) : 0);
+    out->streams = map_count(db->streams);
+    out->lsn = db->linked_lsn;
+    out->flushed_lsn = db->flushed_lsn;
+    out->applied_lsn = db->applied_lsn;
+    lock_take(&db->catalog->lock);
+    out->relations = db->catalog->relation_count;
+    out->groups = db->catalog->group_count;
+    out->objects = db->catalog->object_count;
+    lock_release(&db->catalog->lock);
+    lock_release(&db->state);
+}
+
+const char *tsdb_refusal_name(enum tsdb_refusal r)
+{
+    static const char *const names[TSDB_REFUSED_KINDS] = {
+        [TSDB_REFUSED_CLOCK] = "clock",     [TSDB_REFUSED_ORDER] = "order",
+        [TSDB_REFUSED_FULL] = "full",       [TSDB_REFUSED_SEQUENCE] = "sequence",
+        [TSDB_REFUSED_INVALID] = "invalid", [TSDB_REFUSED_CAP] = "cap",
+    };
+    return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * tsdb.h: the time-series engine: durable ingest of pushes, blocks by day, scans.
+ *
+ * A push becomes slices; one transaction on ingest.db makes them durable together with the
+ * stream's state, and
+ * the answer waits for that alone. Everything else (day files, text.db, event.db, the caller's
+ * targets) is derived from the journal by appliers that keep a watermark. store/tsdb/README.md has
+ * files and formats.
+ *
+ * Invariants: (1) an acknowledged slice is in the journal, or in a day file whose `applied` >= its
+ * lsn; (2) a reader sees each slice exactly once, also while a flush runs; (3) ids (relation,
+ * group, object) and lsn rise and are never used twice.
+ * Threads: the caller starts one thread each for tsdb_run_writer, _flusher, _applier; tsdb_push,
+ * tsdb_admit, _stats
+ *          and _reader_borrow from any; a reader belongs to one thread at a time.
+ */
+#ifndef STORE_TSDB_TSDB_H
+#define STORE_TSDB_TSDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "model/batch.h"
+#include "model/push.h"
+#include "model/relation.h"
+
+struct tsdb;
+struct tsdb_reader;
+
+/*
+ * Takes the targets of one acknowledged record, in lsn order, from the applier's thread. Must be
+ * durable when it
+ * returns ERR_OK, and idempotent: after a crash the same lsn comes again. An error is logged and
+ * tried again.
+ */
+typedef enum err_code tsdb_target_sink(void *arg, uint64_t lsn, const struct uuid *collector,
+                                       const struct batch *targets, struct err *e);
+
+struct tsdb_config {
+    const char *dir;      /* made when absent */
+    size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
+    size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
+    int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
+    int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
+    tsdb_target_sink *target_sink; /* NULL = targets are dropped */
+    void *target_arg;
+    size_t readers; /* handle sets; 0 = 6 */
+};
+
+/* --- Life cycle --- */
+
+/*
+ * Open or make a store; replays the journal. ERR_CONFLICT when another process has it open,
+ * ERR_UNSUPPORTED when
+ * its files are newer than this program.
+ */
+enum err_code tsdb_open(const struct tsdb_config *config, struct tsdb **out,
+                        struct err *e) ERR_MUST_CHECK;
+/* after the threads ended and all readers were returned; NULL allowed */
+void tsdb_close(struct tsdb *db);
+
+/* Thread bodies: return after tsdb_stop. Start all three; they wait for each other at the end. */
+void tsdb_run_writer(struct tsdb *db);
+void tsdb_run_flusher(struct tsdb *db);
+void tsdb_run_applier(struct tsdb *db);
+/* Refuse new pushes, finish queued ones, flush, trim the journal. Returns at once. */
+void tsdb_stop(struct tsdb *db);
+/*
+ * As tsdb_stop, but leave head and journal as they are: the next start replays (tests,
+ * emergencies).
+ */
+void tsdb_stop_fast(struct tsdb *db);
+
+/* --- Ingest --- */
+
+struct tsdb_ack {
+    uint64_t next_seq; /* also with ERR_CONFLICT: what the stream expects */
+    struct uuid store_epoch;
+    uint64_t stored_records;
+    uint64_t duplicate_records;
+    uint64_t samples; /* values that are not null, stored by this push */
+    /* values not stored: outside the clock window, or t not rising in its group */
+    uint64_t rejected;
+    bool mismatch;    /* with ERR_CONFLICT: a known number came with another hash */
+    uint64_t bad_seq; /* with ERR_INVALID and ERR_LIMIT of one record: its number; else 0 */
+};
+
+/*
+ * Cheap test before a body is read: ERR_LIMIT while the store is full, ERR_CANCELLED after
+ * tsdb_stop.
+ */
+enum err_code tsdb_admit(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+/*
+ * Store the records of a push that are new, all or none, and wait until they are durable.
+ * Errors: ERR_CONFLICT (gap or mismatch: see ack), ERR_INVALID (a record is wrong; ack->bad_seq),
+ * ERR_LIMIT (full when
+ *         ack->bad_seq is 0: 503; a record beyond limits.h: 413), ERR_IO (507), ERR_CANCELLED,
+ *         ERR_TIMEOUT (503)
+ */
+enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *push,
+                        struct tsdb_ack *ack, struct err *e) ERR_MUST_CHECK;
+/* Store an event of the server itself (a finding, a deploy), durably. */
+enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event,
+                             struct err *e) ERR_MUST_CHECK;
+/* Flush the head now and wait until the journal is trimmed; ERR_TIMEOUT after mono_us. */
+enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+
+/* --- Reading --- */
+
+/* Pin one version of the store. ERR_TIMEOUT when no handle set is free until mono_us. */
+enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                 struct err *e) ERR_MUST_CHECK;
+void tsdb_reader_return(struct tsdb_reader *r); /* NULL allowed */
+
+/* One reading, decoded. Valid during the visit only. */
+struct tsdb_slice {
+    uint64_t group;
+    struct str scope;
+    int64_t t_ms, from_ms, every_ms;
+    unsigned flags;    /* enum slice_flag */
+    struct str reason; /* with SLICE_FAILED */
+    size_t row_count;
+    const uint64_t *objects; /* per row; NULL for fact relations */
+    size_t key_count;        /* fact relations: in the order of the relation's keys */
+    struct str *const *keys; /* keys[k][row]; object relations: NULL, see tsdb_object_keys */
+    size_t column_count;     /* those of the spec, in its order */
+    /* cells[c][row]; a column that the reading lacks is all CELL_NULL */
+    const struct cell *const *cells;
+    size_t gone_count;
+    const uint64_t *gone; /* objects that ended */
+    size_t reset_count;
+    const uint32_t *resets; /* rows whose counters restarted within the interval, rising */
+};
+
+typedef enum err_code tsdb_visit(void *arg, const struct tsdb_slice *s, struct err *e);
+
+struct tsdb_scan_spec {
+    struct uuid target;
+    struct str relation;
+    const struct str *scope;   /* NULL = every scope */
+    const struct str *columns; /* NULL = all, in the order of tsdb_relation */
+    size_t column_count;
+    int64_t from_ms, to_ms;   /* from_ms < t <= to_ms */
+    int64_t deadline_mono_us; /* 0 = none; passed: ERR_TIMEOUT */
+};
+
+/*
+ * Visit every slice of a relation of a target, group by group (scope), in time order within a
+ * group; two slices of equal t in one group count as one (the first acknowledged).
+ * Errors: ERR_NOT_FOUND for an unknown relation, ERR_CORRUPT, ERR_TIMEOUT; an error of the visitor
+ * ends the scan.
+ */
+enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec, tsdb_visit *visit,
+                        void *arg, struct err *e) ERR_MUST_CHECK;
+
+/*
+ * Key values of an object in the order of the relation's keys, exactly relation->key_count.
+ * Lives in `a`.
+ */
+enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
+                               struct str **keys, struct err *e) ERR_MUST_CHECK;
+/*
+ * A relation as described so far; columns never described are gauges. ERR_NOT_FOUND. Lives in
+ * `a`.
+ */
+enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str name,
+                            struct relation **out, struct err *e) ERR_MUST_CHECK;
+
+/* A group and the newest reading that it has. */
+struct tsdb_group {
+    uint64_t id;
+    struct uuid target;
+    struct str relation;
+    struct str scope;
+    bool has_last;
+    int64_t last_t_ms, last_every_ms;
+    unsigned last_flags;
+    struct str last_reason; /* of the newest reading, when it failed */
+    uint64_t objects;       /* known to the group */
+};
+
+/* Groups of a target, or of all (target NULL), sorted by target, relation, scope. Lives in `a`. */
+enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                          struct tsdb_group **out, size_t *count, struct err *e) ERR_MUST_CHECK;
+/* The newest reading of a relation over all scopes; ERR_NOT_FOUND when there is none. */
+enum err_code tsdb_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                        struct str relation, struct tsdb_group *out, struct err *e) ERR_MUST_CHECK;
+
+/* A text of the dictionary: kind "query", key = query id. ERR_NOT_FOUND. Lives in `a`. */
+struct tsdb_text_key {
+    struct uuid target;
+    struct str kind;
+    struct str key;
+};
+enum err_code tsdb_text(struct tsdb_reader *r, struct arena *a, const struct tsdb_text_key *key,
+                        struct str *text, struct err *e) ERR_MUST_CHECK;
+
+struct tsdb_event {
+    uint64_t id;
+    struct uuid collector;
+    struct batch_event event; /* target all zero = the agent or the server itself */
+};
+
+struct tsdb_event_spec {
+    const struct uuid *target; /* NULL = all */
+    int64_t from_ms, to_ms;    /* from_ms < t <= to_ms; to_ms 0 = no end */
+    struct str kind;           /* empty = all */
+    enum batch_severity min_severity;
+    /* words, all of which must occur in title, kind or body; empty = all */
+    struct str search;
+    int64_t before_t_ms; /* cursor: continue after the last event of the page before; */
+    uint64_t before_id;  /* 0 = from the newest */
+    size_t limit;
+};
+
+/* Newest first. Lives in `a`. */
+enum err_code tsdb_events(struct tsdb_reader *r, struct arena *a,
+                          const struct tsdb_event_spec *spec, struct tsdb_event **out,
+                          size_t *count, struct err *e) ERR_MUST_CHECK;
+
+struct tsdb_gap_count {
+    struct str reason;
+    uint64_t records;
+};
+
+struct tsdb_stream {
+    struct uuid stream, collector;
+    uint64_t next_seq;
+    uint64_t stored; /* records with data; next_seq - 1 = stored + sum of gaps */
+    uint64_t samples;
+    bool backlog, closed;
+    int64_t last_push_ms; /* 0 = not since the start of this process */
+    size_t gap_count;
+    struct tsdb_gap_count *gaps;
+};
+
+/* Every stream. Lives in `a`. */
+enum err_code tsdb_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
+                           size_t *count, struct err *e) ERR_MUST_CHECK;
+
+struct tsdb_record {
+    uint64_t seq;
+    unsigned char hash[PUSH_HASH_BYTES]; /* zero for a gap */
+    bool is_gap;
+    struct str reason; /* of a gap */
+    uint64_t span;     /* of a gap; else 1 */
+    uint64_t slices, samples;
+    int64_t t_min_ms, t_max_ms; /* 0 when there is no slice */
+};
+
+struct tsdb_record_spec {
+    struct uuid collector, stream;
+    uint64_t from_seq;
+    size_t limit;
+};
+
+/*
+ * Acknowledged records of a stream in order of seq, the last 100000 are kept. ERR_NOT_FOUND.
+ * Lives in `a`.
+ */
+enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
+                           const struct tsdb_record_spec *spec, struct tsdb_record **out,
+                           size_t *count, struct err *e) ERR_MUST_CHECK;
+
+/* --- Query --- */
+
+enum tsdb_refusal {
+    TSDB_REFUSED_CLOCK,    /* samples outside the clock window */
+    TSDB_REFUSED_ORDER,    /* samples whose t did not rise in its group */
+    TSDB_REFUSED_FULL,     /* pushes refused while full */
+    TSDB_REFUSED_SEQUENCE, /* pushes that did not fit the stream */
+    TSDB_REFUSED_INVALID,  /* pushes with a record that cannot be read */
+    TSDB_REFUSED_CAP,      /* values over a cap (columns, rows, objects) */
+    TSDB_REFUSED_KINDS
+};
+
+struct tsdb_stats {
+    struct uuid epoch;
+    uint64_t journal_bytes, head_bytes, disk_bytes;
+    uint64_t free_bytes; /* on the disk; as of the last look, at most 10 s ago */
+    uint64_t samples_stored, pushes, records, slices, commits, duplicates; /* since the start */
+    uint64_t refused[TSDB_REFUSED_KINDS];
+    uint64_t flushes, flush_errors, replayed_records, replayed_slices;
+    uint64_t relations, groups, objects, streams;
+    uint64_t lsn, flushed_lsn, applied_lsn;
+    int64_t last_flush_ms; /* wall; 0 = none yet */
+    bool full;
+};
+
+void tsdb_stats(struct tsdb *db, struct tsdb_stats *out);
+const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
+
+/*
+ * Check every file of a store that no server has open: structure, schema, each journal row and
+ * block decodes, ids are
+ * known, watermarks fit. `finding` is called for each damage.
+ * Errors: ERR_CORRUPT when there was a finding, ERR_CONFLICT when the store is in use
+ */
+struct tsdb_verify {
+    void (*finding)(void *arg, const char *file, const char *text);
+    void *arg;
+    uint64_t files, journal_rows, blocks, slices, samples; /* out */
+};
+enum err_code tsdb_verify(const char *dir, struct tsdb_verify *v, struct err *e) ERR_MUST_CHECK;
+
+#endif

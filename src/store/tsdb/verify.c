@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * verify.c: checks every file of a store that is not in use, and reports each damage.
+ *
+ * Nothing is changed. Checked: structure of the files, schema, each journal row and block decodes
+ * with all its columns, groups and objects that are named exist, watermarks are below the next lsn.
+ */
+#include "store/tsdb/block.h"
+#include "store/tsdb/engine.h"
+
+#include "base/alloc.h"
+#include "os/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PARTS_OF_BLOCK 4096
+
+struct verify {
+    struct tsdb_verify *out;
+    const char *dir;
+    char file[PATH_MAX]; /* relative name of the file at hand */
+    struct catalog *catalog;
+    struct arena arena;
+    uint64_t next_lsn;
+    uint64_t findings;
+};
+
+static void found(struct verify *v, const char *text)
+{
+    v->findings++;
+    if (v->out->finding) {
+        v->out->finding(v->out->arg, v->file, text);
+    }
+}
+
+static void found_err(struct verify *v, const char *what, int64_t id, const struct err *e)
+{
+    char text[ERR_TEXT_MAX + 64];
+    (void)snprintf(text, sizeof(text), "%s %lld: %s", what, (long long)id, e->text);
+    found(v, text);
+}
+
+static enum err_code open_file(struct verify *v, struct sqldb **out, struct err *e)
+{
+    char url[2 * PATH_MAX];
+    struct sqldb_options o = {.flags = SQLDB_READ_ONLY, .cache_kib = 2048};
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/%s", v->dir, v->file);
+    enum err_code code = sqldb_open(url, &o, out, e);
+    if (code == ERR_OK) {
+        code = sqldb_verify(*out, e);
+    }
+    if (code) {
+        found(v, e->text);
+        sqldb_close(*out);
+        *out = NULL;
+    }
+    v->out->files++;
+    return code;
+}
+
+/* --- slices --- */
+
+static void check_ids(struct verify *v, const struct codec_slice *s, int64_t id)
+{
+    struct catalog_group *g = catalog_group_by_id(v->catalog, s->group);
+    struct err e;
+
+    if (!g) {
+        (void)err_set(&e, ERR_CORRUPT, "unknown group %llu", (unsigned long long)s->group);
+        found_err(v, "slice of", id, &e);
+        return;
+    }
+    for (size_t i = 0; !s->fact && i < s->row_count; i++) {
+        if (!catalog_object_by_id(v->catalog, g, s->objects[i])) {
+            (void)err_set(&e, ERR_CORRUPT, "unknown object %llu",
+                          (unsigned long long)s->objects[i]);
+            found_err(v, "slice of", id, &e);
+            return;
+        }
+    }
+}
+
+static uint64_t count_values(const struct cell *cells, size_t n)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += cells[i].tag != CELL_NULL;
+    }
+    return count;
+}
+
+static enum err_code check_slice(struct verify *v, struct str bytes, int64_t lsn, struct err *e)
+{
+    struct codec_slice s;
+    enum err_code code = codec_get_slice(bytes, &v->arena, &s, e);
+
+    for (size_t c = 0; code == ERR_OK && c < s.column_count; c++) {
+        struct cell *cells = NULL;
+        code = codec_get_column(s.columns[c].stream, &v->arena, s.row_count, &cells, e);
+        v->out->samples += code == ERR_OK ? count_values(cells, s.row_count) : 0;
+    }
+    for (size_t k = 0; code == ERR_OK && k < s.key_count; k++) {
+        struct cell *cells = NULL;
+        code = codec_get_column(s.keys[k].stream, &v->arena, s.row_count, &cells, e);
+    }
+    if (code == ERR_OK) {
+        check_ids(v, &s, lsn);
+        v->out->slices++;
+    }
+    return code;
+}
+
+static enum err_code check_blob(struct verify *v, struct str blob, int64_t lsn, struct err *e)
+{
+    while (blob.len) {
+        struct str one;
+        arena_reset(&v->arena);
+        if (!codec_take_bytes(&blob, &one)) {
+            return err_set(e, ERR_CORRUPT, "slices cut short");
+        }
+        enum err_code code = check_slice(v, one, lsn, e);
+        if (code) {
+            return code;
+        }
+    }
+    return ERR_OK;
+}
+
+/* --- ingest.db --- */
+
+static enum err_code check_journal(struct verify *v, struct sqldb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(db, "tsdb_journal_scan", SQLDB_NO_ARGS, &s, e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        int64_t lsn = sqldb_get_i64(s, 0);
+        struct err one;
+        v->out->journal_rows++;
+        if (check_blob(v, sqldb_get_blob(s, 1), lsn, &one)) {
+            found_err(v, "journal row", lsn, &one);
+        }
+        v->next_lsn = (uint64_t)lsn >= v->next_lsn ? (uint64_t)lsn + 1 : v->next_lsn;
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static void check_ingest(struct verify *v)
+{
+    struct sqldb *db = NULL;
+    struct sqldb_stmt *s = NULL;
+    struct err e;
+
+    (void)snprintf(v->file, sizeof(v->file), "ingest.db");
+    if (open_file(v, &db, &e)) {
+        return;
+    }
+    enum err_code code = sqldb_row(db, "tsdb_state_get", SQLDB_NO_ARGS, &s, &e);
+    if (code == ERR_OK) {
+        v->next_lsn = (uint64_t)sqldb_get_i64(s, 1);
+        sqldb_end(s);
+        code = catalog_load(v->catalog, db, &e);
+    }
+    if (code == ERR_OK) {
+        code = check_journal(v, db, &e);
+    }
+    if (code) {
+        found(v, e.text);
+    }
+    sqldb_close(db);
+}
+
+/* --- files with a watermark --- */
+
+static void check_applied(struct verify *v, struct sqldb *db, uint64_t *applied)
+{
+    struct err e;
+
+    if (days_read_applied(db, applied, &e)) {
+        found(v, e.text);
+    } else if (*applied >= v->next_lsn) {
+        found(v, "its watermark is ahead of ingest.db: the store was restored from an older copy");
+    }
+}
+
+static void check_derived(struct verify *v, const char *name)
+{
+    struct sqldb *db = NULL;
+    struct err e;
+    uint64_t applied = 0;
+
+    (void)snprintf(v->file, sizeof(v->file), "%s", name);
+    if (open_file(v, &db, &e) == ERR_OK) {
+        check_applied(v, db, &applied);
+        sqldb_close(db);
+    }
+}
+
+static enum err_code check_stream(struct verify *v, struct sqldb *db, int64_t block,
+                                  const struct block_view *view, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < view->stream_count; i++) {
+        const struct block_stream *stream = &view->streams[i];
+        struct sqldb_stmt *s = NULL;
+        struct str part;
+        struct str bytes;
+        struct cell *cells = NULL;
+        code = sqldb_row(db, "tsdb_part_get",
+                         SQLDB_ARGS(sqldb_i64(block * PARTS_OF_BLOCK + stream->part)), &s, e);
+        if (code == ERR_OK) {
+            code = block_unpack_part(sqldb_get_blob(s, 0), &v->arena, &part, e);
+        }
+        sqldb_end(s);
+        if (code == ERR_OK) {
+            code = block_stream_bytes(stream, part, &bytes, e);
+        }
+        if (code == ERR_OK) {
+            code = block_cells(view, bytes, &v->arena, &cells, e);
+        }
+        if (code == ERR_OK && stream->kind == BLOCK_COLUMN) {
+            v->out->samples += count_values(cells, view->row_total);
+        }
+    }
+    return code;
+}
+
+static enum err_code check_block(struct verify *v, struct sqldb *db, struct sqldb_stmt *s,
+                                 struct err *e)
+{
+    struct block_view view;
+    arena_reset(&v->arena);
+    struct str head = arena_str(&v->arena, sqldb_get_blob(s, 7));
+    enum err_code code = block_open(head, &v->arena, &view, e);
+
+    if (code) {
+        return code;
+    }
+    if (view.group != (uint64_t)sqldb_get_i64(s, 1) ||
+        view.slice_count != (size_t)sqldb_get_i64(s, 5) || view.slice_count == 0 ||
+        view.slices[0].t_ms != sqldb_get_i64(s, 3) ||
+        view.slices[view.slice_count - 1].t_ms != sqldb_get_i64(s, 4)) {
+        return err_set(e, ERR_CORRUPT, "head and row differ");
+    }
+    for (size_t i = 0; i < view.slice_count; i++) {
+        check_ids(v, &view.slices[i], sqldb_get_i64(s, 0));
+    }
+    v->out->slices += view.slice_count;
+    return check_stream(v, db, sqldb_get_i64(s, 0), &view, e);
+}
+
+static void check_blocks(struct verify *v, struct sqldb *db, uint64_t applied)
+{
+    struct sqldb_stmt *s = NULL;
+    struct err e;
+    bool row = true;
+    enum err_code code = sqldb_query(db, "tsdb_block_list", SQLDB_NO_ARGS, &s, &e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, &e)) == ERR_OK && row) {
+        struct err one;
+        if ((uint64_t)sqldb_get_i64(s, 2) > applied) {
+            continue; /* of a flush that did not end: the journal still has it */
+        }
+        v->out->blocks++;
+        if (check_block(v, db, s, &one)) {
+            found_err(v, "block", sqldb_get_i64(s, 0), &one);
+        }
+    }
+    sqldb_end(s);
+    if (code) {
+        found(v, e.text);
+    }
+}
+
+static void on_day(void *arg, const char *name)
+{
+    struct verify *v = arg;
+    struct sqldb *db = NULL;
+    struct err e;
+    uint64_t applied = 0;
+    int64_t day = 0;
+    char folder[16];
+
+    if (!days_parse_name(name, &day)) {
+        return;
+    }
+    (void)snprintf(folder, sizeof(folder), "%.8s", v->file); /* raw/fast or raw/slow */
+    (void)snprintf(v->file, sizeof(v->file), "%s/%s", folder, name);
+    if (open_file(v, &db, &e) == ERR_OK) {
+        check_applied(v, db, &applied);
+        check_blocks(v, db, applied);
+        sqldb_close(db);
+    }
+}
+
+static void check_days(struct verify *v, const char *folder)
+{
+    char path[PATH_MAX];
+    struct err e;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", v->dir, folder);
+    (void)snprintf(v->file, sizeof(v->file), "%s", folder);
+    if (file_list(path, on_day, v, &e)) {
+        found(v, e.text);
+    }
+}
+
+enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *e)
+{
+    struct verify *v = alloc_new(sizeof(*v));
+    char path[PATH_MAX];
+    int fd = -1;
+
+    v->out = out;
+    v->dir = dir;
+    out->files = out->journal_rows = out->blocks = out->slices = out->samples = 0;
+    (void)snprintf(path, sizeof(path), "%s/lock", dir);
+    enum err_code code = file_lock(path, &fd, e);
+    if (code == ERR_OK) {
+        v->catalog = catalog_new();
+        arena_init(&v->arena, "tsdb verify", TSDB_ARENA_BYTES);
+        check_ingest(v);
+        check_derived(v, "text.db");
+        check_derived(v, "event.db");
+        check_days(v, "raw/fast");
+        check_days(v, "raw/slow");
+        arena_fini(&v->arena);
+        catalog_free(v->catalog);
+        file_close(fd);
+    }
+    if (code == ERR_OK && v->findings) {
+        code = err_set(e, ERR_CORRUPT, "%llu findings", (unsigned long long)v->findings);
+    }
+    alloc_free(v);
+    return code;
+}

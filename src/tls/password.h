@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * password.h: hashing of people's passwords: Argon2id, 19456 KiB, 2 passes, 1 lane.
+ *
+ * One computation takes 19 MiB and some tens of milliseconds; at most 2 run at once and at most 16
+ * callers wait, so that a storm of logins cannot take the memory or the CPU of ingest.
+ * Threads: any.
+ */
+#ifndef TLS_PASSWORD_H
+#define TLS_PASSWORD_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define PASSWORD_HASH_SIZE 128
+#define PASSWORD_MIN_BYTES 12
+#define PASSWORD_MAX_BYTES 128
+
+/* Before threads start. */
+void password_init(void);
+/* The rules for a new password: length in bytes, nothing else. ERR_INVALID says which. */
+enum err_code password_check_new(struct str password, struct err *e) ERR_MUST_CHECK;
+/* out: the PHC string. ERR_LIMIT when too many wait. */
+enum err_code password_hash(struct str password, char out[PASSWORD_HASH_SIZE],
+                            struct err *e) ERR_MUST_CHECK;
+/*
+ * Compare with a PHC string. hash: NULL = there is no such user; the same work is done and the
+ * answer is "no", so that the time tells nothing.
+ * Errors: ERR_LIMIT when too many wait; ERR_CORRUPT for a string that is none.
+ */
+enum err_code password_verify(const char *hash, struct str password, bool *matches,
+                              struct err *e) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# tests/all.sh [--full]   what `make test` and `make full` run, stage by stage
+#
+# Each stage ends with a line `N passed, N failed`; the last line here is their sum. A stage that
+# fails without such a line counts as one failure. Output of each stage: build/test/<stage>.log.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mkdir -p build/test
+passed=0 failed=0 full=0
+[ "${1:-}" != --full ] || full=1
+
+stage() { # NAME COMMAND...
+    local name=$1 log=build/test/$1.log start=$SECONDS status line good=0 bad=0
+    shift
+    echo "== $name"
+    "$@" </dev/null >"$log" 2>&1
+    status=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+    if [ -n "$line" ]; then
+        good=${line%% *}
+        bad=${line#*, }
+        bad=${bad%% *}
+    fi
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+    fi
+    # A stage without counts of its own is one test: it ended well.
+    if [ -z "$line" ] && [ "$status" -eq 0 ]; then
+        good=1
+    fi
+    if [ "$bad" -ne 0 ]; then
+        tail -n 150 "$log"
+    else
+        grep -E '^(ok|not ok|    skipped:) |skipped$' "$log" | tail -n 80
+    fi
+    echo "== $name: $good passed, $bad failed, $((SECONDS - start)) s"
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
+exists() { compgen -G "$1" >/dev/null; }
+
+stage build make build
+[ "$full" -eq 0 ] || stage lint make lint
+stage unit make unit
+stage unit-asan make unit-asan
+if exists 'tests/fuzz/fuzz_*.c'; then stage corpus make fuzz-replay; fi
+if [ -f web/package.json ]; then stage web make web-check; fi
+if [ -x tests/golden/run.sh ]; then stage golden tests/golden/run.sh; fi
+if [ -x tests/scenario/run.sh ]; then
+    stage fault make fault
+    if [ "$full" -eq 1 ]; then
+        stage scenario tests/scenario/run.sh --full
+    else
+        stage scenario tests/scenario/run.sh
+    fi
+fi
+if [ "$full" -eq 1 ]; then
+    stage unit-clang make unit-clang
+    stage unit-tsan make unit-tsan
+    stage scenario-asan make asan
+    if exists 'tests/fuzz/fuzz_*.c'; then stage fuzz make fuzz; fi
+    stage dist vendor/dist --twice
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""banned: functions that are not called in src/, and where the few exceptions are.
+
+base/banned.h stops the worst ones in the compiler; this rule also knows who may allocate,
+who may write to stdout and who may exit.
+"""
+
+import re
+
+import source
+
+ALWAYS = {
+    "strcpy": "str_/buf_", "strcat": "buf_", "strncpy": "str_/buf_", "strncat": "buf_",
+    "stpcpy": "buf_", "sprintf": "buf_/snprintf", "vsprintf": "buf_/vsnprintf",
+    "gets": "file_", "scanf": "num_", "sscanf": "num_", "fscanf": "num_",
+    "strtok": "str_", "gmtime": "gmtime_r", "localtime": "localtime_r", "ctime": "strftime",
+    "asctime": "strftime", "atoi": "num_", "atol": "num_", "atoll": "num_", "atof": "num_",
+    "rand": "os/entropy", "srand": "os/entropy", "random": "os/entropy",
+    "drand48": "os/entropy", "system": "os/process", "popen": "os/process",
+    "tmpnam": "os/file", "mktemp": "os/file", "alloca": "arena_",
+}
+MEMORY = {"malloc", "calloc", "realloc", "reallocarray", "free", "strdup", "strndup",
+          "asprintf", "vasprintf", "aligned_alloc", "posix_memalign"}
+OUTPUT = {"printf", "vprintf", "puts", "putchar", "putchar_unlocked"}
+# Host programs of the build are not linked with base/, so they have no other memory.
+MEMORY_PLACES = ("src/base/alloc.c", "src/tool/")
+TOP_FOLDERS = ("src/app/", "src/tool/", "src/main.c")
+CALL = re.compile(r"(?<![\w.>])([a-z_]\w*)\s*\(")
+STDOUT = re.compile(r"\bstdout\b")
+
+
+def reason(path, name):
+    """Why `name` may not be called in `path`, or None."""
+    if name in ALWAYS:
+        return f"use {ALWAYS[name]} instead"
+    if name in MEMORY and not path.startswith(MEMORY_PLACES):
+        return "memory comes from alloc_* or an arena"
+    if path.startswith(TOP_FOLDERS) or path == MEMORY_PLACES[0]:
+        return None
+    if name in OUTPUT:
+        return "a library does not write to stdout"
+    if name == "exit":
+        return "a library does not exit"
+    return None
+
+
+def check(tree):
+    for path in tree.match("src/", (".c", ".h")):
+        if path == "src/base/banned.h":
+            continue
+        text = source.strip(tree.read(path))
+        for m in CALL.finditer(text):
+            why = reason(path, m[1])
+            if why:
+                tree.finding(path, source.line_of(text, m.start()), f"{m[1]}() is banned: {why}")
+        if not path.startswith(TOP_FOLDERS):
+            for m in STDOUT.finditer(text):
+                tree.finding(path, source.line_of(text, m.start()),
+                             "stdout is banned: a library does not write to stdout")
+
+
+source.main(check)

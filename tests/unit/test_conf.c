@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* test_conf.c: defaults, file, environment, checks, dump and its round trip. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+
+struct row {
+    const char *name;
+    int64_t every_ms;
+    int enabled;
+};
+
+struct sample {
+    const char *title, *password;
+    struct conf_strings listen;
+    int level, quiet;
+    int64_t count, wait_ms;
+    double ratio;
+    uint64_t cache_bytes;
+    struct row *rows;
+    size_t row_count;
+};
+
+#define AT(member) offsetof(struct sample, member)
+#define IN(member) offsetof(struct row, member)
+
+static const char *const levels[] = {"low", "high", NULL};
+static const struct conf_key keys[] = {
+    {.section = "", .name = "title", .type = CONF_STRING, .offset = AT(title), .help = "Name."},
+    {.section = "server",
+     .name = "listen",
+     .type = CONF_STRINGS,
+     .offset = AT(listen),
+     .text = "[\"127.0.0.1:8080\"]",
+     .env = "PGA_TEST_LISTEN",
+     .help = "Where."},
+    {.section = "server",
+     .name = "level",
+     .type = CONF_ENUM,
+     .offset = AT(level),
+     .choices = levels,
+     .text = "high",
+     .help = "How."},
+    {.section = "server",
+     .name = "quiet",
+     .type = CONF_BOOL,
+     .offset = AT(quiet),
+     .text = "false",
+     .env = "PGA_TEST_QUIET",
+     .flags = CONF_RELOAD,
+     .help = "Says less."},
+    {.section = "server.limits",
+     .name = "count",
+     .type = CONF_INTEGER,
+     .offset = AT(count),
+     .min = 1,
+     .max = 100,
+     .text = "7",
+     .help = "Number."},
+    {.section = "server.limits",
+     .name = "wait",
+     .type = CONF_DURATION,
+     .offset = AT(wait_ms),
+     .min = 1000,
+     .max = 3600000,
+     .text = "90s",
+     .help = "Time."},
+    {.section = "server.limits",
+     .name = "ratio",
+     .type = CONF_NUMBER,
+     .offset = AT(ratio),
+     .text = "0.25",
+     .help = "Share."},
+    {.section = "server.limits",
+     .name = "cache",
+     .type = CONF_SIZE,
+     .offset = AT(cache_bytes),
+     .text = "24MB",
+     .help = "Memory."},
+    {.section = "server",
+     .name = "password",
+     .type = CONF_STRING,
+     .offset = AT(password),
+     .flags = CONF_SECRET,
+     .help = "Hush."},
+    {.section = "target[]",
+     .name = "name",
+     .type = CONF_STRING,
+     .offset = IN(name),
+     .flags = CONF_REQUIRED,
+     .help = "Name."},
+    {.section = "target[]",
+     .name = "every",
+     .type = CONF_DURATION,
+     .offset = IN(every_ms),
+     .text = "10s",
+     .help = "Clock."},
+    {.section = "target[]",
+     .name = "enabled",
+     .type = CONF_BOOL,
+     .offset = IN(enabled),
+     .text = "true",
+     .help = "On."},
+};
+static const struct conf_array arrays[] = {{.section = "target[]",
+                                            .offset = AT(rows),
+                                            .count_offset = AT(row_count),
+                                            .row_size = sizeof(struct row),
+                                            .max_rows = 3}};
+
+static enum err_code check(void *config, struct err *e)
+{
+    const struct sample *s = config;
+
+    if (s->count == 13)
+        return err_set(e, ERR_INVALID, "13 brings bad luck");
+    return ERR_OK;
+}
+
+static const struct conf_schema schema = {.title = "a test",
+                                          .keys = keys,
+                                          .key_count = sizeof(keys) / sizeof(keys[0]),
+                                          .arrays = arrays,
+                                          .array_count = 1,
+                                          .struct_size = sizeof(struct sample),
+                                          .check = check};
+static struct arena arena;
+
+static int open_arena(void **state)
+{
+    (void)state;
+    arena_init(&arena, "conf", 1 << 22);
+    return 0;
+}
+
+static int close_arena(void **state)
+{
+    (void)state;
+    arena_fini(&arena);
+    return 0;
+}
+
+static const struct sample *load(const char *text)
+{
+    void *out = NULL;
+    struct err e;
+
+    if (conf_load(&arena, &schema, str_of(text), "t.toml", &out, &e) != ERR_OK)
+        fail_msg("%s: %s", text, e.text);
+    return out;
+}
+
+static void defaults_alone(void **state)
+{
+    const struct sample *s = load(NULL);
+
+    (void)state;
+    assert_null(s->title);
+    assert_int_equal(s->listen.count, 1);
+    assert_string_equal(s->listen.items[0], "127.0.0.1:8080");
+    assert_int_equal(s->level, 1);
+    assert_int_equal(s->quiet, 0);
+    assert_int_equal(s->count, 7);
+    assert_int_equal(s->wait_ms, 90000);
+    assert_true(s->ratio == 0.25);
+    assert_int_equal(s->cache_bytes, 24 << 20);
+    assert_int_equal(s->row_count, 0);
+}
+
+static const char full[] =
+    "title = \"x \\\"y\\\" \\u0007\"\n[server]\nlisten = [\"a:1\", \"b:2\"]\nlevel = \"low\"\n"
+    "quiet = true\npassword = \"hunter2\"\n[server.limits]\ncount = 100\nwait = 2.5\nratio = 3\n"
+    "cache = 1000\n[[target]]\nname = \"one\"\nevery = \"250ms\"\n[[target]]\nname = \"two\"\n"
+    "enabled = false\n";
+
+static void a_file_sets_every_type(void **state)
+{
+    const struct sample *s = load(full);
+
+    (void)state;
+    assert_string_equal(s->title, "x \"y\" \a");
+    assert_int_equal(s->listen.count, 2);
+    assert_string_equal(s->listen.items[1], "b:2");
+    assert_int_equal(s->level, 0);
+    assert_int_equal(s->quiet, 1);
+    assert_int_equal(s->count, 100);
+    assert_int_equal(s->wait_ms, 2500);
+    assert_true(s->ratio == 3);
+    assert_int_equal(s->cache_bytes, 1000);
+    assert_int_equal(s->row_count, 2);
+    assert_string_equal(s->rows[0].name, "one");
+    assert_int_equal(s->rows[0].every_ms, 250);
+    assert_int_equal(s->rows[0].enabled, 1);
+    assert_int_equal(s->rows[1].every_ms, 10000);
+    assert_int_equal(s->rows[1].enabled, 0);
+}
+
+static void a_dump_loads_to_the_same_dump(void **state)
+{
+    static const char *const texts[] = {NULL, "", full};
+    struct buf first, second;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        buf_init(&first, 10000);
+        buf_init(&second, 10000);
+        assert_int_equal(conf_dump(&schema, load(texts[i]), &first, NULL), ERR_OK);
+        assert_int_equal(conf_dump(&schema, load(first.ptr), &second, NULL), ERR_OK);
+        assert_string_equal(first.ptr, second.ptr);
+        assert_null(strstr(first.ptr, "hunter2"));
+        buf_fini(&first);
+        buf_fini(&second);
+    }
+}
+
+static void errors_name_file_place_and_key(void **state)
+{
+    static const char *const bad[][2] = {
+        {"x = 1", "t.toml: line 1, column 1: unknown key \"x\""},
+        {"[server]\nlisten = [\"a\"]\nlisen = 1",
+         "line 3, column 1: unknown key \"lisen\" in [server]"},
+        {"[sever]", "unknown section [sever]"},
+        {"[server.other]", "unknown section [server.other]"},
+        {"[server]\nlevel = \"middle\"", "level must be one of: low, high"},
+        {"[server]\nquiet = 1", "quiet must be true or false"},
+        {"[server]\nlisten = \"a\"", "array of strings"},
+        {"[server]\nlisten = [1]", "array of strings"},
+        {"[server.limits]\ncount = 0", "line 2, column 1: count must be between 1 and 100"},
+        {"[server.limits]\ncount = 1.5", "whole number"},
+        {"[server.limits]\nwait = \"1ms\"", "wait must be between 1s and 1h"},
+        {"[server.limits]\nwait = \"soon\"", "is not a duration"},
+        {"[server.limits]\nwait = -1", "duration"},
+        {"[server.limits]\nratio = nan", "finite"},
+        {"[server.limits]\nratio = \"0.5\"", "must be a number"},
+        {"[server.limits]\ncache = -1", "size"},
+        {"[server.limits]\ncount = 13", "bad luck"},
+        {"title = \"a\\u0000b\"", "title is no text"},
+        {"[[target]]\nevery = 1", "name is required"},
+        {"[target]\nname = \"x\"", "unknown section [target]"},
+        {"target = [1]", "[[target]] is expected"},
+        {"[[target]]\nname='1'\n[[target]]\nname='2'\n[[target]]\nname='3'\n[[target]]\nname='4'",
+         "at most 3"},
+        {"[[server]]", "unknown key \"server\""},
+        {"a = = 1", "t.toml: line 1, column 5"},
+    };
+    struct err e;
+    void *out;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        enum err_code rc = conf_load(&arena, &schema, str_of(bad[i][0]), "t.toml", &out, &e);
+
+        if ((rc != ERR_INVALID && rc != ERR_LIMIT) || !strstr(e.text, bad[i][1]))
+            fail_msg("%s: %s", bad[i][0], rc == ERR_OK ? "taken" : e.text);
+        assert_int_equal(conf_load(&arena, &schema, str_of(bad[i][0]), "t.toml", &out, NULL), rc);
+    }
+}
+
+static void the_environment_wins(void **state)
+{
+    const struct sample *s;
+    struct err e;
+    void *out;
+
+    (void)state;
+    (void)setenv("PGA_TEST_LISTEN", "c:3, d:4", 1);
+    (void)setenv("PGA_TEST_QUIET", "on", 1);
+    s = load(full);
+    assert_int_equal(s->listen.count, 2);
+    assert_string_equal(s->listen.items[1], "d:4");
+    assert_int_equal(s->quiet, 1);
+    (void)setenv("PGA_TEST_LISTEN", "[\"e:5\"]", 1);
+    assert_string_equal(load(NULL)->listen.items[0], "e:5");
+    (void)setenv("PGA_TEST_QUIET", "maybe", 1);
+    assert_int_equal(conf_load(&arena, &schema, STR(""), "t", &out, &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "PGA_TEST_QUIET"));
+    (void)unsetenv("PGA_TEST_LISTEN");
+    (void)unsetenv("PGA_TEST_QUIET");
+}
+
+static void files_are_read(void **state)
+{
+    char path[] = "/tmp/pga-test-conf-XXXXXX";
+    int fd = mkstemp(path);
+    struct err e;
+    void *out;
+
+    (void)state;
+    assert_int_equal(write(fd, "title = 'f'\n", 12), 12);
+    (void)close(fd);
+    assert_int_equal(conf_load_file(&arena, &schema, path, &out, &e), ERR_OK);
+    assert_string_equal(((struct sample *)out)->title, "f");
+    (void)unlink(path);
+    assert_int_equal(conf_load_file(&arena, &schema, path, &out, &e), ERR_NOT_FOUND);
+}
+
+static void the_reference_names_every_key(void **state)
+{
+    char want[64];
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 10000);
+    conf_reference(&schema, &b);
+    for (size_t i = 0; i < schema.key_count; i++) {
+        (void)snprintf(want, sizeof(want), "- `%s` (", keys[i].name);
+        assert_non_null(strstr(b.ptr, want));
+    }
+    assert_non_null(strstr(b.ptr, "## [[target]]"));
+    assert_non_null(strstr(b.ptr, "from 1s to 1h, default `90s`): Time."));
+    buf_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_alone),
+        cmocka_unit_test(a_file_sets_every_type),
+        cmocka_unit_test(a_dump_loads_to_the_same_dump),
+        cmocka_unit_test(errors_name_file_place_and_key),
+        cmocka_unit_test(the_environment_wins),
+        cmocka_unit_test(files_are_read),
+        cmocka_unit_test(the_reference_names_every_key),
+    };
+
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* test_jwt.c: tokens are taken only unchanged, in time, and for their own audience. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tls/jwt.h"
+
+#define NOW 1790000000
+
+static struct jwt_key people, agents;
+static const struct jwt_claims claims = {"42", "sess-1", NOW, NOW + 900};
+
+static int setup(void **state)
+{
+    unsigned char secret[JWT_KEY_BYTES] = {7};
+
+    (void)state;
+    jwt_key_init(&people, JWT_PEOPLE, secret);
+    jwt_key_init(&agents, JWT_AGENTS, secret);
+    return 0;
+}
+
+static struct buf token_of(const struct jwt_key *k)
+{
+    struct buf out;
+    struct err e;
+
+    buf_init(&out, JWT_TOKEN_MAX);
+    assert_int_equal(jwt_sign(k, &claims, &out, &e), ERR_OK);
+    return out;
+}
+
+static void gives_back_the_claims(void **state)
+{
+    struct buf t = token_of(&people);
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(jwt_verify(&people, buf_view(&t), (struct jwt_moment){NOW + 5, 0}, &got, &e),
+                     ERR_OK);
+    assert_string_equal(got.subject, "42");
+    assert_string_equal(got.session, "sess-1");
+    assert_int_equal(got.expires_s, NOW + 900);
+    buf_fini(&t);
+}
+
+static void refuses_the_other_audience(void **state)
+{
+    struct buf t = token_of(&people);
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW, 0}, &got, &e),
+                     ERR_DENIED);
+    buf_fini(&t);
+}
+
+static void refuses_any_changed_byte(void **state)
+{
+    struct buf t = token_of(&agents);
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < t.len; i++) {
+        char old = t.ptr[i];
+
+        t.ptr[i] = old == 'A' ? 'B' : 'A';
+        assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW, 0}, &got, &e),
+                         ERR_DENIED);
+        t.ptr[i] = old;
+    }
+    assert_int_equal(
+        jwt_verify(&agents, str_make(t.ptr, t.len - 1), (struct jwt_moment){NOW, 0}, &got, &e),
+        ERR_DENIED);
+    assert_int_equal(jwt_verify(&agents, STR(""), (struct jwt_moment){NOW, 0}, &got, &e),
+                     ERR_DENIED);
+    assert_int_equal(jwt_verify(&agents, STR(".."), (struct jwt_moment){NOW, 0}, &got, &e),
+                     ERR_DENIED);
+    buf_fini(&t);
+}
+
+static void refuses_algorithm_none(void **state)
+{
+    /* {"alg":"none"} . {} . */
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(
+        jwt_verify(&agents, STR("eyJhbGciOiJub25lIn0.e30."), (struct jwt_moment){NOW, 0}, &got, &e),
+        ERR_DENIED);
+}
+
+static void time_bounds(void **state)
+{
+    struct buf t = token_of(&agents);
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW - 59, 0}, &got, &e),
+                     ERR_OK);
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW - 61, 0}, &got, &e),
+                     ERR_DENIED);
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW + 960, 0}, &got, &e),
+                     ERR_OK);
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW + 961, 0}, &got, &e),
+                     ERR_DENIED);
+    assert_int_equal(
+        jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW + 961, 3600}, &got, &e), ERR_OK);
+    buf_fini(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_back_the_claims),
+        cmocka_unit_test(refuses_the_other_audience),
+        cmocka_unit_test(refuses_any_changed_byte),
+        cmocka_unit_test(refuses_algorithm_none),
+        cmocka_unit_test(time_bounds),
+    };
+
+    return cmocka_run_group_tests_name("jwt", tests, setup, NULL);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* test_route.c: walks the route table: each route says who may call it, and is found. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/route.h"
+#include "base/buf.h"
+
+/*
+ * Who may call what, written down a second time on purpose: a new route, or a changed role, has to
+ * be said here as well.
+ */
+static const struct {
+    const char *method, *path;
+    enum route_role role;
+} expected[] = {
+    {"POST", "/api/v1/auth/change-password", ROUTE_SIGNED_IN},
+    {"POST", "/api/v1/auth/login", ROUTE_ANYONE},
+    {"POST", "/api/v1/auth/logout", ROUTE_SIGNED_IN},
+    {"GET", "/api/v1/auth/me", ROUTE_SIGNED_IN},
+    {"POST", "/api/v1/auth/refresh", ROUTE_ANYONE},
+    {"GET", "/api/v1/collectors/{id}", ROUTE_VIEWER},
+    {"GET", "/api/v1/collectors", ROUTE_VIEWER},
+    {"POST", "/api/v1/collectors/register", ROUTE_ANYONE},
+    {"POST", "/api/v1/collectors/refresh-token", ROUTE_ANYONE},
+    {"DELETE", "/api/v1/collectors/{id}", ROUTE_OPERATOR},
+    {"GET", "/api/v1/events", ROUTE_VIEWER},
+    {"GET", "/api/v1/health", ROUTE_ANYONE},
+    {"GET", "/healthz", ROUTE_ANYONE},
+    {"GET", "/readyz", ROUTE_ANYONE},
+    {"GET", "/version", ROUTE_ANYONE},
+    {"GET", "/api/v1/servers/{id}/metrics", ROUTE_VIEWER},
+    {"GET", "/api/v1/monitoring", ROUTE_VIEWER},
+    {"POST", "/api/v1/metrics/push", ROUTE_COLLECTOR},
+    {"GET", "/api/v1/servers/{id}/queries/top", ROUTE_VIEWER},
+    {"GET", "/api/v1/records", ROUTE_ADMIN},
+    {"POST", "/api/v1/registration-secrets", ROUTE_ADMIN},
+    {"GET", "/api/v1/registration-secrets/{id}", ROUTE_ADMIN},
+    {"GET", "/api/v1/registration-secrets", ROUTE_ADMIN},
+    {"DELETE", "/api/v1/registration-secrets/{id}", ROUTE_ADMIN},
+    {"GET", "/api/v1/servers/{id}", ROUTE_VIEWER},
+    {"GET", "/api/v1/servers", ROUTE_VIEWER},
+    {"GET", "/api/v1/servers/{id}/sessions/load", ROUTE_VIEWER},
+    {"POST", "/api/v1/auth/setup", ROUTE_ANYONE},
+    {"GET", "/api/v1/auth/state", ROUTE_ANYONE},
+    {"GET", "/*", ROUTE_ANYONE},
+    {"GET", "/login", ROUTE_ANYONE},
+    {"GET", "/", ROUTE_ANYONE},
+    {"GET", "/s/{id}", ROUTE_ANYONE},
+    {"GET", "/setup", ROUTE_ANYONE},
+};
+#define EXPECTED (sizeof(expected) / sizeof(expected[0]))
+
+static void every_route_has_its_role(void **state)
+{
+    size_t count;
+    const struct route *const *table = route_table(&count);
+
+    (void)state;
+    assert_int_equal(count, EXPECTED);
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+
+        for (size_t j = 0; j < EXPECTED; j++) {
+            if (strcmp(table[i]->method, expected[j].method) != 0 ||
+                strcmp(table[i]->path, expected[j].path) != 0)
+                continue;
+            known = true;
+            assert_int_equal(table[i]->role, expected[j].role);
+        }
+        if (!known)
+            fail_msg("%s %s has no authorisation case", table[i]->method, table[i]->path);
+    }
+}
+
+static void every_route_is_whole(void **state)
+{
+    size_t count;
+    const struct route *const *table = route_table(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const struct route *r = table[i];
+
+        assert_non_null(r->handle);
+        assert_non_null(r->summary);
+        assert_int_not_equal(r->classes, 0);
+        assert_true(r->body == ROUTE_NO_BODY || r->max_body > 0);
+        assert_true(r->body != ROUTE_JSON || r->members != NULL);
+        /* what changes something is never open to everybody but for the doors into the house */
+        if (r->role == ROUTE_ANYONE && strcmp(r->method, "GET") != 0)
+            assert_true(strstr(r->path, "/auth/") != NULL || strstr(r->path, "/collectors/r"));
+        for (size_t j = 0; j < i; j++)
+            assert_true(strcmp(r->path, table[j]->path) != 0 ||
+                        strcmp(r->method, table[j]->method) != 0);
+    }
+}
+
+static const struct route *find(const char *method, const char *path, struct str *params,
+                                const char *want_allow)
+{
+    const struct route *r;
+    struct buf allow;
+
+    buf_init(&allow, 256);
+    r = route_find(str_of(method), str_of(path), params, &allow);
+    if (want_allow != NULL)
+        assert_string_equal(allow.ptr, want_allow);
+    buf_fini(&allow);
+    return r;
+}
+
+static void paths_are_found_exactly(void **state)
+{
+    struct str params[ROUTE_PARAMS] = {{0}};
+    const struct route *r;
+
+    (void)state;
+    r = find("GET", "/api/v1/servers/abc/queries/top", params, NULL);
+    assert_non_null(r);
+    assert_string_equal(r->path, "/api/v1/servers/{id}/queries/top");
+    assert_true(str_eq_c(params[0], "abc"));
+    assert_null(find("DELETE", "/api/v1/servers", params, "GET"));
+    assert_null(find("POST", "/api/v1/nothing", params, ""));
+    assert_string_equal(find("GET", "/", params, NULL)->path, "/");
+    assert_string_equal(find("GET", "/assets/app.js", params, NULL)->path, "/*");
+    assert_string_equal(find("GET", "/api/v1/servers/", params, NULL)->path, "/*");
+    assert_string_equal(find("POST", "/api/v1/collectors/register", params, NULL)->path,
+                        "/api/v1/collectors/register");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_route_has_its_role),
+        cmocka_unit_test(every_route_is_whole),
+        cmocka_unit_test(paths_are_found_exactly),
+    };
+
+    return cmocka_run_group_tests_name("route", tests, NULL, NULL);
+}

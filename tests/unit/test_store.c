@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* test_store.c: the control plane on a fresh store of either dialect (dialect_fixture.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/embed.h"
+#include "dialect_fixture.h"
+#include "os/entropy.h"
+#include "os/file.h"
+#include "sqldb/sqldb_migrate.h"
+#include "store/store_audit.h"
+#include "store/store_collector.h"
+#include "store/store_key.h"
+#include "store/store_secret.h"
+#include "store/store_session.h"
+#include "store/store_target.h"
+#include "store/store_user.h"
+
+static struct dialect_fixture at;
+static enum sqldb_dialect dialect;
+static char key_path[96];
+static struct store *s;
+static struct arena arena;
+static struct err e;
+static const struct store_actor who = {"user:test", "192.0.2.1", "r1"};
+
+/* What `pga migrate up` does. */
+static void migrate(void)
+{
+    struct sqldb_migrate_set set;
+    struct sqldb *db = NULL;
+
+    store_migrations(&set, NULL);
+    assert_int_equal(sqldb_open(at.url, NULL, &db, &e), ERR_OK);
+    assert_int_equal(sqldb_migrate_up(db, &set, NULL, &e), ERR_OK);
+    sqldb_close(db);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    dialect_fixture_begin(&at, dialect);
+    snprintf(key_path, sizeof(key_path), "%s/keys/master.key", at.dir);
+    arena_init(&arena, "test", 1 << 20);
+    if (dialect == SQLDB_PG) {
+        assert_int_equal(store_open(at.url, &s, &e), ERR_CONFLICT); /* pending */
+        migrate();
+    }
+    return store_open(at.url, &s, &e) == ERR_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    store_close(s);
+    s = NULL;
+    arena_fini(&arena);
+    dialect_fixture_end(&at);
+    return 0;
+}
+
+static struct store_user_new owner(void)
+{
+    return (struct store_user_new){STR("Alice"), STR(""), STR("Alice A"), "owner", "phc", false};
+}
+
+static void first_owner_is_made_once(void **state)
+{
+    struct store_user_new user = owner();
+    struct store_user got;
+    int64_t id;
+
+    (void)state;
+    user.must_be_first = true;
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
+    user.username = STR("bob");
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_CONFLICT);
+    assert_int_equal(store_user_by_name(s, &arena, STR("aLiCe"), &got, &e), ERR_OK);
+    assert_string_equal(got.username, "Alice");
+    assert_string_equal(got.role, "owner");
+    user.must_be_first = false;
+    user.username = STR("ALICE");
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_CONFLICT);
+    assert_int_equal(store_user_by_name(s, &arena, STR("bob"), &got, &e), ERR_NOT_FOUND);
+}
+
+static void sessions_are_found_by_their_secrets_and_end(void **state)
+{
+    struct store_user_new user = owner();
+    struct store_user got = {0};
+    struct store_session_new n;
+    struct store_session session;
+    char refresh[CRYPTO_TOKEN_SIZE];
+    int64_t id;
+
+    (void)state;
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
+    assert_int_equal(store_user_by_id(s, &arena, id, &got, &e), ERR_OK);
+    assert_int_equal(store_session_create(s, &who, &got, &n, &e), ERR_OK);
+    assert_int_equal(
+        store_session_find(s, &arena,
+                           (struct store_session_key){STORE_SESSION_BY_TOKEN, str_of(n.token)},
+                           &session, &e),
+        ERR_OK);
+    assert_string_equal(session.id, n.id);
+    assert_int_equal(session.user.id, id);
+    assert_int_equal(
+        store_session_find(s, &arena,
+                           (struct store_session_key){STORE_SESSION_BY_TOKEN, str_of(n.refresh)},
+                           &session, &e),
+        ERR_NOT_FOUND);
+    assert_int_equal(store_session_refresh(s, &who, n.id, refresh, &e), ERR_OK);
+    assert_int_equal(
+        store_session_find(s, &arena,
+                           (struct store_session_key){STORE_SESSION_BY_REFRESH, str_of(n.refresh)},
+                           &session, &e),
+        ERR_NOT_FOUND);
+    assert_int_equal(
+        store_session_find(s, &arena,
+                           (struct store_session_key){STORE_SESSION_BY_REFRESH, str_of(refresh)},
+                           &session, &e),
+        ERR_OK);
+    assert_int_equal(store_session_end(s, &who, n.id, &e), ERR_OK);
+    assert_int_equal(
+        store_session_find(s, &arena, (struct store_session_key){STORE_SESSION_BY_ID, str_of(n.id)},
+                           &session, &e),
+        ERR_NOT_FOUND);
+}
+
+static void failures_slow_down_only_their_address(void **state)
+{
+    const struct store_actor other = {"", "198.51.100.7", "r2"};
+    int64_t wait;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("bob"), &e), ERR_OK);
+    assert_int_equal(store_user_login_wait(s, STR("bob"), who.address, &wait, &e), ERR_OK);
+    assert_int_equal(wait, 0);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("Bob"), &e), ERR_OK);
+    assert_int_equal(store_user_login_wait(s, STR("BOB"), who.address, &wait, &e), ERR_OK);
+    assert_true(wait > 60000);
+    assert_int_equal(store_user_login_wait(s, STR("bob"), other.address, &wait, &e), ERR_OK);
+    assert_int_equal(wait, 0);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("x"), &e), ERR_OK);
+    assert_int_equal(store_user_login_wait(s, STR("new"), who.address, &wait, &e), ERR_OK);
+    assert_true(wait > 60000);
+    assert_true(wait <= 15 * 60 * 1000);
+}
+
+static struct store_collector_new agent(const char *secret, const char *host)
+{
+    return (struct store_collector_new){str_of(secret), str_of(host), str_of(host), STR("10.0.0.1"),
+                                        STR("0.1")};
+}
+
+static void a_secret_is_used_as_often_as_it_says(void **state)
+{
+    struct store_secret_new n = {STR("two"), 2, 3600000};
+    struct store_secret_made made;
+    struct store_collector_identity first, id;
+    struct store_collector_new c;
+    struct store_secret got;
+
+    (void)state;
+    assert_int_equal(store_secret_create(s, &who, &n, &made, &e), ERR_OK);
+    c = agent(made.value, "a");
+    assert_int_equal(store_collector_register(s, &who, &c, &first, &e), ERR_OK);
+    assert_false(first.again);
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_OK);
+    assert_true(id.again);
+    assert_string_equal(id.id, first.id);
+    c = agent(made.value, "b");
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_OK);
+    c = agent(made.value, "c");
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
+    c = agent("pga_wrong", "a");
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
+    assert_int_equal(store_secret_get(s, &arena, made.id, &got, &e), ERR_OK);
+    assert_int_equal(got.total_registrations, 2);
+    assert_int_equal(store_collector_revoke(s, &who, first.id, &e), ERR_OK);
+    assert_int_equal(store_collector_revoke(s, &who, first.id, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_collector_check(s, first.id, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_secret_revoke(s, &who, made.id, &e), ERR_OK);
+    c = agent(made.value, "b");
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
+}
+
+static void expired_secrets_are_refused(void **state)
+{
+    struct store_secret_new n = {STR("late"), 5, -1};
+    struct store_secret_made made;
+    struct store_collector_identity id;
+    struct store_collector_new c;
+
+    (void)state;
+    assert_int_equal(store_secret_create(s, &who, &n, &made, &e), ERR_OK);
+    c = agent(made.value, "a");
+    assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
+}
+
+static void targets_are_taken_once_per_lsn(void **state)
+{
+    struct batch_target t = {
+        .kind = STR("postgresql"), .name = STR("db1"), .attributes = STR("{\"port\":5432}")};
+    struct batch batch = {.targets = &t, .target_count = 1};
+    struct store_target got;
+    char id[TEXT_UUID_SIZE];
+    struct uuid collector;
+
+    (void)state;
+    entropy_uuid(&t.id);
+    entropy_uuid(&collector);
+    text_uuid(&t.id, id);
+    assert_int_equal(store_target_apply(s, 7, &collector, &batch, &e), ERR_OK);
+    t.name = STR("older");
+    assert_int_equal(store_target_apply(s, 7, &collector, &batch, &e), ERR_OK);
+    assert_int_equal(store_target_get(s, &arena, id, &got, &e), ERR_OK);
+    assert_string_equal(got.name, "db1");
+    assert_null(got.collector_name);
+    t.name = STR("newer");
+    assert_int_equal(store_target_apply(s, 8, &collector, &batch, &e), ERR_OK);
+    assert_int_equal(store_target_get(s, &arena, id, &got, &e), ERR_OK);
+    assert_string_equal(got.name, "newer");
+}
+
+static void the_audit_chain_shows_a_change(void **state)
+{
+    struct sqldb *db;
+    int64_t rows;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(
+            store_audit_note(s, &who, (struct store_audit_entry){"test", "object", ""}, &e),
+            ERR_OK);
+    assert_int_equal(store_audit_verify(s, &rows, &e), ERR_OK);
+    assert_int_equal(rows, 5);
+    assert_int_equal(store_begin(s, &db, &e), ERR_OK);
+    assert_int_equal(
+        store_end(s, sqldb_script(db, "UPDATE audit SET actor = 'x' WHERE number = 3", &e), &e),
+        ERR_OK);
+    assert_int_equal(store_audit_verify(s, &rows, &e), ERR_CORRUPT);
+    assert_non_null(strstr(e.text, "row 3"));
+}
+
+static void the_master_key_is_needed(void **state)
+{
+    struct store_user_new user = owner();
+    struct store_keys keys, second;
+    int64_t id;
+
+    (void)state;
+    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_OK);
+    assert_int_equal(store_key_load(s, key_path, &second, &e), ERR_OK);
+    assert_memory_equal(&keys, &second, sizeof(keys));
+    assert_memory_not_equal(keys.people, keys.agents, STORE_KEY_BYTES);
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
+    assert_int_equal(file_remove(key_path, &e), ERR_OK);
+    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_DENIED);
+    assert_int_equal(file_write_atomic(key_path,
+                                       STR("00000000000000000000000000000000"
+                                           "00000000000000000000000000000000\n"),
+                                       0600, &e),
+                     ERR_OK);
+    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_DENIED);
+}
+
+/* The name of a control plane's statement in this dialect; false for others. */
+static bool is_statement(const char *file, char name[96])
+{
+    struct str rest = str_of(file);
+    bool other = str_ends(rest, dialect == SQLDB_PG ? STR(".sqlite.sql") : STR(".pg.sql"));
+    struct str stem = str_split(&rest, '.');
+
+    snprintf(name, 96, "%.*s", STR_ARG(stem));
+    return !other && !str_starts(stem, STR("tsdb_")) && !str_starts(stem, STR("demo_")) &&
+           !str_starts(stem, STR("begin_"));
+}
+
+/* 1 fits every type; a constraint may refuse it, but the statement itself is never wrong. */
+static void every_statement_is_understood(void **state)
+{
+    struct sqldb_value ones[16];
+    struct sqldb *db;
+    int count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 16; i++)
+        ones[i] = sqldb_i64(1);
+    for (size_t i = 0; i < embed_sql_count; i++) {
+        enum err_code rc = ERR_BUG;
+        char name[96];
+
+        if (!is_statement(embed_sql[i].name, name))
+            continue;
+        for (size_t n = 0; n < 16 && rc == ERR_BUG; n++) {
+            assert_int_equal(store_begin(s, &db, &e), ERR_OK);
+            rc = sqldb_run(db, name, (struct sqldb_args){ones, n}, &e);
+            if (store_end(s, ERR_CANCELLED, NULL) != ERR_CANCELLED)
+                fail_msg("%s was not rolled back", name);
+        }
+        if (rc != ERR_OK && rc != ERR_CONFLICT)
+            fail_msg("%s: %s", name, e.text);
+        count++;
+    }
+    assert_true(count >= 50);
+}
+
+static void every_list_and_purge_works(void **state)
+{
+    struct store_secret_new n = {STR("many"), 9, 3600000};
+    struct store_collector_page page = {.after = "", .limit = 2};
+    struct store_target_page targets = {.after_name = "", .after_id = "", .limit = 10};
+    struct store_collector_new c;
+    struct store_collector_identity id;
+    struct store_secret_made made;
+    int64_t accounts, owners, total;
+
+    (void)state;
+    assert_int_equal(store_secret_create(s, &who, &n, &made, &e), ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        static const char *const hosts[] = {"b", "A", "\xc3\xa4"};
+        c = agent(made.value, hosts[i]);
+        assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_OK);
+    }
+    assert_int_equal(store_collector_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 2);
+    page.after = page.rows[1].id;
+    assert_int_equal(store_collector_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(store_target_list(s, &arena, &targets, &e), ERR_OK);
+    assert_int_equal(targets.count, 0);
+    assert_int_equal(store_user_count(s, &accounts, &owners, &e), ERR_OK);
+    assert_int_equal(accounts, 0);
+    assert_int_equal(store_count(s, "collector_count", &total, &e), ERR_OK);
+    assert_int_equal(total, 3);
+    assert_int_equal(store_session_purge(s, &e), ERR_OK);
+    assert_int_equal(store_ping(s, &e), ERR_OK);
+}
+
+/* The same order in both dialects: by bytes. */
+static void targets_are_listed_by_bytes(void **state)
+{
+    static const char *const names[] = {"b", "A", "a", "Z", "\xc3\xa4"};
+    static const char *const sorted[] = {"A", "Z", "a", "b", "\xc3\xa4"};
+    struct store_target_page page = {.after_name = "", .after_id = "", .limit = 3};
+    struct batch_target t[5] = {0};
+    struct batch batch = {.targets = t, .target_count = 5};
+    struct uuid collector;
+
+    (void)state;
+    entropy_uuid(&collector);
+    for (size_t i = 0; i < 5; i++) {
+        t[i].kind = STR("postgresql");
+        t[i].name = str_of(names[i]);
+        entropy_uuid(&t[i].id);
+    }
+    assert_int_equal(store_target_apply(s, 1, &collector, &batch, &e), ERR_OK);
+    for (size_t i = 0; i < 5; i++) {
+        if (i % 3 == 0) {
+            assert_int_equal(store_target_list(s, &arena, &page, &e), ERR_OK);
+            assert_true(page.count == (i == 0 ? 3 : 2));
+        }
+        assert_string_equal(page.rows[i % 3].name, sorted[i]);
+        page.after_name = page.rows[i % 3].name;
+        page.after_id = page.rows[i % 3].id;
+    }
+}
+
+int main(void)
+{
+    int failed;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(first_owner_is_made_once, begin, end),
+        cmocka_unit_test_setup_teardown(sessions_are_found_by_their_secrets_and_end, begin, end),
+        cmocka_unit_test_setup_teardown(failures_slow_down_only_their_address, begin, end),
+        cmocka_unit_test_setup_teardown(a_secret_is_used_as_often_as_it_says, begin, end),
+        cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(targets_are_taken_once_per_lsn, begin, end),
+        cmocka_unit_test_setup_teardown(the_audit_chain_shows_a_change, begin, end),
+        cmocka_unit_test_setup_teardown(the_master_key_is_needed, begin, end),
+        cmocka_unit_test_setup_teardown(every_statement_is_understood, begin, end),
+        cmocka_unit_test_setup_teardown(every_list_and_purge_works, begin, end),
+        cmocka_unit_test_setup_teardown(targets_are_listed_by_bytes, begin, end),
+    };
+
+    failed = cmocka_run_group_tests_name("store on SQLite", tests, NULL, NULL);
+    if (dialect_fixture_has_pg()) {
+        dialect = SQLDB_PG;
+        failed += cmocka_run_group_tests_name("store on PostgreSQL", tests, NULL, NULL);
+    }
+    return failed;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_tsdb_push.c: pushes of several records, odd rows, and reads that meet the first flush of
+ * a day.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "os/clock.h"
+#include "tsdb_fixture.h"
+
+static int set_up(void **state)
+{
+    struct tsdb_fixture *f = alloc_new(sizeof(*f));
+    tsdb_fixture_init(f);
+    tsdb_fixture_start(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    tsdb_fixture_fini(*state);
+    alloc_free(*state);
+    return 0;
+}
+
+/* One slice of relation "r": `keys` and `values` are JSON arrays of `rows` members. */
+struct text_slice {
+    const char *scope, *keys, *values;
+    int64_t t_ms;
+    int rows;
+};
+
+static void put_slice(struct tsdb_fixture *f, struct buf *out, const struct text_slice *s)
+{
+    char target[TEXT_UUID_SIZE];
+
+    text_uuid(&f->target, target);
+    buf_printf(
+        out,
+        "{\"relation\":\"r\",\"target\":\"%s\",\"scope\":\"%s\",\"t\":%lld,\"every_ms\":10000,"
+        "\"flags\":[\"complete\"],\"rows\":%d,\"keys\":{\"k\":%s},\"columns\":{\"v\":%s}}",
+        target, s->scope, (long long)s->t_ms, s->rows, s->keys, s->values);
+}
+
+/* An entry of a push's records that holds one slice. */
+static void put_entry(struct tsdb_fixture *f, struct buf *out, int number,
+                      const struct text_slice *s)
+{
+    buf_printf(out, "%s{\"hash\":\"%064d\",\"record\":{\"slices\":[", out->len ? "," : "", number);
+    put_slice(f, out, s);
+    buf_add_c(out, "]}}");
+}
+
+static void send(struct tsdb_sender *s, const struct buf *entries, uint64_t count,
+                 struct tsdb_ack *ack)
+{
+    struct err e = {0};
+
+    if (tsdb_send_at(s, (struct tsdb_span){s->seq, count}, entries->ptr, ack, &e)) {
+        fail_msg("push: %s", e.text);
+    }
+    s->seq = ack->next_seq;
+}
+
+struct seen {
+    size_t slices, rows;
+    int64_t sum;
+};
+
+static enum err_code see(void *arg, const struct tsdb_slice *s, struct err *e)
+{
+    struct seen *seen = arg;
+
+    (void)e;
+    for (size_t i = 0; i < s->row_count; i++) {
+        assert_int_equal(s->cells[0][i].tag, CELL_I64);
+        seen->sum += s->cells[0][i].i64;
+        assert_true(s->objects != NULL);
+        for (size_t k = 0; k < i; k++) {
+            assert_true(s->objects[k] != s->objects[i]);
+        }
+    }
+    seen->slices++;
+    seen->rows += s->row_count;
+    return ERR_OK;
+}
+
+static struct seen scan(struct tsdb_fixture *f)
+{
+    const struct str columns[] = {STR("v")};
+    const struct tsdb_scan_spec spec = {.target = f->target,
+                                        .relation = STR("r"),
+                                        .columns = columns,
+                                        .column_count = 1,
+                                        .from_ms = f->now_ms - 40 * 3600000LL,
+                                        .to_ms = f->now_ms + 60000};
+    struct tsdb_reader *r = tsdb_borrow(f);
+    struct seen seen = {0, 0, 0};
+    struct err e = {0};
+
+    if (tsdb_scan(r, &spec, see, &seen, &e)) {
+        fail_msg("scan: %s", e.text);
+    }
+    tsdb_reader_return(r);
+    return seen;
+}
+
+/*
+ * The second record names a row that is new, and the third does not: the second waits for the
+ * writer, and the third must not get ahead of it.
+ */
+static void test_records_of_one_push_keep_their_order(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender s;
+    struct tsdb_ack ack;
+    struct buf out;
+
+    tsdb_sender_init(&s, f);
+    buf_init(&out, 1 << 20);
+    put_entry(f, &out, 1, &(struct text_slice){"", "[\"a\"]", "[1]", f->now_ms - 40000, 1});
+    send(&s, &out, 1, &ack);
+    buf_reset(&out);
+    put_entry(f, &out, 2,
+              &(struct text_slice){"", "[\"a\",\"b\"]", "[10,100]", f->now_ms - 30000, 2});
+    put_entry(f, &out, 3, &(struct text_slice){"", "[\"a\"]", "[1000]", f->now_ms - 20000, 1});
+    send(&s, &out, 2, &ack);
+    assert_int_equal(ack.rejected, 0);
+    assert_int_equal(ack.samples, 3);
+    struct seen seen = scan(f);
+    assert_int_equal(seen.slices, 3);
+    assert_int_equal(seen.sum, 1111);
+    buf_fini(&out);
+}
+
+/* A row that stands twice counts once, its first value, and takes nothing from rows behind it. */
+static void test_a_repeated_row_counts_once(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender s;
+    struct tsdb_ack ack;
+    struct buf out;
+    int64_t t = f->now_ms - 90000;
+
+    tsdb_sender_init(&s, f);
+    buf_init(&out, 1 << 20);
+    static const struct {
+        const char *keys, *values;
+        int rows;
+    } slices[] = {
+        {"[\"a\",\"b\"]", "[1,2]", 2},
+        {"[\"b\"]", "[4]", 1},
+        {"[\"b\",\"b\"]", "[8,1000000]", 2}, /* as the rows of the two before lay */
+        {"[\"a\",\"a\",\"b\"]", "[16,1000000,32]", 3},
+    };
+    for (int i = 0; i < 4; i++) {
+        buf_reset(&out);
+        put_entry(f, &out, i + 1,
+                  &(struct text_slice){"", slices[i].keys, slices[i].values, t + i * 10000LL,
+                                       slices[i].rows});
+        send(&s, &out, 1, &ack);
+    }
+    struct seen seen = scan(f);
+    assert_int_equal(seen.slices, 4);
+    assert_int_equal(seen.sum, 63);
+    tsdb_flush_ok(f);
+    seen = scan(f);
+    assert_int_equal(seen.sum, 63);
+    buf_fini(&out);
+}
+
+/* The same in a record that the writer must resolve again: another slice names something new. */
+static void test_a_repeated_row_beside_a_new_name(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender s;
+    struct tsdb_ack ack;
+    struct buf out;
+
+    tsdb_sender_init(&s, f);
+    buf_init(&out, 1 << 20);
+    put_entry(f, &out, 1,
+              &(struct text_slice){"", "[\"a\",\"b\",\"c\"]", "[1,2,4]", f->now_ms - 40000, 3});
+    send(&s, &out, 1, &ack);
+    buf_reset(&out);
+    buf_printf(&out, "{\"hash\":\"%064d\",\"record\":{\"slices\":[", 2);
+    put_slice(
+        f, &out,
+        &(struct text_slice){"", "[\"b\",\"b\",\"a\"]", "[8,1000000,16]", f->now_ms - 30000, 3});
+    buf_add_char(&out, ',');
+    put_slice(f, &out, &(struct text_slice){"new", "[\"a\"]", "[32]", f->now_ms - 30000, 1});
+    buf_add_c(&out, "]}}");
+    send(&s, &out, 1, &ack);
+    struct seen seen = scan(f);
+    assert_int_equal(seen.slices, 3);
+    assert_int_equal(seen.sum, 63);
+    buf_fini(&out);
+}
+
+/* --- a read while the first flush of a day makes its file --- */
+
+#define GROUPS 400
+
+static void flush(void *arg)
+{
+    tsdb_flush_ok(arg);
+}
+
+static void push_groups(struct tsdb_fixture *f)
+{
+    struct tsdb_sender s;
+    struct tsdb_ack ack;
+    struct buf out;
+
+    tsdb_sender_init(&s, f);
+    buf_init(&out, 8 << 20);
+    buf_printf(&out, "{\"hash\":\"%064d\",\"record\":{\"slices\":[", 1);
+    for (int i = 0; i < GROUPS; i++) {
+        char scope[16];
+        (void)snprintf(scope, sizeof(scope), "s%d", i);
+        buf_add_c(&out, i ? "," : "");
+        put_slice(f, &out, &(struct text_slice){scope, "[\"a\"]", "[1]", f->now_ms - 30000, 1});
+    }
+    buf_add_c(&out, "]}}");
+    send(&s, &out, 1, &ack);
+    buf_fini(&out);
+}
+
+static void test_a_new_day_file_hides_nothing(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        struct tsdb_fixture *f = alloc_new(sizeof(*f));
+        struct thread t = {0};
+        struct err e = {0};
+        tsdb_fixture_init(f);
+        tsdb_fixture_start(f);
+        push_groups(f);
+        assert_int_equal(thread_start(&t, "flush", flush, f, &e), ERR_OK);
+        int64_t end = clock_mono_us() + 300000;
+        while (clock_mono_us() < end) {
+            struct seen seen = scan(f);
+            assert_int_equal(seen.slices, GROUPS);
+        }
+        thread_join(&t);
+        tsdb_fixture_fini(f);
+        alloc_free(f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_records_of_one_push_keep_their_order, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_repeated_row_counts_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_repeated_row_beside_a_new_name, set_up, tear_down),
+        cmocka_unit_test(test_a_new_day_file_hides_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// api.ts: the answers of /api/v1 that the pages read, as types. The contract is the server's;
+// every member that a server or a probe may leave out is written as such here.
+
+export type Num = number | null;
+
+export interface User {
+  id: number | string;
+  username: string;
+  full_name?: string | null;
+  email?: string | null;
+  role: string;
+}
+
+export interface AuthState {
+  setup_required: boolean;
+  version: string;
+}
+
+export interface Session {
+  user: User;
+  csrf_token: string;
+  expires_at?: string;
+}
+
+export type TargetState = "new" | "live" | "stale" | "offline";
+
+export interface Target {
+  id: string;
+  name: string;
+  kind: string;
+  address?: string | null;
+  port?: number | null;
+  role?: string | null;
+  version?: string | null;
+  version_num?: number | null;
+  system_identifier?: string | null;
+  collector_id?: string | null;
+  attributes?: Record<string, unknown> | null;
+  state: TargetState;
+  last_sample_ms: Num;
+  every_ms?: Num;
+  first_seen_ms?: Num;
+  load_aas?: Num;
+  vcpus?: Num;
+}
+
+export interface RelationColumn {
+  name: string;
+  kind: string;
+  type?: string;
+  unit?: string | null;
+  help?: string | null;
+}
+
+export interface Relation {
+  name: string;
+  help?: string | null;
+  columns: RelationColumn[];
+  every_ms?: Num;
+  last_t_ms?: Num;
+  reason?: string | null;
+}
+
+export interface Probe {
+  probe: string;
+  state: string;
+  reason?: string | null;
+  fix?: string | null;
+  last_run_ms?: Num;
+  duration_ms?: Num;
+  rows?: Num;
+  runs?: Num;
+  errors?: Num;
+}
+
+export interface Gap {
+  from_ms: number;
+  to_ms: number;
+  reason?: string | null;
+}
+
+export interface TargetDetail extends Target {
+  relations?: Relation[];
+  probes?: Probe[];
+  gaps?: Gap[];
+  collector?: {
+    id: string;
+    name?: string | null;
+    hostname?: string | null;
+    version?: string | null;
+    last_seen_ms?: Num;
+  } | null;
+}
+
+export interface List<T> {
+  data: T[];
+  next_cursor?: string | null;
+  total?: number;
+}
+
+export interface MetricSeries {
+  column: string;
+  kind?: string;
+  unit?: string | null;
+  labels?: Record<string, string>;
+  values: Num[];
+}
+
+export interface Metrics {
+  relation: string;
+  from_ms: number;
+  to_ms: number;
+  step_ms: number;
+  every_ms?: Num;
+  times: number[];
+  series: MetricSeries[];
+  samples?: number;
+  truncated?: boolean;
+}
+
+export interface LoadSeries {
+  key: string;
+  values: Num[];
+  total_aas: Num;
+}
+
+export interface Load {
+  from_ms: number;
+  to_ms: number;
+  step_ms: number;
+  times: number[];
+  series: LoadSeries[];
+  covered?: Num[];
+  vcpus?: Num;
+  samples?: number;
+}
+
+export interface QueryRow {
+  queryid: string;
+  datname?: string | null;
+  usename?: string | null;
+  toplevel?: string | boolean | null;
+  text?: string | null;
+  text_reason?: string | null;
+  load_aas?: Num;
+  waits?: Record<string, number> | null;
+  share?: Num;
+  [column: string]: unknown;
+}
+
+export interface TopQueries {
+  from_ms: number;
+  to_ms: number;
+  covered_from_ms?: Num;
+  covered_to_ms?: Num;
+  /** How much of the time between is covered; less when there are gaps. */
+  covered_ms?: Num;
+  columns?: Array<{ name: string; unit?: string | null; kind?: string | null }>;
+  data: QueryRow[];
+  other?: QueryRow | null;
+  total?: QueryRow | null;
+}
+
+export interface EventRow {
+  id: number | string;
+  t_ms: number;
+  server?: string | null;
+  kind: string;
+  severity: string;
+  title: string;
+}
+
+export interface Collector {
+  id: string;
+  name: string;
+  hostname?: string | null;
+  version?: string | null;
+  status: string;
+  last_seen?: string | null;
+}
+
+export interface RegistrationSecret {
+  id: string;
+  name: string;
+  secret: string;
+  expires_at?: string | null;
+}
+
+/** A number of a row whose columns depend on the server's version; null when it has none. */
+export function num(row: Record<string, unknown> | null | undefined, column: string): Num {
+  const value = row?.[column];
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (typeof value === "string" && value !== "" && Number.isFinite(Number(value)))
+    return Number(value);
+  return null;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// fleet.tsx: all targets; and what to do while there is none.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { Collector, List, RegistrationSecret, Target } from "../api";
+import { ApiError, createSecret, paths, useAnswer, who } from "../data";
+import { formatLoad } from "../format";
+import { go, pulse } from "../state";
+import { overviewPath } from "../url";
+import { Command } from "../parts/copy";
+import { Icon } from "../parts/icon";
+import { Age, Failure, StateChip } from "../parts/status";
+import { Spark } from "../parts/spark";
+
+export function FleetPage({ all }: { all: boolean }) {
+  const answer = useAnswer<List<Target>>(paths.servers, pulse.value, "fleet");
+  const targets = answer.data?.data ?? null;
+  const servers = targets?.filter((t) => t.kind === "postgresql") ?? [];
+  const hosts = targets?.filter((t) => t.kind !== "postgresql") ?? [];
+  const only = !all && servers.length === 1 ? servers[0] : undefined;
+  useEffect(() => {
+    if (only) go(overviewPath(only.id), "replace");
+  }, [only?.id]);
+  if (targets === null) {
+    return (
+      <main id="main" class="page" tabIndex={-1}>
+        {answer.error ? <Failure error={answer.error} /> : <Skeleton />}
+      </main>
+    );
+  }
+  return (
+    <main id="main" class="page" tabIndex={-1}>
+      {servers.length === 0 ? <Install hosts={hosts.length} /> : <Targets servers={servers} />}
+      {hosts.length > 0 && <Hosts hosts={hosts} />}
+    </main>
+  );
+}
+
+function Skeleton() {
+  return <div class="skeleton skeleton-page" aria-busy="true"><span class="sr">Loading</span></div>;
+}
+
+function Targets({ servers }: { servers: Target[] }) {
+  const rank: Record<string, number> = { offline: 0, stale: 1, new: 2, live: 3 };
+  const busy = (t: Target): number => (t.load_aas ?? 0) / (t.vcpus || 1);
+  const sorted = [...servers].sort(
+    (a, b) =>
+      (rank[a.state] ?? 0) - (rank[b.state] ?? 0) ||
+      busy(b) - busy(a) ||
+      a.name.localeCompare(b.name),
+  );
+  return (
+    <section class="panel">
+      <header class="panel-head">
+        <h1>Which server needs attention?</h1>
+        <span class="panel-note">
+          {servers.length} PostgreSQL {servers.length === 1 ? "server" : "servers"}
+        </span>
+      </header>
+      <div class="table-scroll">
+        <table class="cards">
+          <thead>
+            <tr>
+              <th scope="col">Server</th>
+              <th scope="col">State</th>
+              <th
+                scope="col"
+                title="Mean number of active sessions of the last minute, beside the vCPUs"
+              >
+                Load now
+              </th>
+              <th scope="col">Last hour</th>
+              <th scope="col">Role</th>
+              <th scope="col">Version</th>
+              <th scope="col">Last sample</th>
+            </tr>
+          </thead>
+          <tbody>
+            {sorted.map((t) => <Row key={t.id} target={t} />)}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Row({ target }: { target: Target }) {
+  // What is silent has no load "now".
+  const load = target.state === "offline" ? null : (target.load_aas ?? null);
+  const share = load !== null && target.vcpus ? Math.min(1, load / target.vcpus) : null;
+  const tone = share === null ? "" : share >= 1 ? "crit" : share >= 0.7 ? "warn" : "ok";
+  return (
+    <tr>
+      <th scope="row" data-label="Server">
+        <a class="target-link" href={overviewPath(target.id)}>{target.name}</a>
+        <div class="muted small">
+          {target.address}{target.port ? `:${target.port}` : ""}
+        </div>
+      </th>
+      <td data-label="State"><StateChip target={target} /></td>
+      <td data-label="Load now">
+        <div class="meter-row">
+          <span class="meter" aria-hidden="true">
+            {share !== null && (
+              <span class={`meter-fill tone-${tone}`} style={{ width: `${share * 100}%` }} />
+            )}
+          </span>
+          <span class="num">
+            {formatLoad(load)}
+            {target.vcpus ? <span class="muted"> / {target.vcpus} vCPU</span> : null}
+          </span>
+        </div>
+      </td>
+      <td data-label="Last hour"><Spark id={target.id} vcpus={target.vcpus ?? null} /></td>
+      <td data-label="Role">{target.role ?? "–"}</td>
+      <td data-label="Version">{target.version ?? "–"}</td>
+      <td data-label="Last sample"><Age ms={target.last_sample_ms} /></td>
+    </tr>
+  );
+}
+
+function Hosts({ hosts }: { hosts: Target[] }) {
+  return (
+    <section class="panel">
+      <header class="panel-head"><h2>Hosts</h2></header>
+      <ul class="host-list">
+        {hosts.map((h) => (
+          <li key={h.id}>
+            <a class="target-link" href={overviewPath(h.id)}>
+              {h.name}
+            </a>{" "}
+            <StateChip target={h} />{" "}
+            <span class="muted">
+              last sample <Age ms={h.last_sample_ms} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The first minutes: three steps, and a line that turns green by itself. */
+function Install({ hosts }: { hosts: number }) {
+  const secret = useSignal<RegistrationSecret | null>(null);
+  const collectors = useAnswer<List<Collector>>(paths.collectors, pulse.value, "collectors");
+  const agents = collectors.data?.data ?? [];
+  const agent = agents[0];
+  const arrived = agents.length > 0 || hosts > 0;
+  return (
+    <section class="install">
+      <h1>No database is watched yet</h1>
+      <p class="muted">
+        Three steps on the host of the database, then this page goes on by itself.
+      </p>
+      <ol class="steps">
+        <li>
+          <h2>Let pga read the statistics</h2>
+          <p>In the database server, as a superuser:</p>
+          <Command
+            label="Copy the SQL"
+            text={[
+              "CREATE ROLE pga LOGIN;",
+              "GRANT pg_monitor TO pga;",
+              "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;",
+            ].join("\n")}
+          />
+        </li>
+        <li>
+          <h2>Enrol an agent</h2>
+          <SecretStep secret={secret.value} onSecret={(s) => (secret.value = s)} />
+        </li>
+        <li>
+          <h2>Start it</h2>
+          <Command label="Copy the commands" text={startCommands()} />
+        </li>
+      </ol>
+      <div class={`waiting ${arrived ? "waiting-ok" : ""}`} role="status">
+        {arrived ? <Icon name="check" /> : <span class="pulse-dot" aria-hidden="true" />}
+        {agent ? (
+          <>
+            Agent <strong>{agent.name}</strong> is enrolled ({agent.status}). Waiting for the first
+            sample …
+          </>
+        ) : arrived ? (
+          "A host reports. Waiting for the first sample of a database …"
+        ) : (
+          "Waiting for the first sample …"
+        )}
+      </div>
+    </section>
+  );
+}
+
+function startCommands(): string {
+  return [
+    "cat > agent.toml <<'END'",
+    "[server]",
+    `url = "${location.origin}"`,
+    'registration_secret_file = "registration-secret"',
+    "",
+    "[[target]]",
+    'name = "main"',
+    'dsn = "host=/var/run/postgresql user=pga dbname=postgres"',
+    "END",
+    "pga agent --config agent.toml",
+  ].join("\n");
+}
+
+function SecretStep(props: {
+  secret: RegistrationSecret | null;
+  onSecret: (s: RegistrationSecret) => void;
+}) {
+  const error = useSignal("");
+  const w = who.value;
+  const mayCreate = w.state === "user" && (w.user.role === "admin" || w.user.role === "owner");
+  async function create(): Promise<void> {
+    error.value = "";
+    try {
+      props.onSecret(await createSecret(`web ${new Date().toISOString().slice(0, 16)}`));
+    } catch (cause) {
+      error.value = cause instanceof ApiError ? cause.message : String(cause);
+    }
+  }
+  if (props.secret) {
+    return (
+      <>
+        <p>The secret is shown once, works for one agent and for one hour.</p>
+        <Command
+          label="Copy the command"
+          text={`(umask 077; printf '%s\\n' '${props.secret.secret}' > registration-secret)`}
+        />
+      </>
+    );
+  }
+  if (!mayCreate)
+    return (
+      <p>
+        Ask an administrator for a registration secret, and put it into the file{" "}
+        <code>registration-secret</code>.
+      </p>
+    );
+  return (
+    <>
+      <button type="button" class="button button-main" onClick={create}>
+        Make a registration secret
+      </button>
+      {error.value && (
+        <p role="alert" class="hint hint-wrong">
+          {error.value}
+        </p>
+      )}
+    </>
+  );
+}
