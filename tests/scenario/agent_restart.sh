@@ -46,7 +46,8 @@ for version in 15 17; do
     start_agent "$agent" "$SERVER_URL" "$DSN" 'statements_every = "2s"' 'sessions_every = "1s"'
     poll 30 has_kept
     ok $? "PostgreSQL $version: the first reading is kept" || done_testing
-    db=$(target_id postgresql)
+    db=$(target_id postgresql) # the file is kept before the server has the record
+    like "$db" . "PostgreSQL $version: the server knows the target" || done_testing
     calls 10
     poll 30 is_delivered "$marker" 10
     ok $? "PostgreSQL $version: calls arrive" || diag "$DELIVERED of 10"

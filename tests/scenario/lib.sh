@@ -402,9 +402,15 @@ oracle() { # OPTION...: prints its findings as comments, its result as status
     return "$status"
 }
 
-target_id() { # KIND: id of the first target of that kind
-    api GET servers
-    python3 -c 'import json,sys
+target_id() { # KIND: id of the first target of that kind; waits until the server knows one
+    local id='' i
+    for ((i = 0; i < 100; i++)); do
+        api GET servers
+        id=$(python3 -c 'import json,sys
 print(next((s["id"] for s in json.load(sys.stdin)["data"] if s["kind"] == sys.argv[1]), ""))' \
-        "$1" <<<"$BODY"
+            "$1" <<<"$BODY")
+        [ -z "$id" ] || break
+        sleep 0.2
+    done
+    echo "$id"
 }
