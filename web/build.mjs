@@ -49,6 +49,9 @@ async function shell({ js, css }) {
   const text = await readFile(join(here, "index.html"), "utf8");
   await writeFile(join(dist, "index.html"), text.replace("@JS@", js).replace("@CSS@", css));
   await writeFile(join(dist, "favicon.svg"), await readFile(join(here, "favicon.svg")));
+  for (const name of ["swagger.css", "swagger.js"]) {
+    await writeFile(join(dist, name), await readFile(join(here, "page", name)));
+  }
 }
 
 async function walk(folder) {

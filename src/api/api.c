@@ -99,7 +99,7 @@ static bool admit(struct api_call *call)
 static bool is_known_member(const char *const *members, struct str key)
 {
     for (; members != NULL && *members != NULL; members++) {
-        if (str_eq_c(key, *members))
+        if (route_line_is(*members, key))
             return true;
     }
     return false;

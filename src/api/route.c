@@ -14,6 +14,31 @@ static const struct route *const table[] = {
 #undef ROUTE
 };
 
+static const char *const names[] = {
+#define ROUTE(name) #name,
+#include "api/routes.list"
+#undef ROUTE
+};
+
+const char *route_name(size_t index)
+{
+    return names[index];
+}
+
+const char *route_role_name(enum route_role role)
+{
+    static const char *const roles[] = {"anyone", "signed in", "viewer", "operator",
+                                        "admin",  "owner",     "agent"};
+
+    return roles[role];
+}
+
+bool route_line_is(const char *line, struct str name)
+{
+    return name.len > 0 && strncmp(line, name.ptr, name.len) == 0 &&
+           (line[name.len] == ' ' || line[name.len] == '\0');
+}
+
 const struct route *const *route_table(size_t *count)
 {
     *count = sizeof(table) / sizeof(table[0]);

@@ -37,13 +37,39 @@ struct route {
     unsigned classes; /* of listeners; enum httpd_class */
     enum route_body body;
     size_t max_body;
-    const char *const *members; /* of a JSON body; NULL-terminated */
+    /*
+     * Lines "name type!: what it is" (shape.h; "!" = must be given), NULL-terminated. The
+     * dispatcher refuses members that have no line; all are in the API's description.
+     */
+    const char *const *members; /* of a JSON body */
+    const char *const *query;   /* parameters; NULL = none */
+    const char *const *headers; /* NULL = none but those of every request */
+    const char *accepts;        /* ROUTE_RAW: the media type of the body */
     enum err_code (*handle)(struct api_call *call, struct err *e);
     const char *summary;
+    int status;              /* of success; 0 = 200, or 204 where there is no answer */
+    const char *answer;      /* its shape; NULL = none, or no JSON */
+    const char *answer_type; /* NULL = application/json */
+    const char *also;        /* further statuses that mean something here: "200 409" */
 };
+
+/* Parameters and answers that many routes have. */
+#define ROUTE_PAGE \
+    "limit int: at most this many, up to 1000", "cursor text: next_cursor of the page before"
+#define ROUTE_RANGE                                                 \
+    "from when: begin of the interval, default one hour before to", \
+        "to when: end of the interval, default now"
+#define ROUTE_LIST(item)                                                            \
+    "{data: [" item "], next_cursor: text?, total: int, page: int, page_size: int," \
+    " total_pages: int}"
 
 /* The table, in the order of routes.list. */
 const struct route *const *route_table(size_t *count);
+/* "route_server_get", of table[index]. */
+const char *route_name(size_t index);
+const char *route_role_name(enum route_role role);
+/* Whether a line of `members`, `query` or `headers` is about this name. */
+bool route_line_is(const char *line, struct str name);
 /*
  * The route of a method and a path. NULL: none, and *allow lists the methods that the path has
  * ("" when the path is unknown). params: up to ROUTE_PARAMS segments, still encoded.

@@ -64,7 +64,11 @@ static enum err_code login(struct api_call *call, struct err *e)
     return a.right ? api_session_begin(call, &a.user, 200, e) : refuse_login(call, a.username, e);
 }
 
-static const char *const login_members[] = {"username", "password", NULL};
+static const char *const login_members[] = {
+    "username text!: name of the account",
+    "password text!: its password",
+    NULL,
+};
 
 const struct route route_auth_login = {
     .method = "POST",
@@ -76,6 +80,8 @@ const struct route route_auth_login = {
     .members = login_members,
     .handle = login,
     .summary = "Sign in with user name and password.",
+    .answer = "Session",
+    .also = "429",
 };
 
 /* --- logout --- */
@@ -103,6 +109,7 @@ const struct route route_auth_logout = {
     .classes = HTTPD_API,
     .handle = logout,
     .summary = "End this session.",
+    .answer = "{message: text}",
 };
 
 /* --- refresh --- */
@@ -132,7 +139,10 @@ static enum err_code refresh(struct api_call *call, struct err *e)
     return rc;
 }
 
-static const char *const refresh_members[] = {"refresh_token", NULL};
+static const char *const refresh_members[] = {
+    "refresh_token text!: what the login or the last refresh answered",
+    NULL,
+};
 
 const struct route route_auth_refresh = {
     .method = "POST",
@@ -144,6 +154,8 @@ const struct route route_auth_refresh = {
     .members = refresh_members,
     .handle = refresh,
     .summary = "Exchange a refresh token for new tokens.",
+    .answer = "Session",
+    .also = "401",
 };
 
 /* --- me --- */
@@ -173,6 +185,7 @@ const struct route route_auth_me = {
     .classes = HTTPD_API,
     .handle = me,
     .summary = "Who is signed in.",
+    .answer = "{user: User, csrf_token: text, expires_at: time?}",
 };
 
 /* --- change-password --- */
@@ -224,7 +237,11 @@ static enum err_code change_password(struct api_call *call, struct err *e)
     return a.right ? set_password(call, password, e) : refuse_login(call, a.username, e);
 }
 
-static const char *const change_members[] = {"old_password", "new_password", NULL};
+static const char *const change_members[] = {
+    "old_password text!: the password so far",
+    "new_password text!: 12 to 128 bytes",
+    NULL,
+};
 
 const struct route route_auth_change_password = {
     .method = "POST",
@@ -236,4 +253,6 @@ const struct route route_auth_change_password = {
     .members = change_members,
     .handle = change_password,
     .summary = "Change one's own password.",
+    .answer = "{message: text}",
+    .also = "429",
 };

@@ -88,7 +88,19 @@ static enum err_code enrol(struct api_call *call, struct err *e)
     return rc == ERR_OK ? answer_enrolment(call, identity.id, identity.again ? 200 : 201, e) : rc;
 }
 
-static const char *const enrol_members[] = {"name", "hostname", "version", "address", "csr", NULL};
+static const char *const enrol_members[] = {
+    "name text!: what people call the agent",
+    "hostname text!: the same host keeps its identity",
+    "version text: of the agent",
+    "address text: where it can be reached",
+    "csr text: a certificate request; not used yet",
+    NULL,
+};
+
+static const char *const register_headers[] = {
+    "X-Registration-Secret text!: a registration secret",
+    NULL,
+};
 
 const struct route route_collector_register = {
     .method = "POST",
@@ -98,8 +110,13 @@ const struct route route_collector_register = {
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
     .members = enrol_members,
+    .headers = register_headers,
     .handle = enrol,
     .summary = "Enrol an agent with a registration secret.",
+    .status = 201,
+    .answer = "{collector_id: uuid, token: text, expires_at: time, certificate: text?,"
+              " private_key: text?, ca: text?}",
+    .also = "200 401",
 };
 
 /* --- renewal --- */
@@ -146,13 +163,21 @@ static enum err_code renew(struct api_call *call, struct err *e)
     return rc;
 }
 
+static const char *const renew_headers[] = {
+    "Authorization text!: Bearer and the token that runs out",
+    NULL,
+};
+
 const struct route route_collector_renew = {
     .method = "POST",
     .path = "/api/v1/collectors/refresh-token",
     .role = ROUTE_ANYONE, /* see who_renews */
     .classes = HTTPD_API | HTTPD_AGENT,
+    .headers = renew_headers,
     .handle = renew,
     .summary = "A new token for an agent, also when the old one expired up to 30 days ago.",
+    .answer = "{token: text, expires_at: time}",
+    .also = "401",
 };
 
 /* --- reading --- */
@@ -212,13 +237,20 @@ static enum err_code list(struct api_call *call, struct err *e)
     return ERR_OK;
 }
 
+static const char *const list_query[] = {
+    ROUTE_PAGE,
+    NULL,
+};
+
 const struct route route_collector_list = {
     .method = "GET",
     .path = "/api/v1/collectors",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = list,
     .summary = "List the enrolled agents.",
+    .answer = ROUTE_LIST("Collector"),
 };
 
 static enum err_code get(struct api_call *call, struct err *e)
@@ -242,6 +274,7 @@ const struct route route_collector_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One enrolled agent.",
+    .answer = "Collector",
 };
 
 static enum err_code revoke(struct api_call *call, struct err *e)

@@ -114,11 +114,24 @@ static enum err_code list(struct api_call *call, struct err *e)
     return ERR_OK;
 }
 
+static const char *const list_query[] = {
+    ROUTE_PAGE,
+    "from when: begin of the interval, default all",
+    "to when: end of the interval, default now",
+    "server uuid: only of this target",
+    "kind text: only this kind",
+    "severity text(debug|info|warning|error|critical): at least this severe",
+    "q text: words to search for",
+    NULL,
+};
+
 const struct route route_event_list = {
     .method = "GET",
     .path = "/api/v1/events",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = list,
     .summary = "Search the events.",
+    .answer = ROUTE_LIST("Event"),
 };

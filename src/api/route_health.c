@@ -47,6 +47,9 @@ const struct route route_health_get = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .handle = health,
     .summary = "Whether the server is well.",
+    .answer = "{status: text(ok|degraded), version: text, timestamp: time, uptime: int 'seconds',"
+              " database_ok: bool, timescale_ok: bool?, checks: {*: {ok: bool, detail: text}}}",
+    .also = "503",
 };
 
 static enum err_code put_status(struct api_call *call, int status, const char *text)
@@ -72,6 +75,7 @@ const struct route route_health_live = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .handle = live,
     .summary = "The process answers.",
+    .answer = "{status: text}",
 };
 
 static enum err_code ready(struct api_call *call, struct err *e)
@@ -94,6 +98,8 @@ const struct route route_health_ready = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .handle = ready,
     .summary = "The server takes data and answers questions.",
+    .answer = "{status: text}",
+    .also = "503",
 };
 
 static enum err_code version(struct api_call *call, struct err *e)
@@ -115,4 +121,5 @@ const struct route route_health_version = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .handle = version,
     .summary = "Version of the server and of its API.",
+    .answer = "{version: text, api: text}",
 };

@@ -203,11 +203,26 @@ static enum err_code metrics(struct api_call *call, struct err *e)
     return rc == ERR_OK ? answer(call, &spec, result, e) : rc;
 }
 
+static const char *const get_query[] = {
+    "relation text!: name of the relation",
+    "column list: its columns, default all",
+    ROUTE_RANGE,
+    "step span: width of a bucket, default one that gives about 300",
+    "agg text(last|avg|min|max|sum|count|rate|increase): default by the kind of column",
+    "by list: keys to sum by; empty gives one series",
+    "key.NAME text: only rows whose key NAME has this value",
+    NULL,
+};
+
 const struct route route_metrics_get = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/metrics",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = get_query,
     .handle = metrics,
     .summary = "The history of columns of one relation.",
+    .answer = "{relation: text, from_ms: ms, to_ms: ms, step_ms: int, every_ms: int, agg: text,"
+              " times: [ms] 'end of each bucket', series: [{column: text, kind: text, unit: text,"
+              " agg: text, labels: {*: text?}, values: [num?]}], samples: int, truncated: bool}",
 };

@@ -213,6 +213,12 @@ static enum err_code push(struct api_call *call, struct err *e)
     return rc;
 }
 
+static const char *const push_members[] = {
+    "collector_id uuid!: the agent's own id", "stream uuid: the stream that the records belong to",
+    "seq int: number of the first record",    "records [any]: what was collected; see protocol.md",
+    "metrics [any]: older clients",           NULL,
+};
+
 const struct route route_push = {
     .method = "POST",
     .path = "/api/v1/metrics/push",
@@ -220,6 +226,14 @@ const struct route route_push = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .body = ROUTE_RAW,
     .max_body = LIMIT_PUSH_BYTES,
+    .members = push_members,
+    .accepts = "application/json",
     .handle = push,
     .summary = "Deliver records of a stream.",
+    .answer = "{success: bool, status: text, message: text, collector_id: uuid, stream~: uuid,"
+              " store_epoch: uuid, next_seq: int, metrics_inserted: int, metrics_rejected: int,"
+              " errors: [any], duplicate: bool, bytes_received: int, processing_time_ms: int,"
+              " server_time: time, server_ms: ms, next_config_version: int,"
+              " next_check_in_seconds: int}",
+    .also = "201 401 408 409 429 503 507",
 };

@@ -316,11 +316,24 @@ static enum err_code top(struct api_call *call, struct err *e)
     return answer(&q, e);
 }
 
+static const char *const list_query[] = {
+    ROUTE_RANGE,
+    "sort text: a numeric column or load_aas; default total_exec_time",
+    "limit int: at most this many, default 20, up to 200",
+    "datname text: only this database",
+    NULL,
+};
+
 const struct route route_query_list = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/queries/top",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = top,
     .summary = "The statements that took most of an interval.",
+    .answer = "{from_ms: ms, to_ms: ms, covered_from_ms: ms, covered_to_ms: ms, covered_ms: int,"
+              " columns: [Column], data: [{queryid: text, datname: text, usename: text,"
+              " toplevel: bool?, text: text?, text_reason~: text, load_aas: num?, waits: {*: num},"
+              " share: num?, *: num?}], other: {*: num?}, total: {*: num?}}",
 };

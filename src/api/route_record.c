@@ -83,11 +83,23 @@ static enum err_code list(struct api_call *call, struct err *e)
     return ERR_OK;
 }
 
+static const char *const list_query[] = {
+    ROUTE_PAGE,
+    "collector uuid!: the agent",
+    "stream uuid!: its stream",
+    "from_seq int: first number, default 1",
+    NULL,
+};
+
 const struct route route_record_list = {
     .method = "GET",
     .path = "/api/v1/records",
     .role = ROUTE_ADMIN,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = list,
     .summary = "Acknowledged records of a stream.",
+    .answer = ROUTE_LIST(
+        "{seq: int, kind: text(data|gap), reason~: text, span~: int, hash~: text, slices: int,"
+        " samples: int, t_min_ms: ms, t_max_ms: ms}"),
 };

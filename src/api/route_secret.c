@@ -63,7 +63,12 @@ static enum err_code create(struct api_call *call, struct err *e)
     return rc;
 }
 
-static const char *const create_members[] = {"name", "max_registrations", "expires_in_s", NULL};
+static const char *const create_members[] = {
+    "name text!: what it is for",
+    "max_registrations int: how many agents may enrol with it, default 1",
+    "expires_in_s int: seconds until it expires, default a day",
+    NULL,
+};
 
 const struct route route_secret_create = {
     .method = "POST",
@@ -75,6 +80,8 @@ const struct route route_secret_create = {
     .members = create_members,
     .handle = create,
     .summary = "Make a registration secret; its value is shown once.",
+    .status = 201,
+    .answer = "Secret",
 };
 
 static enum err_code list(struct api_call *call, struct err *e)
@@ -106,13 +113,20 @@ static enum err_code list(struct api_call *call, struct err *e)
     return ERR_OK;
 }
 
+static const char *const list_query[] = {
+    ROUTE_PAGE,
+    NULL,
+};
+
 const struct route route_secret_list = {
     .method = "GET",
     .path = "/api/v1/registration-secrets",
     .role = ROUTE_ADMIN,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = list,
     .summary = "List the registration secrets, without their values.",
+    .answer = ROUTE_LIST("Secret"),
 };
 
 static enum err_code get(struct api_call *call, struct err *e)
@@ -130,6 +144,7 @@ const struct route route_secret_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One registration secret, without its value.",
+    .answer = "Secret",
 };
 
 static enum err_code revoke(struct api_call *call, struct err *e)

@@ -141,13 +141,20 @@ static enum err_code list(struct api_call *call, struct err *e)
     return rc;
 }
 
+static const char *const list_query[] = {
+    ROUTE_PAGE,
+    NULL,
+};
+
 const struct route route_server_list = {
     .method = "GET",
     .path = "/api/v1/servers",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = list_query,
     .handle = list,
     .summary = "List what is watched.",
+    .answer = ROUTE_LIST("Target"),
 };
 
 /* --- one --- */
@@ -198,4 +205,5 @@ const struct route route_server_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One target with its relations, probes and gaps.",
+    .answer = "TargetDetail",
 };

@@ -334,11 +334,31 @@ static enum err_code load(struct api_call *call, struct err *e)
     return rc;
 }
 
+static const char *const load_query[] = {
+    ROUTE_RANGE,
+    "step span: width of a bucket, default one that gives about 300",
+    "by text(wait_class|wait_event|datname|usename|application_name|backend_type|state|query_id): "
+    "what to split by, default wait_class",
+    "wait_class text: only sessions with this value",
+    "wait_event text: only sessions with this value",
+    "datname text: only sessions with this value",
+    "usename text: only sessions with this value",
+    "application_name text: only sessions with this value",
+    "backend_type text: only sessions with this value",
+    "state text: only sessions with this value",
+    "query_id text: only sessions with this value",
+    NULL,
+};
+
 const struct route route_session_load = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/sessions/load",
     .role = ROUTE_VIEWER,
     .classes = HTTPD_API,
+    .query = load_query,
     .handle = load,
     .summary = "Average active sessions over time, split by one dimension.",
+    .answer = "{from_ms: ms, to_ms: ms, step_ms: int, times: [ms] 'end of each bucket', by: text,"
+              " series: [{key: text?, values: [num?], total_aas: num?}], covered: [num?],"
+              " vcpus: num?, samples: num, truncated: bool}",
 };

@@ -87,6 +87,7 @@ const struct route route_setup_state = {
     .classes = HTTPD_API,
     .handle = state,
     .summary = "Whether the first owner has yet to be made.",
+    .answer = "{setup_required: bool, version: text}",
 };
 
 /* --- setup --- */
@@ -188,8 +189,11 @@ static enum err_code setup(struct api_call *call, struct err *e)
     return api_problem(call, 403, "the code is wrong, used or expired");
 }
 
-static const char *const setup_members[] = {"code",  "username",  "password",
-                                            "email", "full_name", NULL};
+static const char *const setup_members[] = {
+    "code text!: what the server printed", "username text!: name of the account",
+    "password text!: 12 to 128 bytes",     "email text: its mail address",
+    "full_name text: its full name",       NULL,
+};
 
 const struct route route_setup_owner = {
     .method = "POST",
@@ -201,4 +205,6 @@ const struct route route_setup_owner = {
     .members = setup_members,
     .handle = setup,
     .summary = "Make the first owner with the code that the server printed.",
+    .status = 201,
+    .answer = "Session",
 };

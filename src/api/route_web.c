@@ -76,6 +76,7 @@ const struct route route_web_root = {
     .classes = HTTPD_API,
     .handle = shell,
     .summary = "The web interface.",
+    .answer_type = "text/html",
 };
 
 const struct route route_web_login = {
@@ -85,6 +86,7 @@ const struct route route_web_login = {
     .classes = HTTPD_API,
     .handle = shell,
     .summary = "The web interface: signing in.",
+    .answer_type = "text/html",
 };
 
 const struct route route_web_setup = {
@@ -94,6 +96,7 @@ const struct route route_web_setup = {
     .classes = HTTPD_API,
     .handle = shell,
     .summary = "The web interface: the first owner.",
+    .answer_type = "text/html",
 };
 
 const struct route route_web_server = {
@@ -103,6 +106,7 @@ const struct route route_web_server = {
     .classes = HTTPD_API,
     .handle = shell,
     .summary = "The web interface: one target.",
+    .answer_type = "text/html",
 };
 
 const struct route route_web_file = {
@@ -112,4 +116,5 @@ const struct route route_web_file = {
     .classes = HTTPD_API,
     .handle = file,
     .summary = "Files of the web interface.",
+    .answer_type = "text/html",
 };

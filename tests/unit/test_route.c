@@ -36,6 +36,8 @@ static const struct {
     {"GET", "/version", ROUTE_ANYONE},
     {"GET", "/api/v1/servers/{id}/metrics", ROUTE_VIEWER},
     {"GET", "/api/v1/monitoring", ROUTE_VIEWER},
+    {"GET", "/openapi.json", ROUTE_ANYONE},
+    {"GET", "/swagger", ROUTE_ANYONE},
     {"POST", "/api/v1/metrics/push", ROUTE_COLLECTOR},
     {"GET", "/api/v1/servers/{id}/queries/top", ROUTE_VIEWER},
     {"GET", "/api/v1/records", ROUTE_ADMIN},

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* shape_list.c: the shapes that several routes share, in alphabetical order; see shape.h. */
+#include "api/shape.h"
+
+/* What the list of targets and one target have in common. */
+#define TARGET                                                                              \
+    "id: uuid, name: text, kind: text, address: any, port: any, role: any, version: any,"   \
+    " version_num: any, system_identifier: any, collector_id: text?, attributes: {*: any}," \
+    " state: text(new|live|stale|offline), last_sample_ms: ms?, every_ms: int,"             \
+    " first_seen_ms: ms, load_aas: num? 'average active sessions, last minute', vcpus: num?"
+
+const struct shape_named shape_list[] = {
+    {"Collector", "{id: uuid, name: text, hostname: text, address: text, version: text,"
+                  " status: text(registered|active|offline|error|revoked), last_seen: time?,"
+                  " certificate_thumbprint: text?, certificate_expires_at: time?,"
+                  " config_version: int, metrics_count_total: int,"
+                  " metrics_count_24h: int 'a rolling window', health_check_interval: int"
+                  " 'seconds', created_at: time?}"},
+    {"Column", "{name: text, kind: text(gauge|counter|delta|text), unit: text, type~: text,"
+               " help~: text}"},
+    {"Event", "{id: int, t_ms: ms, server: uuid?, collector: uuid?, kind: text,"
+              " severity: text(debug|info|warning|error|critical), title: text,"
+              " body: any 'what belongs to this kind'}"},
+    {"Gap", "{from_ms: ms, to_ms: ms, reason: text?}"},
+    {"Probe", "{probe: text, state: text?, reason: text?, fix: text?, last_run_ms: num?,"
+              " duration_ms: num?, rows: num?, runs: num, errors: num}"},
+    {"Problem", "{type: text, title: text, status: int, detail: text,"
+                " instance: text? 'the request id', code: int 'the status again',"
+                " message: text 'the detail again', *: any}"},
+    {"Relation", "{name: text, help: text, shape: text(fact|object), sparse: bool, keys: [text],"
+                 " columns: [Column], every_ms: int, last_t_ms: ms,"
+                 " last_flags: [text(complete|keyframe|failed)], reason: text?}"},
+    {"Secret", "{id: int, name: text, secret~: text 'in the answer that made it alone',"
+               " max_registrations: int, total_registrations: int, expires_at: time?,"
+               " last_used_at: time?, created_at: time?}"},
+    {"Session", "{token: text, refresh_token: text, expires_at: time, csrf_token: text,"
+                " message: text, user: User}"},
+    {"Target", "{" TARGET "}"},
+    {"TargetDetail", "{" TARGET ", collector: {id: text, name: text?, hostname: text?,"
+                     " version: text?, last_seen_ms: ms}?, relations: [Relation],"
+                     " probes: [Probe], gaps: [Gap]}"},
+    {"User", "{id: int, username: text, email: text?, full_name: text?,"
+             " role: text(viewer|operator|admin|owner|auditor), is_active: bool,"
+             " last_login: time?}"},
+};
+const size_t shape_list_count = sizeof(shape_list) / sizeof(shape_list[0]);
