@@ -422,8 +422,10 @@ static enum err_code run(struct probe_run *r, struct err *e)
     probe_statements_choose(&g);
     r->memory->keep_due = (r->flags & PROBE_KEEP) != 0; /* slices may go out from here on */
     buf_reset(&r->memory->keep);
+    size_t slices = r->out->slice_count;
     enum err_code code = probe_statements_emit(&g, e);
     if (code) {
+        r->out->slice_count = slices; /* what is not applied is counted again: it may not go out */
         return code;
     }
     apply(&g);

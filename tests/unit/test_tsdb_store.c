@@ -16,7 +16,9 @@
 
 #include "base/alloc.h"
 #include "os/clock.h"
+#include "os/entropy.h"
 #include "os/file.h"
+#include "store/tsdb/catalog.h"
 #include "tsdb_fixture.h"
 
 static int set_up(void **state)
@@ -273,6 +275,69 @@ static void test_nothing_of_a_push_with_a_bad_record_is_stored(void **state)
     assert_int_equal(seen.slices, 1);
     buf_fini(&records);
     alloc_free(text);
+}
+
+/* Two agents beside one server: what the second one sends would double every sum. */
+static void test_a_second_collector_of_a_target_is_refused(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct uuid first = f->collector;
+    struct tsdb_sender s, other;
+    struct tsdb_stats stats;
+    struct tsdb_ack ack;
+    struct seen seen;
+    struct err e = {0};
+
+    tsdb_sender_init(&s, f);
+    send_reading(&s, relation_text, f->now_ms - 30000, 1, 2);
+    entropy_uuid(&f->collector);
+    tsdb_sender_init(&other, f);
+    for (int i = 0; i < 2; i++) {
+        char *text = reading(f, relation_text, f->now_ms - 20000 + i * 5000, 1, 2);
+        assert_int_equal(tsdb_send(&other, text, &ack, &e), ERR_OK);
+        assert_int_equal(ack.rejected, 3);
+        assert_int_equal(ack.samples, 0);
+        alloc_free(text);
+    }
+    f->collector = first;
+    send_reading(&s, "", f->now_ms - 10000, 3, 4);
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.refused[TSDB_REFUSED_OWNER], 6);
+    scan(f, &seen);
+    assert_int_equal(seen.slices, 2);
+
+    struct arena a;
+    struct tsdb_event *events = NULL;
+    size_t count = 0;
+    const struct tsdb_event_spec spec = {.kind = STR("gap"), .limit = 10};
+    arena_init(&a, "test", 1 << 20);
+    tsdb_flush_ok(f); /* the appliers have caught up */
+    struct tsdb_reader *r = tsdb_borrow(f);
+    assert_int_equal(tsdb_events(r, &a, &spec, &events, &count, &e), ERR_OK);
+    assert_int_equal(count, 1); /* one for both */
+    tsdb_reader_return(r);
+    arena_fini(&a);
+}
+
+static void test_a_group_is_free_once_its_lease_has_ended(void **state)
+{
+    struct uuid one = {{1}}, two = {{2}};
+    struct catalog *c = catalog_new();
+    struct catalog_relation *r = NULL;
+    struct catalog_group *g = NULL;
+    struct err e = {0};
+
+    (void)state;
+    assert_int_equal(catalog_add_relation(c, STR("r"), RELATION_OBJECT, &r, &e), ERR_OK);
+    const struct catalog_group_key key = {.relation = r, .target = {{9}}};
+    assert_int_equal(catalog_add_group(c, &key, &g, &e), ERR_OK);
+    assert_true(catalog_claim(c, g, &one, 1000, 5000000));
+    assert_false(catalog_claim(c, g, &two, 1000, 5999999));
+    assert_true(catalog_claim(c, g, &one, 1000, 5500000)); /* renewed */
+    assert_false(catalog_claim(c, g, &two, 1000, 6499999));
+    assert_true(catalog_claim(c, g, &two, 1000, 6500000));
+    assert_false(catalog_claim(c, g, &one, 1000, 6500001));
+    catalog_free(c);
 }
 
 static void test_times_outside_the_window_are_counted(void **state)
@@ -533,6 +598,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_times_outside_the_window_are_counted, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_second_collector_of_a_target_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test(test_a_group_is_free_once_its_lease_has_ended),
         cmocka_unit_test_setup_teardown(test_crashes_and_flushes_lose_and_double_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_each_slice_once_while_a_flush_runs, set_up, tear_down),

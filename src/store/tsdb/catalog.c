@@ -183,6 +183,19 @@ struct catalog_object *catalog_find_object(struct catalog *c, struct catalog_gro
     return o;
 }
 
+bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid *who,
+                   int64_t lease_ms, int64_t now_us)
+{
+    lock_take(&c->lock);
+    bool mine = now_us >= g->owned_until_us || text_uuid_eq(&g->owner, who);
+    if (mine) {
+        g->owner = *who;
+        g->owned_until_us = now_us + lease_ms * 1000;
+    }
+    lock_release(&c->lock);
+    return mine;
+}
+
 struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g, uint64_t id)
 {
     struct catalog_object *found = NULL;

@@ -71,6 +71,8 @@ struct catalog_group {
     int64_t last_t_ms, last_every_ms;
     unsigned last_flags;
     struct str last_reason;
+    struct uuid owner; /* the collector that delivers it, until its lease ends */
+    int64_t owned_until_us;
 };
 
 struct catalog {
@@ -122,6 +124,12 @@ struct catalog_object *catalog_find_object(struct catalog *c, struct catalog_gro
 struct catalog_group *catalog_group_by_id(struct catalog *c, uint64_t id);
 struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g,
                                             uint64_t id);
+/*
+ * One collector delivers a group at a time: a second one would double every sum. Takes or renews
+ * the lease of `who` for lease_ms from now_us (monotonic); false while another one holds it.
+ */
+bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid *who,
+                   int64_t lease_ms, int64_t now_us);
 /* Whether a description says nothing new. */
 bool catalog_knows(struct catalog *c, const struct relation *described);
 

@@ -68,6 +68,7 @@ struct stream {
     size_t known_next;
     struct map *cache; /* relation, target, scope -> struct stream_entry */
     uint64_t push_no;
+    int64_t owner_told_us; /* monotonic; when an event last said that another collector owns */
 };
 
 enum job_state { JOB_QUEUED, JOB_TAKEN, JOB_DONE };

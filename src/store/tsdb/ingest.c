@@ -22,6 +22,12 @@
 #define META_MAX     (64UL * 1024 * 1024)
 #define EXACT_DOUBLE (1LL << 53)
 
+/* How long a group stays with its collector after its last reading. */
+#define LEASE_READINGS 3
+#define LEASE_MIN_MS   60000LL
+#define LEASE_MAX_MS   3600000LL   /* of one reading */
+#define OWNER_TELL_US  600000000LL /* an event a stream at most this often */
+
 /* One slice on its way: names resolved. */
 struct work {
     struct slice *slice;
@@ -500,6 +506,18 @@ static bool take_time(struct preparing *p, struct work *w)
     return true;
 }
 
+static bool claim(struct preparing *p, const struct work *w)
+{
+    int64_t every = w->slice->every_ms < LEASE_MAX_MS ? w->slice->every_ms : LEASE_MAX_MS;
+    int64_t lease = LEASE_READINGS * every;
+
+    if (lease < LEASE_MIN_MS) {
+        lease = LEASE_MIN_MS;
+    }
+    return catalog_claim(p->db->catalog, w->entry->group, &p->job->push->collector, lease,
+                         clock_mono_us());
+}
+
 static void note_slice(struct ingest_record *r, const struct work *w, size_t offset, size_t len)
 {
     const struct slice *s = w->slice;
@@ -528,6 +546,10 @@ static enum err_code encode_slice(struct preparing *p, struct work *w, struct bu
     struct ingest_record *r = p->record;
     struct codec_slice coded;
 
+    if (!claim(p, w)) {
+        r->rejected_owner += count_cells(w->slice);
+        return ERR_OK;
+    }
     if (!take_time(p, w)) {
         r->rejected_order += count_cells(w->slice);
         return ERR_OK;
@@ -551,11 +573,15 @@ static enum err_code encode_slice(struct preparing *p, struct work *w, struct bu
 
 /* --- events, texts, targets --- */
 
-static void put_clock_event(struct preparing *p, struct json_writer *w)
+static void put_gap_event(struct preparing *p, struct json_writer *w, const char *reason,
+                          uint64_t samples)
 {
-    char title[96];
-    (void)snprintf(title, sizeof(title), "%llu samples outside the clock window were not stored",
-                   (unsigned long long)p->record->rejected_clock);
+    bool clock = strcmp(reason, "clock") == 0;
+    char title[120];
+
+    (void)snprintf(title, sizeof(title), "%llu samples %s were not stored",
+                   (unsigned long long)samples,
+                   clock ? "outside the clock window" : "of a target another collector delivers");
     json_object_begin(w);
     json_member_i64(w, "t", p->now_ms);
     json_member_c(w, "kind", "gap");
@@ -563,21 +589,37 @@ static void put_clock_event(struct preparing *p, struct json_writer *w)
     json_member_c(w, "title", title);
     json_key(w, "body");
     json_object_begin(w);
-    json_member_c(w, "reason", "clock");
-    json_member_u64(w, "samples", p->record->rejected_clock);
+    json_member_c(w, "reason", reason);
+    json_member_u64(w, "samples", samples);
     json_member_u64(w, "seq", p->record->seq);
     json_object_end(w);
     json_object_end(w);
+}
+
+/* A second collector goes on for as long as it runs: one event now and then says it all. */
+static bool owner_is_news(struct preparing *p)
+{
+    struct stream *s = p->job->stream;
+    int64_t now = clock_mono_us();
+
+    if (!p->record->rejected_owner ||
+        (s->owner_told_us && now - s->owner_told_us < OWNER_TELL_US)) {
+        return false;
+    }
+    s->owner_told_us = now;
+    return true;
 }
 
 static enum err_code put_meta(struct preparing *p, struct err *e)
 {
     const struct batch *b = &p->record->batch;
     const struct json *json = p->record->source->json;
+    bool owner = owner_is_news(p);
     struct json_writer w;
 
     buf_reset(&p->record->meta);
-    if (!b->event_count && !b->text_count && !b->target_count && !p->record->rejected_clock) {
+    if (!b->event_count && !b->text_count && !b->target_count && !p->record->rejected_clock &&
+        !owner) {
         return ERR_OK;
     }
     json_writer_init(&w, &p->record->meta);
@@ -596,7 +638,10 @@ static enum err_code put_meta(struct preparing *p, struct err *e)
         json_put_node(&w, it.value);
     }
     if (p->record->rejected_clock) {
-        put_clock_event(p, &w);
+        put_gap_event(p, &w, "clock", p->record->rejected_clock);
+    }
+    if (owner) {
+        put_gap_event(p, &w, "owner", p->record->rejected_owner);
     }
     json_array_end(&w);
     json_object_end(&w);

@@ -46,7 +46,7 @@ struct ingest_record {
     struct buf meta; /* JSON text, or empty */
     size_t slice_count;
     struct ingest_slice *slices;
-    uint64_t samples, rejected_clock, rejected_order, rejected_cap;
+    uint64_t samples, rejected_clock, rejected_order, rejected_cap, rejected_owner;
     int64_t t_min_ms, t_max_ms;
     uint64_t lsn;
     struct str kept; /* the blob in the head */

@@ -192,7 +192,8 @@ static void fill_ack(const struct ingest_job *job, struct tsdb_ack *ack)
         const struct ingest_record *r = &job->records[i];
         ack->stored_records++;
         ack->samples += r->samples;
-        ack->rejected += r->rejected_clock + r->rejected_order + r->rejected_cap;
+        ack->rejected += r->rejected_clock + r->rejected_order + r->rejected_cap +
+                         r->rejected_owner;
     }
 }
 

@@ -373,6 +373,7 @@ const char *tsdb_refusal_name(enum tsdb_refusal r)
         [TSDB_REFUSED_CLOCK] = "clock",     [TSDB_REFUSED_ORDER] = "order",
         [TSDB_REFUSED_FULL] = "full",       [TSDB_REFUSED_SEQUENCE] = "sequence",
         [TSDB_REFUSED_INVALID] = "invalid", [TSDB_REFUSED_CAP] = "cap",
+        [TSDB_REFUSED_OWNER] = "owner",
     };
     return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
 }

@@ -277,6 +277,7 @@ enum tsdb_refusal {
     TSDB_REFUSED_SEQUENCE, /* pushes that did not fit the stream */
     TSDB_REFUSED_INVALID,  /* pushes with a record that cannot be read */
     TSDB_REFUSED_CAP,      /* values over a cap (columns, rows, objects) */
+    TSDB_REFUSED_OWNER,    /* samples of a target that another collector delivers */
     TSDB_REFUSED_KINDS
 };
 

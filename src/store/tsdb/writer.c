@@ -294,6 +294,7 @@ static void count_record(struct tsdb *db, const struct ingest_record *r)
     atomic_fetch_add(&n->refused[TSDB_REFUSED_CLOCK], r->rejected_clock);
     atomic_fetch_add(&n->refused[TSDB_REFUSED_ORDER], r->rejected_order);
     atomic_fetch_add(&n->refused[TSDB_REFUSED_CAP], r->rejected_cap);
+    atomic_fetch_add(&n->refused[TSDB_REFUSED_OWNER], r->rejected_owner);
 }
 
 static void note_last(struct tsdb *db, const struct ingest_record *r)
