@@ -49,9 +49,54 @@ static void put_columns(struct json_writer *w, const struct relation *r)
     json_array_end(w);
 }
 
-static enum err_code put_relation(struct api_call *call, const struct tsdb_group *last,
-                                  struct json_writer *w, struct err *e)
+static const struct tsdb_group *newest(const struct tsdb_group *groups, size_t count)
 {
+    const struct tsdb_group *best = groups;
+
+    for (size_t i = 1; i < count; i++) {
+        if (groups[i].last_t_ms > best->last_t_ms)
+            best = &groups[i];
+    }
+    return best;
+}
+
+static void put_last(struct json_writer *w, const struct tsdb_group *g)
+{
+    bool failed = g->last_flags & SLICE_FAILED;
+    bool complete = g->last_flags & SLICE_COMPLETE;
+
+    json_member_i64(w, "last_t_ms", g->last_t_ms);
+    put_flags(w, g->last_flags);
+    json_member_bool(w, "truncated",
+                     !failed && !complete && str_starts(g->last_reason, STR("truncated")));
+    if (g->last_reason.len > 0)
+        json_member_str(w, "reason", g->last_reason);
+    else
+        json_member_null(w, "reason");
+}
+
+/* The newest reading of each database, for a relation that is read in each. */
+static void put_scopes(struct json_writer *w, const struct tsdb_group *groups, size_t count)
+{
+    json_key(w, "scopes");
+    json_array_begin(w);
+    for (size_t i = 0; i < count; i++) {
+        if (groups[i].scope.len == 0)
+            continue;
+        json_object_begin(w);
+        json_member_str(w, "scope", groups[i].scope);
+        json_member_u64(w, "objects", groups[i].objects);
+        put_last(w, &groups[i]);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+/* `groups`: the scopes of one relation. */
+static enum err_code put_relation(struct api_call *call, const struct tsdb_group *groups,
+                                  size_t count, struct json_writer *w, struct err *e)
+{
+    const struct tsdb_group *last = newest(groups, count);
     struct relation *r;
     enum err_code rc = tsdb_relation(call->reader, call->arena, last->relation, &r, e);
 
@@ -64,12 +109,8 @@ static enum err_code put_relation(struct api_call *call, const struct tsdb_group
     json_member_bool(w, "sparse", r->sparse);
     put_columns(w, r);
     json_member_i64(w, "every_ms", last->last_every_ms);
-    json_member_i64(w, "last_t_ms", last->last_t_ms);
-    put_flags(w, last->last_flags);
-    if (last->last_reason.len > 0)
-        json_member_str(w, "reason", last->last_reason);
-    else
-        json_member_null(w, "reason");
+    put_last(w, last);
+    put_scopes(w, groups, count);
     json_object_end(w);
     return ERR_OK;
 }
@@ -87,14 +128,12 @@ enum err_code route_server_put_relations(struct api_call *call, const struct uui
     json_key(w, "relations");
     json_array_begin(w);
     for (size_t i = 0; rc == ERR_OK && i < count;) {
-        size_t newest = i, next = i;
+        size_t next = i;
 
         /* groups of one relation (its scopes) stand together */
-        for (; next < count && str_eq(groups[next].relation, groups[i].relation); next++) {
-            if (groups[next].last_t_ms > groups[newest].last_t_ms)
-                newest = next;
-        }
-        rc = put_relation(call, &groups[newest], w, e);
+        while (next < count && str_eq(groups[next].relation, groups[i].relation))
+            next++;
+        rc = put_relation(call, &groups[i], next - i, w, e);
         i = next;
     }
     json_array_end(w);

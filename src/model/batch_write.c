@@ -67,7 +67,7 @@ static void batch_write_flags(const struct slice *s, struct json_writer *w)
     if (s->flags & SLICE_FAILED)
         json_put_c(w, "failed");
     json_array_end(w);
-    if (s->flags & SLICE_FAILED)
+    if (s->flags & SLICE_FAILED || s->reason.len > 0)
         json_member_str(w, "reason", s->reason);
 }
 

@@ -83,6 +83,21 @@ static enum err_code get_int(struct reader *r, const struct toml *table, const c
     return ERR_OK;
 }
 
+/* How many rows a reading keeps at most. */
+static enum err_code get_max_rows(struct reader *r, const struct toml *table, int64_t *out)
+{
+    const struct toml *n = toml_get(table, "max_rows");
+    *out = 0;
+    if (!n) {
+        return ERR_OK;
+    }
+    if (n->type != TOML_INTEGER || n->integer < 1 || n->integer > LIMIT_SLICE_ROWS) {
+        return complain(r, n, "max_rows must be 1 or more, and fit into one slice");
+    }
+    *out = n->integer;
+    return ERR_OK;
+}
+
 static enum err_code get_duration(struct reader *r, const struct toml *table, const char *key,
                                   int64_t *out)
 {
@@ -232,19 +247,19 @@ static enum err_code read_queries(struct reader *r, const struct toml *root,
 static enum err_code read_file(struct reader *r, const struct toml *root,
                                struct catalogue_file *out)
 {
-    static const char *const SCOPES[] = {"cluster", "host", NULL};
+    static const char *const SCOPES[] = {"cluster", "host", "database", NULL};
     static const char *const ONLY[] = {"anywhere", "primary", "standby", NULL};
     int scope, only;
     if (get_text(r, root, "name", &out->name) || get_text(r, root, "privilege", &out->privilege) ||
         get_text(r, root, "source", &out->source) || get_text(r, root, "probe", &out->probe) ||
         get_text(r, root, "extension", &out->extension) ||
-        get_int(r, root, "min_version", &out->min_major) ||
+        get_int(r, root, "min_version", &out->min_major) || get_max_rows(r, root, &out->max_rows) ||
         get_choice(r, root, "scope", SCOPES, &scope) || get_choice(r, root, "only", ONLY, &only) ||
         get_duration(r, root, "clock", &out->clock_ms) ||
         get_duration(r, root, "timeout", &out->timeout_ms)) {
         return r->e->code;
     }
-    out->scope = scope ? CATALOGUE_HOST : CATALOGUE_CLUSTER;
+    out->scope = (enum catalogue_scope)scope;
     out->only = (enum catalogue_only)only;
     if (!out->name) {
         return complain(r, root, "name is missing");
@@ -264,7 +279,7 @@ enum err_code catalogue_parse(struct arena *a, struct str text, const char *orig
     static const char *const ALLOWED[] = {"name",  "help",      "scope",       "clock",  "timeout",
                                           "shape", "sparse",    "privilege",   "source", "probe",
                                           "only",  "extension", "min_version", "key",    "column",
-                                          "query", NULL};
+                                          "query", "max_rows",  NULL};
     struct err mine = {0};
     struct reader r = {a, origin, e ? e : &mine};
     const struct toml *root = NULL;

@@ -6,10 +6,14 @@
  * is a row of the relation, columns matched by name. With `probe = "x"` it belongs to the C probe
  * x, which looks up SQL texts by name. A file without keys and columns holds only SQL texts.
  *
- * Format: name, help, scope ("cluster", "host"), clock, timeout, privilege, source, shape
- * ("object", "fact"), sparse, only ("primary", "standby"), extension, min_version; [[key]] name,
- * help; [[column]] name, kind, type, unit, help, resolution; [[query]] name, min_version,
- * max_version (major versions of the server, both inclusive), min_extension, max_extension, sql.
+ * Format: name, help, scope ("cluster", "host", "database"), clock, timeout, privilege, source,
+ * shape ("object", "fact"), sparse, only ("primary", "standby"), extension, min_version, max_rows;
+ * [[key]] name, help; [[column]] name, kind, type, unit, help, resolution; [[query]] name,
+ * min_version, max_version (major versions of the server, both inclusive), min_extension,
+ * max_extension, sql.
+ * Scope "database" is read in every database the agent may connect to, each reading in a slice
+ * whose scope is that database. With max_rows the text takes one parameter, which is its LIMIT: one
+ * row more than is kept, so that a reading that was cut says so and counts as not complete.
  *
  * Owner:   everything lives in the arena given to catalogue_load; immutable afterwards
  * Threads: any, once loaded
@@ -26,7 +30,7 @@
 #include "base/str.h"
 #include "model/relation.h"
 
-enum catalogue_scope { CATALOGUE_CLUSTER, CATALOGUE_HOST };
+enum catalogue_scope { CATALOGUE_CLUSTER, CATALOGUE_HOST, CATALOGUE_DATABASE };
 enum catalogue_only { CATALOGUE_ANYWHERE, CATALOGUE_PRIMARY, CATALOGUE_STANDBY };
 
 struct catalogue_query {
@@ -47,6 +51,7 @@ struct catalogue_file {
     const char *probe;     /* of which C probe; NULL = a probe by itself */
     const char *extension; /* must be installed; NULL = none */
     int min_major;         /* 0 = any */
+    int64_t max_rows;      /* of one reading; 0 = as many as a slice holds */
     const struct catalogue_query *queries;
     size_t query_count;
 };

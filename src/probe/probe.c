@@ -168,6 +168,7 @@ void probe_emit_failed(struct probe_run *r, const char *relation, const char *re
     struct slice s = {
         .relation = str_of(relation),
         .target = r->target,
+        .scope = arena_str(r->arena, r->scope),
         .t_ms = now,
         .from_ms = now,
         .every_ms = r->every_ms,
@@ -384,11 +385,14 @@ static enum err_code add_row(struct slice_builder *sb, const struct relation *re
     return ERR_OK;
 }
 
-static enum err_code read_rows(struct probe_run *r, struct slice_builder *sb,
-                               const struct relation *rel, struct err *e)
+/* More than max_rows (0 = any number) are read over; *cut says so. */
+static enum err_code read_rows(struct probe_run *r, struct slice_builder *sb, int64_t max_rows,
+                               bool *cut, struct err *e)
 {
+    const struct relation *rel = sb->relation;
     struct mapping m;
     struct pgclient_row row;
+    int64_t count = 0;
     bool mapped = false;
     for (;;) {
         enum err_code code = pgclient_next(r->pg, &row, e);
@@ -399,10 +403,20 @@ static enum err_code read_rows(struct probe_run *r, struct slice_builder *sb,
             return e->code;
         }
         mapped = true;
-        if (add_row(sb, rel, &m, &row, e)) {
+        *cut = max_rows && ++count > max_rows;
+        if (!*cut && add_row(sb, rel, &m, &row, e)) {
             return e->code;
         }
     }
+}
+
+/* The reading is not complete: what it lacks has not ended. */
+static void mark_cut(struct probe_run *r, struct slice *s, int64_t max_rows)
+{
+    s->flags &= ~(unsigned)(SLICE_COMPLETE | SLICE_KEYFRAME);
+    r->report->reason = arena_printf(r->arena, "truncated: there are more than %lld rows",
+                                     (long long)max_rows);
+    s->reason = str_of(r->report->reason);
 }
 
 enum err_code probe_run_catalogue(struct probe_run *r, struct err *e)
@@ -417,18 +431,30 @@ enum err_code probe_run_catalogue(struct probe_run *r, struct err *e)
     }
     int64_t t = probe_now_ms(r);
     struct slice_times times = {t, t, r->every_ms};
-    slice_build_begin(&sb, r->arena, &f->relation, &r->target, STR(""), &times);
+    char limit[24];
+    struct str param;
+    slice_build_begin(&sb, r->arena, &f->relation, &r->target, r->scope, &times);
     struct pgclient_query query = {.sql = q->sql, .name = f->name, .deadline_us = r->deadline_us};
+    if (f->max_rows) {
+        snprintf(limit, sizeof(limit), "%lld", (long long)f->max_rows + 1);
+        param = str_of(limit);
+        query.params = &param;
+        query.param_count = 1;
+    }
     if (pgclient_begin(r->pg, &query, e)) {
         return e->code;
     }
-    enum err_code code = read_rows(r, &sb, &f->relation, e);
+    bool cut = false;
+    enum err_code code = read_rows(r, &sb, f->max_rows, &cut, e);
     enum err_code ended = pgclient_end(r->pg, NULL, code ? NULL : e);
     if (code || ended) {
         return code ? code : ended;
     }
     if (slice_build_end(&sb, SLICE_COMPLETE | SLICE_KEYFRAME, &s, e)) {
         return e->code;
+    }
+    if (cut) {
+        mark_cut(r, s, f->max_rows);
     }
     probe_emit(r, s);
     return ERR_OK;

@@ -89,6 +89,7 @@ struct probe_run {
     const struct probe_server *server; /* NULL for host probes */
     const char *host_root;             /* "" in production */
     struct uuid target;
+    struct str scope; /* the database that is read; "" unless the probe's scope is "database" */
     int64_t every_ms;
     int64_t deadline_us;    /* monotonic */
     int64_t wall_offset_ms; /* server's clock minus ours, 0 while they agree */
@@ -124,6 +125,15 @@ struct probe {
     const struct catalogue_file *sql; /* of a catalogue probe; NULL for C probes */
 };
 
+/* A database of the server, as pg_database has it. */
+struct probe_database {
+    struct str name;
+    bool current;     /* the one that pg is connected to */
+    bool readable;    /* it takes connections and is no template */
+    bool may_connect; /* we have the right CONNECT */
+    bool invalid;     /* its DROP DATABASE was interrupted */
+};
+
 /* All probes: those of the catalogue, then the C probes, each sorted by name. In the arena `a`. */
 const struct probe *const *probe_table(struct arena *a, const struct catalogue *cat, size_t *count);
 void probe_memory_fini(struct probe_memory *m);
@@ -134,6 +144,11 @@ void probe_memory_fini(struct probe_memory *m);
  */
 enum err_code probe_learn_server(const struct probe_run *r, struct probe_server *out,
                                  struct err *e) ERR_MUST_CHECK;
+/*
+ * All databases, the current one first, then by name (r as for probe_learn_server). In r->arena.
+ */
+enum err_code probe_list_databases(const struct probe_run *r, struct probe_database **out,
+                                   size_t *count, struct err *e) ERR_MUST_CHECK;
 /* SQL text of pg_server.toml that would help, for report->fix; NULL = none. */
 const char *probe_fix(const struct probe_run *r, const char *name);
 

@@ -95,6 +95,26 @@ static void sql_texts_begin_with_a_comment(void **state)
     }
 }
 
+static void relations_of_a_database_name_it_and_are_bounded(void **state)
+{
+    const struct catalogue *c = *state;
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct catalogue_file *f = &c->files[i];
+        if (f->scope == CATALOGUE_DATABASE) {
+            count++;
+            assert_int_equal(relation_find_key(&f->relation, STR("datname")), 0);
+            assert_true(f->max_rows > 0);
+            assert_null(f->extension); /* known of the first database only */
+        }
+        for (size_t q = 0; q < f->query_count && !f->probe; q++) {
+            bool takes_limit = strstr(f->queries[q].sql, "LIMIT $1") != NULL;
+            assert_int_equal(takes_limit, f->max_rows > 0);
+        }
+    }
+    assert_true(count >= 2);
+}
+
 static void versions_compare_by_number(void **state)
 {
     (void)state;
@@ -131,6 +151,9 @@ static void bad_files_are_refused_with_their_place(void **state)
                    "kind must be");
     expect_refusal("name = \"x\"\nclock = \"9s\"\ntimeout = \"5s\"\n[[query]]\nmin_version = 14\n",
                    "a query needs sql");
+    expect_refusal("name = \"x\"\nmax_rows = 0\n", "line 2: max_rows");
+    expect_refusal("name = \"x\"\nmax_rows = 100001\n", "line 2: max_rows");
+    expect_refusal("name = \"x\"\nscope = \"table\"\n", "line 2: unknown word");
 }
 
 static void values_are_read_exactly(void **state)
@@ -156,6 +179,7 @@ int main(void)
         cmocka_unit_test(every_extension_version_has_its_text),
         cmocka_unit_test(each_relation_of_a_probe_is_described),
         cmocka_unit_test(sql_texts_begin_with_a_comment),
+        cmocka_unit_test(relations_of_a_database_name_it_and_are_bounded),
         cmocka_unit_test(versions_compare_by_number),
         cmocka_unit_test(bad_files_are_refused_with_their_place),
         cmocka_unit_test(values_are_read_exactly),

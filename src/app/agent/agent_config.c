@@ -155,6 +155,35 @@ static const struct conf_key KEYS[] = {
      .max = 3600000,
      .help = "Clock of the plain readings; 0 = each its own (10 s)."},
     {.section = "target[]",
+     .name = "databases",
+     .type = CONF_STRINGS,
+     .offset = TARGET_AT(databases),
+     .text = "[\"*\"]",
+     .help = "Databases whose tables and indexes are read: names, or patterns with * and ?; [] = "
+             "none."},
+    {.section = "target[]",
+     .name = "databases_exclude",
+     .type = CONF_STRINGS,
+     .offset = TARGET_AT(databases_exclude),
+     .text = "[\"rdsadmin\", \"cloudsqladmin\", \"azure_maintenance\"]",
+     .help = "Of these, the ones that are left out; nobody but the provider may enter the three."},
+    {.section = "target[]",
+     .name = "databases_max",
+     .type = CONF_INTEGER,
+     .offset = TARGET_AT(databases_max),
+     .min = 1,
+     .max = LIMIT_DATABASES,
+     .text = "100",
+     .help =
+         "How many databases are read at most, by name; one after the other on one connection."},
+    {.section = "target[]",
+     .name = "databases_every",
+     .type = CONF_DURATION,
+     .offset = TARGET_AT(databases_every_ms),
+     .text = "0",
+     .max = 86400000,
+     .help = "Clock of what is read in each database; 0 = each its own (5 min)."},
+    {.section = "target[]",
      .name = "statements_every",
      .type = CONF_DURATION,
      .offset = TARGET_AT(statements_every_ms),
@@ -215,6 +244,7 @@ static enum err_code check_target(const struct agent_config *c, size_t i, struct
         }
     }
     if (check_clock(t->every_ms, "every", e) ||
+        check_clock(t->databases_every_ms, "databases_every", e) ||
         check_clock(t->statements_every_ms, "statements_every", e) ||
         check_clock(t->sessions_every_ms, "sessions_every", e)) {
         return e->code;

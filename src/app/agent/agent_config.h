@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "conf/conf.h"
 #include "pgclient/pgclient.h"
 
 /* One [[target]]. */
@@ -25,6 +26,9 @@ struct agent_target_config {
     int no_prepare;
     int64_t statements_every_ms, sessions_every_ms,
         every_ms; /* 0 = the probe's own clock; sessions: off */
+    /* What is read in each database: names with * and ?, and how many at most. */
+    struct conf_strings databases, databases_exclude;
+    int64_t databases_max, databases_every_ms;
 };
 
 struct agent_config {

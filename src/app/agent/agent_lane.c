@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/agent/agent_walk.h"
 #include "base/log.h"
 #include "os/clock.h"
 
@@ -103,6 +104,11 @@ static enum err_code open_connection(struct agent_lane *lane, int64_t deadline_u
     return code;
 }
 
+static bool is_main(const struct agent_lane *lane)
+{
+    return lane == &lane->target->lanes[AGENT_LANE_MAIN];
+}
+
 /* Grants and extensions may be other ones now: everything is asked again. */
 static void unblock(struct agent_lane *lane)
 {
@@ -112,7 +118,7 @@ static void unblock(struct agent_lane *lane)
 }
 
 /* Have a live connection and know the server; lane->trouble says why not. */
-static bool connect(struct agent_lane *lane, struct arena *a)
+bool agent_lane_connect(struct agent_lane *lane, struct arena *a)
 {
     struct err e = {0};
     struct log_ctx ctx;
@@ -139,14 +145,14 @@ static bool connect(struct agent_lane *lane, struct arena *a)
     lane->learn_due_us = now + LEARN_EVERY_US;
     if (is_new) {
         unblock(lane);
-        if (!lane->samples) {
+        if (is_main(lane)) {
             log_info(context(lane, &ctx), "connected to PostgreSQL %s as %s", lane->server.version,
                      lane->server.user);
         }
     }
     lane->failures = 0;
     err_clear(&lane->trouble);
-    if (!lane->samples) {
+    if (is_main(lane)) {
         keep_attributes(lane);
     }
     return true;
@@ -154,21 +160,26 @@ static bool connect(struct agent_lane *lane, struct arena *a)
 
 /* --- a cycle ---------------------------------------------------------------------------------- */
 
-static void note(struct agent_lane *lane, struct agent_slot *slot,
-                 const struct probe_report *report, enum err_code code, int64_t start_us)
+void agent_lane_note(struct agent_lane *lane, struct agent_slot *slot,
+                     const struct probe_report *report, enum err_code code, double duration_ms)
 {
     struct agent_status *s = &slot->status;
     lock_take(&lane->target->lock);
     s->runs++;
     s->errors += code != ERR_OK;
     s->last_run_ms = clock_wall_ms();
-    s->duration_ms = (double)(clock_mono_us() - start_us) / 1000;
+    s->duration_ms = duration_ms;
     s->rows = report->rows;
     lane->target->changed = lane->target->changed || s->state != report->state;
     s->state = report->state;
     snprintf(s->reason, sizeof(s->reason), "%s", report->reason ? report->reason : "");
     snprintf(s->fix, sizeof(s->fix), "%s", report->fix ? report->fix : "");
     lock_release(&lane->target->lock);
+}
+
+static double ms_since(int64_t start_us)
+{
+    return (double)(clock_mono_us() - start_us) / 1000;
 }
 
 /* Sources that are denied or absent are asked again in an hour, slow ones after a growing pause. */
@@ -195,7 +206,7 @@ static void emit_failed(struct probe_run *run, const struct err *e)
     }
 }
 
-static struct probe_run begin_run(struct agent_lane *lane, struct agent_slot *slot,
+struct probe_run agent_lane_begin(struct agent_lane *lane, struct agent_slot *slot,
                                   struct agent_cycle *c, struct probe_report *report)
 {
     bool host = slot->probe->scope == CATALOGUE_HOST;
@@ -206,6 +217,7 @@ static struct probe_run begin_run(struct agent_lane *lane, struct agent_slot *sl
         .server = host || !lane->pg ? NULL : &lane->server,
         .host_root = "",
         .target = lane->target->id,
+        .scope = STR(""),
         .every_ms = slot->every_ms,
         .deadline_us = clock_mono_us() + timeout_ms * 1000,
         .wall_offset_ms = c->wall_offset_ms,
@@ -240,7 +252,7 @@ static bool emit_down(struct probe_run *run)
 static void run_unreachable(struct agent_lane *lane, struct agent_slot *slot, struct agent_cycle *c)
 {
     struct probe_report report = {.state = PROBE_ERROR, .reason = lane->trouble.text};
-    struct probe_run run = begin_run(lane, slot, c, &report);
+    struct probe_run run = agent_lane_begin(lane, slot, c, &report);
     struct err e = lane->trouble;
     int64_t start_us = clock_mono_us();
     if (slot->probe->samples) {
@@ -251,7 +263,7 @@ static void run_unreachable(struct agent_lane *lane, struct agent_slot *slot, st
     }
     report = (struct probe_report){.state = e.code == ERR_DENIED ? PROBE_DENIED : PROBE_ERROR,
                                    .reason = lane->trouble.text};
-    note(lane, slot, &report, e.code ? e.code : ERR_UNREACHABLE, start_us);
+    agent_lane_note(lane, slot, &report, e.code ? e.code : ERR_UNREACHABLE, ms_since(start_us));
 }
 
 static void run_slot(struct agent_lane *lane, struct agent_slot *slot, struct agent_cycle *c)
@@ -261,23 +273,26 @@ static void run_slot(struct agent_lane *lane, struct agent_slot *slot, struct ag
     if (clock_mono_us() < slot->blocked_until_us && !(c->flags & PROBE_FLUSH)) {
         return;
     }
-    struct probe_run run = begin_run(lane, slot, c, &report);
+    struct probe_run run = agent_lane_begin(lane, slot, c, &report);
     int64_t start_us = clock_mono_us();
     enum err_code code = probe_execute(&run, &e);
     if (code && run.report->state == PROBE_ERROR) {
         emit_failed(&run, &e);
     }
     block(slot, code);
-    note(lane, slot, &report, code, start_us);
+    agent_lane_note(lane, slot, &report, code, ms_since(start_us));
     if (lane->pg && !pgclient_alive(lane->pg)) {
         note_failure(lane, &e);
     }
 }
 
-void agent_lane_run(struct agent_lane *lane, struct agent_cycle *c)
+bool agent_lane_run(struct agent_lane *lane, struct agent_cycle *c)
 {
+    if (lane->walk) {
+        return agent_walk_step(lane, c);
+    }
     bool host = strcmp(lane->target->kind, "host") == 0;
-    bool connected = host || connect(lane, c->arena);
+    bool connected = host || agent_lane_connect(lane, c->arena);
     for (size_t i = 0; i < lane->slot_count; i++) {
         if (!(lane->due & (1ULL << i))) {
             continue;
@@ -289,4 +304,5 @@ void agent_lane_run(struct agent_lane *lane, struct agent_cycle *c)
             run_unreachable(lane, &lane->slots[i], c);
         }
     }
+    return false;
 }

@@ -2,9 +2,10 @@
 /*
  * agent_lane.h: one line of work on one target: a connection and the probes that share it.
  *
- * A PostgreSQL target has two lanes, so that nothing delays the session samples: "main" and
- * "sampler". The host has one lane without connection. A lane runs one cycle at a time: connect
- * when needed, run the probes that are due, note how each fared.
+ * A PostgreSQL target has three lanes: "main", "sampler" so that nothing delays the session
+ * samples, and "walker", which visits the databases one by one (agent_walk.h). The host has one
+ * lane without connection. A lane runs one cycle at a time: connect when needed, run the probes
+ * that are due, note how each fared.
  *
  * Owner:   the lane owns its connection and the probes' memories
  * Threads: a cycle runs in one thread; what `slot->status` says is read by others under
@@ -43,7 +44,10 @@ struct agent_slot {
     struct agent_status status;
 };
 
+enum agent_lane_name { AGENT_LANE_MAIN, AGENT_LANE_SAMPLER, AGENT_LANE_WALKER, AGENT_LANES };
+
 struct agent_lane;
+struct agent_walk;
 
 struct agent_target {
     char name[128];
@@ -65,6 +69,7 @@ struct agent_lane {
     struct agent_target *target;
     const struct catalogue *catalogue;
     bool samples;
+    struct agent_walk *walk; /* of the walker; NULL for the others */
     struct agent_slot *slots;
     size_t slot_count;
     struct pgclient *pg;
@@ -97,12 +102,21 @@ struct agent_target *agent_target_new_host(const struct catalogue *cat,
                                            const struct probe *const *probes, size_t probe_count,
                                            const char *hostname);
 void agent_target_free(struct agent_target *t); /* NULL allowed */
-/* Run the probes of lane->due. Never fails: what went wrong is in the states. */
-void agent_lane_run(struct agent_lane *lane, struct agent_cycle *c);
+/*
+ * Run the probes of lane->due. Never fails: what went wrong is in the states. True: there is more
+ * to read; run it again with a fresh cycle, so that memory and a record hold one database.
+ */
+bool agent_lane_run(struct agent_lane *lane, struct agent_cycle *c);
 /* Add the relation pga_probe to the cycle. */
 void agent_lane_tell(struct agent_lane *lane, struct agent_cycle *c);
 /* Drop the connection. */
 void agent_lane_close(struct agent_lane *lane);
+/* For agent_walk.c: a live connection to the configured database, or false (lane->trouble). */
+bool agent_lane_connect(struct agent_lane *lane, struct arena *a);
+struct probe_run agent_lane_begin(struct agent_lane *lane, struct agent_slot *slot,
+                                  struct agent_cycle *c, struct probe_report *report);
+void agent_lane_note(struct agent_lane *lane, struct agent_slot *slot,
+                     const struct probe_report *report, enum err_code code, double duration_ms);
 /* The states of all probes as a JSON array. */
 void agent_target_write_states(struct agent_target *t, struct json_writer *w);
 

@@ -11,12 +11,15 @@
 
 #include "app/agent/agent.h"
 #include "app/agent/agent_lane.h"
+#include "app/agent/agent_walk.h"
 #include "base/limits.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "os/host.h"
 
 #define CATALOGUE_ARENA (16 * 1024 * 1024)
+
+static const char *ALL_DATABASES[] = {"*"};
 
 struct once {
     struct arena fixed, cycle; /* catalogue; what was collected */
@@ -40,7 +43,13 @@ static enum err_code set_up(struct once *o, const char *dsn, struct err *e)
         snprintf(hostname, sizeof(hostname), "localhost");
     }
     struct agent_target_config config = {
-        .name = hostname, .dsn = dsn, .statements_every_ms = 1000, .sessions_every_ms = 1000};
+        .name = hostname,
+        .dsn = dsn,
+        .statements_every_ms = 1000,
+        .sessions_every_ms = 1000,
+        .databases = {ALL_DATABASES, 1},
+        .databases_max = LIMIT_DATABASES,
+    };
     o->server = agent_target_new(&o->catalogue, probes, count, &config);
     o->host = agent_target_new_host(&o->catalogue, probes, count, hostname);
     entropy_uuid(&o->server->id);
@@ -68,13 +77,16 @@ static void run_lane(struct once *o, struct agent_lane *lane, const char *only, 
             lane->due |= 1ULL << i;
         }
     }
-    agent_lane_run(lane, &o->work);
+    while (agent_lane_run(lane, &o->work)) {
+        /* one database after the other */
+    }
 }
 
 /* The first readings give no rows worth printing: they are the start of the interval. */
 static void collect(struct once *o, int64_t wait_ms)
 {
-    struct agent_lane *main_lane = &o->server->lanes[0], *sampler = &o->server->lanes[1];
+    struct agent_lane *main_lane = &o->server->lanes[AGENT_LANE_MAIN];
+    struct agent_lane *sampler = &o->server->lanes[AGENT_LANE_SAMPLER];
     if (wait_ms) {
         run_lane(o, sampler, "sessions", false);
         run_lane(o, main_lane, "statements", false);
@@ -85,6 +97,7 @@ static void collect(struct once *o, int64_t wait_ms)
     run_lane(o, sampler, "sessions", false);
     run_lane(o, main_lane, "", true);
     run_lane(o, &o->host->lanes[0], "", true);
+    run_lane(o, &o->server->lanes[AGENT_LANE_WALKER], "", true); /* last: it may be the largest */
     agent_lane_tell(main_lane, &o->work);
 }
 
@@ -217,13 +230,29 @@ static bool tell_lane(const struct agent_lane *lane)
         const struct agent_status *s = &slot->status;
         bool fine = s->state == PROBE_OK && !s->fix[0];
         good = good && fine;
-        printf("%-18s %-8s %s\n", slot->probe->name,
+        printf("%-22s %-8s %s\n", slot->probe->name,
                s->state == PROBE_OK ? "OK" : probe_state_name(s->state), s->reason);
         if (s->fix[0]) {
-            printf("%-18s %-8s %s\n", "", "fix:", s->fix);
+            printf("%-22s %-8s %s\n", "", "fix:", s->fix);
         }
     }
     return good;
+}
+
+/* Which databases are not read, and why; the probes' lines name the first one only. */
+static void tell_databases(const struct agent_walk *walk)
+{
+    size_t troubled = 0;
+    const char *unused;
+    for (size_t i = 0; i < agent_walk_count(walk); i++) {
+        troubled += agent_walk_trouble(walk, i, &unused) != NULL;
+    }
+    for (size_t i = 0; i < agent_walk_count(walk); i++) {
+        const char *name, *why = agent_walk_trouble(walk, i, &name);
+        if (why && troubled > 1) {
+            printf("database %s: %s\n", name, why);
+        }
+    }
 }
 
 static enum err_code tell(struct once *o, struct err *e)
@@ -231,8 +260,10 @@ static enum err_code tell(struct once *o, struct err *e)
     const struct probe_server *s = &o->server->lanes[0].server;
     printf("PostgreSQL %s, %s, as %s%s\n", s->version, s->in_recovery ? "standby" : "primary",
            s->user, s->superuser ? " (superuser: a role with pg_monitor is enough)" : "");
-    bool good = tell_lane(&o->server->lanes[0]);
-    good = tell_lane(&o->server->lanes[1]) && good;
+    bool good = tell_lane(&o->server->lanes[AGENT_LANE_MAIN]);
+    good = tell_lane(&o->server->lanes[AGENT_LANE_SAMPLER]) && good;
+    good = tell_lane(&o->server->lanes[AGENT_LANE_WALKER]) && good;
+    tell_databases(o->server->lanes[AGENT_LANE_WALKER].walk);
     good = tell_lane(&o->host->lanes[0]) && good;
     if (fflush(stdout) != 0) {
         return err_set(e, ERR_IO, "standard output cannot be written");

@@ -33,6 +33,7 @@ struct agent_scheduler {
     uint64_t *waiting; /* due slots of each lane, not handed over yet */
     size_t lane_count;
     struct queue *work;
+    atomic_bool stopping;
     struct thread workers[WORKERS_MAX];
     size_t worker_count;
 };
@@ -42,13 +43,16 @@ struct agent_scheduler {
 static void run_cycle(struct agent_scheduler *s, struct agent_lane *lane, struct arena *a)
 {
     struct agent_cycle cycle;
-    arena_reset(a);
-    agent_cycle_init(&cycle, a);
-    cycle.flags = PROBE_KEEP;
-    cycle.wall_offset_ms = s->config.offset_ms(s->config.arg);
-    agent_lane_run(lane, &cycle);
-    agent_lane_tell(lane, &cycle);
-    s->config.finish(s->config.arg, lane, &cycle);
+    bool more;
+    do {
+        arena_reset(a);
+        agent_cycle_init(&cycle, a);
+        cycle.flags = PROBE_KEEP;
+        cycle.wall_offset_ms = s->config.offset_ms(s->config.arg);
+        more = agent_lane_run(lane, &cycle);
+        agent_lane_tell(lane, &cycle);
+        s->config.finish(s->config.arg, lane, &cycle);
+    } while (more && !atomic_load(&s->stopping));
     atomic_store(&lane->busy, false);
 }
 
@@ -220,6 +224,7 @@ void agent_scheduler_free(struct agent_scheduler *s)
     if (!s) {
         return;
     }
+    atomic_store(&s->stopping, true);
     queue_close(s->work);
     for (size_t i = 0; i < s->worker_count; i++) {
         thread_join(&s->workers[i]);

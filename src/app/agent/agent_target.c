@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/agent/agent_lane.h"
+#include "app/agent/agent_walk.h"
 
 #include "base/alloc.h"
 #include "os/clock.h"
@@ -24,6 +25,9 @@ static int64_t clock_of(const struct probe *p, const struct agent_target_config 
     }
     if (strcmp(p->name, "statements") == 0) {
         return config->statements_every_ms;
+    }
+    if (p->scope == CATALOGUE_DATABASE) {
+        return config->databases_every_ms ? config->databases_every_ms : p->clock_ms;
     }
     return config->every_ms ? config->every_ms : p->clock_ms;
 }
@@ -63,7 +67,7 @@ struct agent_target *agent_target_new(const struct catalogue *cat,
                                       const struct probe *const *probes, size_t probe_count,
                                       const struct agent_target_config *config)
 {
-    struct agent_target *t = make(cat, "postgresql", config->name, 2);
+    struct agent_target *t = make(cat, "postgresql", config->name, AGENT_LANES);
     struct pgclient_config connection = {.conninfo = config->dsn,
                                          .host = config->host,
                                          .port = config->port,
@@ -71,13 +75,23 @@ struct agent_target *agent_target_new(const struct catalogue *cat,
                                          .dbname = config->dbname,
                                          .sslmode = config->sslmode};
     t->config = *config;
-    t->lanes[1].samples = true;
+    t->lanes[AGENT_LANE_SAMPLER].samples = true;
+    t->lanes[AGENT_LANE_WALKER].walk = agent_walk_new();
     if (pgclient_check(&connection, &t->place, NULL)) {
         memset(&t->place, 0, sizeof(t->place)); /* opening it will say what is wrong */
     }
     for (size_t i = 0; i < probe_count; i++) {
-        if (probes[i]->scope == CATALOGUE_CLUSTER) {
-            add_slot(&t->lanes[probes[i]->samples], probes[i], clock_of(probes[i], config));
+        enum agent_lane_name lane = AGENT_LANE_MAIN;
+        if (probes[i]->scope == CATALOGUE_HOST) {
+            continue;
+        }
+        if (probes[i]->scope == CATALOGUE_DATABASE) {
+            lane = AGENT_LANE_WALKER;
+        } else if (probes[i]->samples) {
+            lane = AGENT_LANE_SAMPLER;
+        }
+        if (lane != AGENT_LANE_WALKER || config->databases.count) {
+            add_slot(&t->lanes[lane], probes[i], clock_of(probes[i], config));
         }
     }
     return t;
@@ -129,6 +143,7 @@ void agent_target_free(struct agent_target *t)
     }
     for (size_t i = 0; i < t->lane_count; i++) {
         agent_lane_close(&t->lanes[i]);
+        agent_walk_free(t->lanes[i].walk);
         for (size_t j = 0; j < t->lanes[i].slot_count; j++) {
             probe_memory_fini(&t->lanes[i].slots[j].memory);
         }
@@ -177,7 +192,8 @@ void agent_lane_tell(struct agent_lane *lane, struct agent_cycle *c)
     struct slice_builder sb;
     struct slice *s;
     int64_t now = clock_wall_ms() + c->wall_offset_ms;
-    if (!f || lane->samples) {
+    /* one lane alone tells, so that the readings of the relation are spooled in order of time */
+    if (!f || lane != &t->lanes[AGENT_LANE_MAIN]) {
         return;
     }
     lock_take(&t->lock);
