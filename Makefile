@@ -203,6 +203,7 @@ CLANG_FORMAT = $(shell vendor/fetch clang-format)/bin/linux_x64/clang-format
 docs: build ## the generated pages of packaging/doc
 	$(Q)for applet in agent server; do \
 	    build/release/pga $$applet --config-reference > packaging/doc/config-$$applet.md; done
+	$(Q)build/release/pga agent --source-reference > packaging/doc/relations.md
 
 format: ## clang-format on all C files
 	$(Q)git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs $(CLANG_FORMAT) -i

@@ -253,6 +253,7 @@ static enum err_code read_file(struct reader *r, const struct toml *root,
     if (get_text(r, root, "name", &out->name) || get_text(r, root, "privilege", &out->privilege) ||
         get_text(r, root, "source", &out->source) || get_text(r, root, "probe", &out->probe) ||
         get_text(r, root, "extension", &out->extension) ||
+        get_text(r, root, "empty", &out->empty) ||
         get_int(r, root, "min_version", &out->min_major) || get_max_rows(r, root, &out->max_rows) ||
         get_choice(r, root, "scope", SCOPES, &scope) || get_choice(r, root, "only", ONLY, &only) ||
         get_duration(r, root, "clock", &out->clock_ms) ||
@@ -279,7 +280,7 @@ enum err_code catalogue_parse(struct arena *a, struct str text, const char *orig
     static const char *const ALLOWED[] = {"name",  "help",      "scope",       "clock",  "timeout",
                                           "shape", "sparse",    "privilege",   "source", "probe",
                                           "only",  "extension", "min_version", "key",    "column",
-                                          "query", "max_rows",  NULL};
+                                          "query", "max_rows",  "empty",       NULL};
     struct err mine = {0};
     struct reader r = {a, origin, e ? e : &mine};
     const struct toml *root = NULL;

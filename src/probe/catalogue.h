@@ -7,10 +7,10 @@
  * x, which looks up SQL texts by name. A file without keys and columns holds only SQL texts.
  *
  * Format: name, help, scope ("cluster", "host", "database"), clock, timeout, privilege, source,
- * shape ("object", "fact"), sparse, only ("primary", "standby"), extension, min_version, max_rows;
- * [[key]] name, help; [[column]] name, kind, type, unit, help, resolution; [[query]] name,
- * min_version, max_version (major versions of the server, both inclusive), min_extension,
- * max_extension, sql.
+ * shape ("object", "fact"), sparse, only ("primary", "standby"), extension, min_version, max_rows,
+ * empty (why, when the query yields no row); [[key]] name, help; [[column]] name, kind, type, unit,
+ * help, resolution; [[query]] name, min_version, max_version (major versions of the server, both
+ * inclusive), min_extension, max_extension, sql.
  * Scope "database" is read in every database the agent may connect to, each reading in a slice
  * whose scope is that database. With max_rows the text takes one parameter, which is its LIMIT: one
  * row more than is kept, so that a reading that was cut says so and counts as not complete.
@@ -46,10 +46,11 @@ struct catalogue_file {
     enum catalogue_scope scope;
     enum catalogue_only only;
     int64_t clock_ms, timeout_ms;
-    const char *privilege;
+    const char *privilege; /* "pg_read_all_stats" keeps a probe by itself from other roles */
     const char *source;
     const char *probe;     /* of which C probe; NULL = a probe by itself */
     const char *extension; /* must be installed; NULL = none */
+    const char *empty;     /* what it means that there are no rows; NULL = nothing special */
     int min_major;         /* 0 = any */
     int64_t max_rows;      /* of one reading; 0 = as many as a slice holds */
     const struct catalogue_query *queries;

@@ -214,6 +214,29 @@ static bool lacks_extension(struct probe_run *r, const char *extension)
     return true;
 }
 
+static const char *grant_all_stats(struct probe_run *r)
+{
+    const char *user = r->server ? r->server->user : "";
+    return arena_printf(r->arena, "GRANT pg_monitor TO \"%s\"", user);
+}
+
+/*
+ * A role without pg_read_all_stats sees rows with holes, not an error: such a reading would be
+ * wrong without a sign. C probes judge for themselves.
+ */
+static bool lacks_privilege(struct probe_run *r, const struct catalogue_file *f)
+{
+    if (f->probe || r->server->reads_all_stats || !f->privilege ||
+        strcmp(f->privilege, "pg_read_all_stats") != 0) {
+        return false;
+    }
+    say(r, PROBE_DENIED,
+        arena_printf(r->arena, "sessions of other roles are hidden from the role %s",
+                     r->server->user),
+        grant_all_stats(r));
+    return true;
+}
+
 /* Whether the file's predicates let it run here; says why not. */
 static bool fits(struct probe_run *r, const struct catalogue_file *f)
 {
@@ -232,13 +255,7 @@ static bool fits(struct probe_run *r, const struct catalogue_file *f)
         say(r, PROBE_NO_DATA, "only on a standby", NULL);
         return false;
     }
-    return !lacks_extension(r, f->extension);
-}
-
-static const char *grant_all_stats(struct probe_run *r)
-{
-    const char *user = r->server ? r->server->user : "";
-    return arena_printf(r->arena, "GRANT pg_monitor TO \"%s\"", user);
+    return !lacks_extension(r, f->extension) && !lacks_privilege(r, f);
 }
 
 void probe_explain(struct probe_run *r, const struct err *e)
@@ -457,6 +474,9 @@ enum err_code probe_run_catalogue(struct probe_run *r, struct err *e)
         mark_cut(r, s, f->max_rows);
     }
     probe_emit(r, s);
+    if (s->row_count == 0 && f->empty) {
+        say(r, PROBE_NO_DATA, f->empty, NULL);
+    }
     return ERR_OK;
 }
 

@@ -21,9 +21,8 @@ enum err_code probe_list_databases(const struct probe_run *r, struct probe_datab
 {
     struct pgclient_result res;
     const struct catalogue_file *f = catalogue_find(r->catalogue, "pg_server");
-    const struct catalogue_query *q = f ? catalogue_pick(f, "databases", pgclient_version(r->pg),
-                                                         "")
-                                        : NULL;
+    const struct catalogue_query *q =
+        f ? catalogue_pick(f, "databases", pgclient_version(r->pg), "") : NULL;
     if (!q) {
         return err_set(e, ERR_BUG, "the catalogue has no query of databases");
     }

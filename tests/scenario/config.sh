@@ -14,6 +14,9 @@ for applet in agent server; do
     cmp -s "$T/reference.md" "$root/packaging/doc/config-$applet.md"
     ok $? "packaging/doc/config-$applet.md is current (make docs writes it)"
 done
+"$PGA" agent --source-reference >"$T/reference.md"
+cmp -s "$T/reference.md" "$root/packaging/doc/relations.md"
+ok $? "packaging/doc/relations.md is current (make docs writes it)"
 
 cat >"$T/agent.toml" <<'C'
 [agent]

@@ -31,7 +31,8 @@ static void every_sql_probe_has_a_text_for_every_version(void **state)
 {
     const struct catalogue *c = *state;
     for (size_t i = 0; i < c->count; i++) {
-        for (int major = 10; !c->files[i].probe && major <= 18; major++) {
+        int first = c->files[i].min_major ? c->files[i].min_major : 10;
+        for (int major = first; !c->files[i].probe && major <= 18; major++) {
             if (!catalogue_pick(&c->files[i], "read", major * 10000, "")) {
                 fail_msg("%s has no text for PostgreSQL %d", c->files[i].name, major);
             }
@@ -172,6 +173,54 @@ static void values_are_read_exactly(void **state)
     assert_int_equal(probe_parse_cell(&i, STR("12x"), &c, &e), ERR_INVALID);
 }
 
+/* What a catalogue probe says without a connection: it must not come to reading. */
+static struct probe_report judge(const struct catalogue *c, const char *name,
+                                 const struct probe_server *server)
+{
+    static struct arena arena;
+    struct probe p = {.name = name, .run = probe_run_catalogue, .sql = catalogue_find(c, name)};
+    struct probe_memory memory = {.probe = &p};
+    struct probe_output out = {.arena = &arena};
+    struct probe_report report = {0};
+    struct err e = {0};
+    struct probe_run r = {.catalogue = c,
+                          .server = server,
+                          .memory = &memory,
+                          .arena = &arena,
+                          .out = &out,
+                          .report = &report};
+    arena_fini(&arena);
+    arena_init(&arena, "judge", 1 << 20);
+    assert_non_null(p.sql);
+    assert_int_equal(probe_execute(&r, &e), ERR_OK);
+    assert_int_equal(out.slice_count, 0);
+    return report;
+}
+
+static void predicates_keep_a_query_away_and_say_why(void **state)
+{
+    struct probe_server server = {.version_num = 130000, .user = "guest"};
+    struct probe_report report = judge(*state, "pg_stat_replication", &server);
+    assert_int_equal(report.state, PROBE_DENIED);
+    assert_non_null(strstr(report.reason, "hidden from the role guest"));
+    assert_string_equal(report.fix, "GRANT pg_monitor TO \"guest\"");
+    report = judge(*state, "pg_stat_io", &server);
+    assert_int_equal(report.state, PROBE_NO_DATA);
+    assert_string_equal(report.reason, "needs PostgreSQL 16");
+    server.reads_all_stats = true;
+    report = judge(*state, "pg_stat_wal_receiver", &server);
+    assert_int_equal(report.state, PROBE_NO_DATA);
+    assert_string_equal(report.reason, "only on a standby");
+}
+
+static void a_file_may_say_what_no_rows_mean(void **state)
+{
+    const struct catalogue_file *f = catalogue_find(*state, "pg_replication_slots");
+    assert_non_null(f);
+    assert_string_equal(f->empty, "there are no replication slots");
+    assert_null(catalogue_find(*state, "pg_stat_database")->empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +232,8 @@ int main(void)
         cmocka_unit_test(versions_compare_by_number),
         cmocka_unit_test(bad_files_are_refused_with_their_place),
         cmocka_unit_test(values_are_read_exactly),
+        cmocka_unit_test(predicates_keep_a_query_away_and_say_why),
+        cmocka_unit_test(a_file_may_say_what_no_rows_mean),
     };
     return cmocka_run_group_tests(tests, load, NULL);
 }

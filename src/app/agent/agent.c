@@ -37,6 +37,7 @@ static void print_help(FILE *to)
         "  --check-config          check the configuration and exit\n"
         "  --dump-config           print the configuration in force and exit\n"
         "  --config-reference      print the reference page of all keys and exit\n"
+        "  --source-reference      print the reference page of what is read and exit\n"
         "  --log-level LEVEL       error, warn, info or debug\n"
         "  --log-format FORMAT     text or json\n"
         "  --help                  show help\n",
@@ -149,6 +150,9 @@ static int parse(int argc, char **argv, struct agent_options *o)
         int used = 0;
         if (strcmp(argv[i], "--config-reference") == 0) {
             return print_reference();
+        }
+        if (strcmp(argv[i], "--source-reference") == 0) {
+            return agent_reference();
         }
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(stdout);

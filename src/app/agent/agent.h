@@ -36,6 +36,7 @@ struct agent_options {
 int agent_exit_code(enum err_code code);
 int agent_once(const struct agent_options *o);   /* --once */
 int agent_doctor(const struct agent_options *o); /* doctor */
+int agent_reference(void);                       /* --source-reference */
 int agent_enroll(const struct agent_options *o, const struct agent_config *config);
 /* Collect and send until a signal says stop. */
 int agent_daemon(const struct agent_options *o);

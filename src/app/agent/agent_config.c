@@ -153,7 +153,7 @@ static const struct conf_key KEYS[] = {
      .offset = TARGET_AT(every_ms),
      .text = "0",
      .max = 3600000,
-     .help = "Clock of the plain readings; 0 = each its own (10 s)."},
+     .help = "Clock of the plain readings; 0 = each its own. Those of 5 min and more keep theirs."},
     {.section = "target[]",
      .name = "databases",
      .type = CONF_STRINGS,

@@ -228,7 +228,8 @@ static bool tell_lane(const struct agent_lane *lane)
     for (size_t i = 0; i < lane->slot_count; i++) {
         const struct agent_slot *slot = &lane->slots[i];
         const struct agent_status *s = &slot->status;
-        bool fine = s->state == PROBE_OK && !s->fix[0];
+        bool absent = s->state == PROBE_NO_DATA; /* by nature, when nothing would help */
+        bool fine = (s->state == PROBE_OK || absent) && !s->fix[0];
         good = good && fine;
         printf("%-22s %-8s %s\n", slot->probe->name,
                s->state == PROBE_OK ? "OK" : probe_state_name(s->state), s->reason);

@@ -364,8 +364,7 @@ static void note_tally(struct agent_lane *lane, size_t slot)
     }
     if (w->left_out) {
         snprintf(reason + len, sizeof(reason) - (size_t)len,
-                 "%s%zu databases beyond databases_max are not read", len ? "; " : "",
-                 w->left_out);
+                 "%s%zu databases beyond databases_max are not read", len ? "; " : "", w->left_out);
     }
     if (!w->count) {
         report.state = PROBE_NO_DATA;
