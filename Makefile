@@ -260,7 +260,7 @@ web/dist/index.html: $(WEB_SOURCES)
 .PHONY: _binary _libs _unit _vendor _fuzz _replay
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
-_binary: $(B)/pga
+_binary: $(B)/pga $(B)/toml-decode
 
 $(SPECS): vendor/musl.specs.in
 	$(Q)mkdir -p $(@D)
@@ -331,6 +331,14 @@ $(B)/pga: $(B)/obj/main.o $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libem
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@.full
 	$(Q)$(if $(filter musl,$(VV)),strip -o $@.tmp $@.full && mv $@.tmp $@,cp $@.full $@)
 	$(Q)for name in $(SYMLINKS); do ln -sfn pga $(B)/$$name; done
+
+# What the public TOML test suite asks for: TOML in, tagged JSON out.
+$(B)/obj/toml_decode.o: tests/tool/toml_decode.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
+$(B)/toml-decode: $(B)/obj/toml_decode.o $(call library,conf) $(call library,base) \
+    $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 
 # --- unit tests ----------------------------------------------------------------------------------
 

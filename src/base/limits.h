@@ -40,6 +40,7 @@
 #define LIMIT_CONFIG_BYTES       (1024 * 1024)
 #define LIMIT_KEEP_BYTES         (32 * 1024 * 1024) /* 50000 statements with all counters */
 #define LIMIT_TOML_MEMBERS       4096 /* of a table or array: members are found one by one */
+#define LIMIT_TOML_DEPTH         32   /* levels of a value, parts of a key: they take stack */
 
 /* Files */
 #define LIMIT_DIR_ENTRIES 1000000 /* names are sorted in memory */

@@ -230,7 +230,10 @@ enum err_code toml_read_pair(struct toml_reader *r, struct toml *table, struct e
     if (rc != ERR_OK)
         return rc;
     toml_reader_blanks(r);
-    return toml_read_value(r, node, e);
+    r->depth += (unsigned)path.count - 1; /* the tree's depth counts, however it was written */
+    rc = toml_read_value(r, node, e);
+    r->depth -= (unsigned)path.count - 1;
+    return rc;
 }
 
 /* One step of a header's path that is not its last. */

@@ -7,9 +7,10 @@
 
 #include <stdbool.h>
 
+#include "base/limits.h"
 #include "conf/toml.h"
 
-#define TOML_DEPTH_MAX 16 /* nested arrays and inline tables; parts of a dotted key */
+#define TOML_DEPTH_MAX LIMIT_TOML_DEPTH
 
 /* How a table or array came to be, which decides who may still add to it. */
 enum toml_state {
@@ -68,8 +69,13 @@ enum err_code toml_read_value(struct toml_reader *r, struct toml *out,
 /* A string that starts here, in any of the four forms. */
 enum err_code toml_read_string(struct toml_reader *r, struct str *out,
                                struct err *e) ERR_MUST_CHECK;
-/* A number, boolean, infinity or NaN. */
+/* A number, boolean, infinity, NaN, date or time. */
 enum err_code toml_read_scalar(struct toml_reader *r, struct toml *out,
                                struct err *e) ERR_MUST_CHECK;
+
+/* Whether it begins as a date or a time does; no other value does. */
+bool toml_time_looks(struct str token);
+/* A whole token: type and time of `out`; false when it is none of the four kinds. */
+bool toml_time_parse(struct str token, struct toml *out);
 
 #endif

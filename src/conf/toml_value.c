@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* toml_value.c: strings, numbers, booleans, arrays and inline tables of TOML 1.0. */
+/* toml_value.c: strings, numbers, booleans, arrays and inline tables; times: toml_time.c. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "conf/toml_reader.h"
 
-#define TOML_NUMBER_MAX 64
+#define TOML_NUMBER_MAX 512 /* more digits say nothing that a double could hold */
+#define TOML_DATE_BYTES 10
 
 static void toml_add_utf8(struct buf *out, uint32_t c)
 {
@@ -105,11 +106,11 @@ static bool toml_take_close(struct toml_reader *r, const char *close, struct buf
     return true;
 }
 
-static enum err_code toml_read_quoted(struct toml_reader *r, const char *close, struct buf *out,
-                                      struct err *e)
+/* Behind the opening quotes, which stand at `start`. */
+static enum err_code toml_read_quoted(struct toml_reader *r, struct toml_spot start,
+                                      const char *close, struct buf *out, struct err *e)
 {
     bool multi = close[1] != '\0', basic = close[0] == '"';
-    struct toml_spot start = toml_reader_spot(r);
 
     if (multi)
         (void)toml_reader_newline(r); /* the first line end does not count */
@@ -141,6 +142,7 @@ static enum err_code toml_read_quoted(struct toml_reader *r, const char *close, 
 enum err_code toml_read_string(struct toml_reader *r, struct str *out, struct err *e)
 {
     static const char *const quotes[] = {"\"\"\"", "'''", "\"", "'"};
+    struct toml_spot start = toml_reader_spot(r);
     struct buf text;
     enum err_code rc = ERR_OK;
     size_t form = 0;
@@ -148,7 +150,7 @@ enum err_code toml_read_string(struct toml_reader *r, struct str *out, struct er
     while (!toml_reader_take(r, quotes[form]))
         form++;
     buf_init(&text, LIMIT_CONFIG_BYTES);
-    rc = toml_read_quoted(r, quotes[form], &text, e);
+    rc = toml_read_quoted(r, start, quotes[form], &text, e);
     if (rc == ERR_OK)
         rc = buf_check(&text, e);
     if (rc == ERR_OK) {
@@ -284,46 +286,68 @@ static bool toml_read_special(struct str token, struct toml *out)
     return true;
 }
 
-/* 1979-05-27, 07:32:00 and longer forms. */
-static bool toml_is_time(struct str token)
+static bool toml_read_integer_of_base(struct str token, struct toml *out)
 {
-    size_t digits = 0;
-
-    while (digits < token.len && token.ptr[digits] >= '0' && token.ptr[digits] <= '9')
-        digits++;
-    if (digits == token.len)
+    out->type = TOML_INTEGER;
+    if (!toml_based_integer(token, &out->integer))
         return false;
-    return (digits == 4 && token.ptr[digits] == '-') || (digits == 2 && token.ptr[digits] == ':');
+    out->number = (double)out->integer;
+    return true;
+}
+
+static const char *toml_token_end(const char *at, const char *end)
+{
+    while (at < end && *at != '\0' && !strchr(" \t\r\n,]}#=", *at))
+        at++;
+    return at;
+}
+
+/* Up to white space or punctuation; one space may stand between a date and its time. */
+static struct str toml_take_token(struct toml_reader *r)
+{
+    const char *start = r->at;
+    struct str token;
+
+    r->at = toml_token_end(start, r->end);
+    token = str_make(start, (size_t)(r->at - start));
+    if (token.len == TOML_DATE_BYTES && toml_time_looks(token) && toml_reader_peek(r, 0) == ' ' &&
+        toml_reader_peek(r, 1) >= '0' && toml_reader_peek(r, 1) <= '9') {
+        r->at = toml_token_end(r->at + 1, r->end);
+        token.len = (size_t)(r->at - start);
+    }
+    return token;
+}
+
+/* Whether the token is a value of any kind. */
+static bool toml_scalar(struct str token, struct toml *out)
+{
+    if (str_eq_c(token, "true") || str_eq_c(token, "false")) {
+        out->type = TOML_BOOLEAN;
+        out->boolean = token.ptr[0] == 't';
+        return true;
+    }
+    if (toml_time_looks(token))
+        return toml_time_parse(token, out);
+    if (token.len > 2 && token.ptr[0] == '0' && strchr("xob", token.ptr[1]))
+        return toml_read_integer_of_base(token, out);
+    return toml_read_special(token, out) || toml_read_number(token, out);
 }
 
 enum err_code toml_read_scalar(struct toml_reader *r, struct toml *out, struct err *e)
 {
     struct toml_spot spot = toml_reader_spot(r);
-    struct str token = {r->at, 0};
-    bool based;
+    struct str token = toml_take_token(r);
+    int shown = token.len > 64 ? 64 : (int)token.len;
 
-    while (r->at < r->end && !strchr(" \t\r\n,]}#=", *r->at) && *r->at != '\0')
-        r->at++;
-    token.len = (size_t)(r->at - token.ptr);
     if (token.len == 0)
         return toml_reader_fail(spot, e, "a value is expected here");
-    if (str_eq_c(token, "true") || str_eq_c(token, "false")) {
-        out->type = TOML_BOOLEAN;
-        out->boolean = token.ptr[0] == 't';
+    if (toml_scalar(token, out))
         return ERR_OK;
-    }
-    based = token.len > 2 && token.ptr[0] == '0' && strchr("xob", token.ptr[1]);
-    if (based && toml_based_integer(token, &out->integer)) {
-        out->type = TOML_INTEGER;
-        out->number = (double)out->integer;
-        return ERR_OK;
-    }
-    if (toml_read_special(token, out) || (!based && toml_read_number(token, out)))
-        return ERR_OK;
-    if (toml_is_time(token))
-        return toml_reader_fail(spot, e, "dates and times are not supported; write a string");
-    return toml_reader_fail(spot, e, "\"%.*s\" is no value; a text needs quotes",
-                            token.len > 64 ? 64 : (int)token.len, token.ptr);
+    if (toml_time_looks(token))
+        return toml_reader_fail(spot, e, "\"%.*s\" is no date or time", shown, token.ptr);
+    if (strchr("+-0123456789", token.ptr[0]))
+        return toml_reader_fail(spot, e, "\"%.*s\" is no number that fits", shown, token.ptr);
+    return toml_reader_fail(spot, e, "\"%.*s\" is no value; a text needs quotes", shown, token.ptr);
 }
 
 /* Behind the bracket. */
@@ -396,7 +420,7 @@ enum err_code toml_read_value(struct toml_reader *r, struct toml *out, struct er
     }
     if (c != '[' && c != '{')
         return toml_read_scalar(r, out, e);
-    if (r->depth == TOML_DEPTH_MAX)
+    if (r->depth >= TOML_DEPTH_MAX)
         return toml_reader_fail(toml_reader_spot(r), e, "nested deeper than %d levels",
                                 TOML_DEPTH_MAX);
     r->depth++;

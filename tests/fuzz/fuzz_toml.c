@@ -12,7 +12,7 @@ static void check(const struct toml *node, int depth)
 {
     unsigned count = 0;
 
-    if (depth > 100 || node->line == 0 || node->column == 0)
+    if (depth > 160 || node->line == 0 || node->column == 0)
         abort();
     if (node->type == TOML_STRING && !str_is_utf8(node->string))
         abort();

@@ -84,6 +84,33 @@ static void strings(void **state)
     assert_int_equal(toml_get(t, "")->integer, 2);
 }
 
+static void dates_and_times(void **state)
+{
+    const struct toml *t = parse(
+        "a = 1979-05-27 07:32:01.1234567899-07:30\nb = 1979-05-27T07:32:00\n"
+        "c = 2000-02-29\nd = 23:59:60.5\ne = 1979-05-27t07:32:00z");
+    static const struct {
+        const char *key;
+        enum toml_type type;
+        const char *text;
+    } known[] = {{"a", TOML_DATETIME, "1979-05-27T07:32:01.123456789-07:30"},
+                 {"b", TOML_LOCAL_DATETIME, "1979-05-27T07:32:00"},
+                 {"c", TOML_LOCAL_DATE, "2000-02-29"},
+                 {"d", TOML_LOCAL_TIME, "23:59:60.5"},
+                 {"e", TOML_DATETIME, "1979-05-27T07:32:00Z"}};
+    char text[TOML_TIME_TEXT];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        assert_int_equal(toml_get(t, known[i].key)->type, known[i].type);
+        toml_time_format(toml_get(t, known[i].key), text);
+        assert_string_equal(text, known[i].text);
+    }
+    assert_int_equal(toml_get(t, "a")->time.offset_minutes, -450);
+    assert_int_equal(toml_get(t, "a")->time.nanosecond, 123456789);
+    assert_int_equal(toml_get(t, "c")->time.month, 2);
+}
+
 static void tables_arrays_and_dotted_keys(void **state)
 {
     const struct toml *t = parse("top.x = 1\ntop.y.z = 2\n[a.b]\nc = [1, [2, 3], # note\n 'x',]\n"
@@ -139,8 +166,9 @@ static void wrong_text_is_refused(void **state)
                                       "a = {b = 1",
                                       "a = {b = 1,}",
                                       "a = {b = 1\n}",
-                                      "a = 1979-05-27",
-                                      "a = 07:32:00",
+                                      "a = 1979-05-32",
+                                      "a = 07:32",
+                                      "a = 1979-05-27T07:32:00+1:00",
                                       "[a",
                                       "[a]]",
                                       "[[a]",
@@ -185,7 +213,8 @@ static void errors_say_where(void **state)
                  {"\xC3\xA4 = 1", "line 1, column 1: "},
                  {"a = '\xC3\xA4\xC3\xA4' x", "line 1, column 10: "},
                  {"[t]\n\n  a = 1\n  a = 2", "line 4, column 3: "},
-                 {"a = 1979-05-27", "dates and times"},
+                 {"a = 1979-02-29", "is no date or time"},
+                 {"a = \"x", "line 1, column 5: "},
                  {"a = word", "needs quotes"},
                  {"a = 1\na = 2", "already, in line 1"}};
     const struct toml *root;
@@ -232,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),
         cmocka_unit_test(strings),
+        cmocka_unit_test(dates_and_times),
         cmocka_unit_test(tables_arrays_and_dotted_keys),
         cmocka_unit_test(wrong_text_is_refused),
         cmocka_unit_test(errors_say_where),
