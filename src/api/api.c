@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/api_call.h"
+#include "api/shape.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -146,6 +147,17 @@ static bool parse_body(struct api_call *call, struct str text)
     return true;
 }
 
+/* A body may be left out where all of its members may be. */
+static bool may_be_empty(const struct route *route)
+{
+    struct shape_line line;
+    bool required = false;
+
+    for (const char *const *m = route->members; m != NULL && *m != NULL; m++)
+        required = required || shape_read_line(*m, &line, NULL) != ERR_OK || line.required;
+    return !required;
+}
+
 static bool is_json_type(struct str type)
 {
     return str_eq_nocase(str_trim(str_split(&type, ';')), STR("application/json"));
@@ -159,6 +171,8 @@ static bool take_body(struct api_call *call)
     bool good;
 
     if (call->route->body == ROUTE_RAW)
+        return true;
+    if (json && call->req->content_length == 0 && may_be_empty(call->route))
         return true;
     if (json && !is_json_type(httpd_header(call->req, "Content-Type"))) {
         (void)api_problem(call, 415, "the body must be application/json");

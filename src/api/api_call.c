@@ -10,7 +10,8 @@
 #include "base/num.h"
 #include "os/clock.h"
 
-#define HOUR_MS (3600 * (int64_t)1000)
+#define HOUR_MS         (3600 * (int64_t)1000)
+#define PAGE_NUMBER_MAX 1000000
 
 /* --- answers --- */
 
@@ -261,8 +262,7 @@ enum err_code api_page(struct api_call *call, struct api_page *out, struct err *
         rc = api_param(call, "cursor", &cursor, e);
     if (rc != ERR_OK)
         return rc;
-    out->limit = (size_t)limit;
-    out->cursor = (struct str){NULL, 0};
+    *out = (struct api_page){.limit = (size_t)limit, .number = 1};
     if (cursor.len == 0)
         return ERR_OK;
     buf_init(&text, 4096);
@@ -272,6 +272,36 @@ enum err_code api_page(struct api_call *call, struct api_page *out, struct err *
     else
         rc = err_set(e, ERR_INVALID, "cursor: not one of ours");
     buf_fini(&text);
+    return rc;
+}
+
+enum err_code api_page_numbered(struct api_call *call, struct api_page *out, struct err *e)
+{
+    int64_t size;
+    enum err_code rc = api_page(call, out, e);
+
+    if (rc == ERR_OK)
+        rc = api_param_i64(call, "page", (struct api_bounds){1, 1, PAGE_NUMBER_MAX}, &out->number,
+                           e);
+    if (rc == ERR_OK)
+        rc = api_param_i64(call, "page_size",
+                           (struct api_bounds){(int64_t)out->limit, 1, LIMIT_LIST_PAGE}, &size, e);
+    if (rc != ERR_OK)
+        return rc;
+    out->limit = (size_t)size;
+    out->offset = (out->number - 1) * size;
+    return ERR_OK;
+}
+
+enum err_code api_page_by_id(struct api_call *call, struct api_page *out, int64_t *after,
+                             struct err *e)
+{
+    enum err_code rc = api_page_numbered(call, out, e);
+
+    *after = 0;
+    if (rc == ERR_OK && out->cursor.len > 0 &&
+        num_parse_i64(out->cursor, 0, INT64_MAX, after, NULL) != ERR_OK)
+        return err_set(e, ERR_INVALID, "cursor: not one of ours");
     return rc;
 }
 
@@ -314,7 +344,7 @@ void api_list_end(struct api_call *call, const struct api_page *page, size_t cou
     json_array_end(w);
     put_cursor(w, next);
     json_member_i64(w, "total", total);
-    json_member_i64(w, "page", 1);
+    json_member_i64(w, "page", page->number);
     json_member_i64(w, "page_size", limit);
     json_member_i64(w, "total_pages", (total + limit - 1) / limit);
     json_object_end(w);

@@ -130,8 +130,16 @@ enum err_code api_param_id(struct api_call *call, size_t index, int64_t *out,
 struct api_page {
     size_t limit;
     struct str cursor; /* decoded; empty = from the start */
+    int64_t number;    /* of the page, where it may be asked for */
+    int64_t offset;    /* rows before it, after the cursor */
 };
 enum err_code api_page(struct api_call *call, struct api_page *out, struct err *e) ERR_MUST_CHECK;
+/* The same where older clients may ask by page and page_size (ROUTE_PAGE_NUMBER). */
+enum err_code api_page_numbered(struct api_call *call, struct api_page *out,
+                                struct err *e) ERR_MUST_CHECK;
+/* The same where the cursor is an id; *after: 0 = from the start. */
+enum err_code api_page_by_id(struct api_call *call, struct api_page *out, int64_t *after,
+                             struct err *e) ERR_MUST_CHECK;
 /* {"data": [ ... then api_list_end, which closes the object. */
 struct json_writer *api_list_begin(struct api_call *call);
 /* next: the cursor's contents; NULL = last page. total -1 = not counted. */

@@ -9,7 +9,6 @@
 
 void api_session_put_user(struct json_writer *w, const struct store_user *user)
 {
-    json_key(w, "user");
     json_object_begin(w);
     json_member_i64(w, "id", user->id);
     json_member_c(w, "username", user->username);
@@ -54,6 +53,7 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
         api_member_time(w, "expires_at", claims.expires_s * 1000);
         json_member_c(w, "csrf_token", csrf);
         json_member_c(w, "message", "signed in");
+        json_key(w, "user");
         api_session_put_user(w, grant->user);
         json_object_end(w);
     }

@@ -56,6 +56,9 @@ struct route {
 /* Parameters and answers that many routes have. */
 #define ROUTE_PAGE \
     "limit int: at most this many, up to 1000", "cursor text: next_cursor of the page before"
+#define ROUTE_PAGE_NUMBER                                                   \
+    ROUTE_PAGE, "page int: number of the page from 1, instead of a cursor", \
+        "page_size int: the same as limit"
 #define ROUTE_RANGE                                                 \
     "from when: begin of the interval, default one hour before to", \
         "to when: end of the interval, default now"

@@ -171,6 +171,7 @@ static enum err_code me(struct api_call *call, struct err *e)
     (void)e;
     api_csrf(call->api, session->id, csrf);
     json_object_begin(w);
+    json_key(w, "user");
     api_session_put_user(w, &session->user);
     json_member_c(w, "csrf_token", csrf);
     api_member_time(w, "expires_at", idle_end < end ? idle_end : end);

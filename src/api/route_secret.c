@@ -5,6 +5,7 @@
 #include "api/api_call.h"
 #include "base/limits.h"
 #include "base/num.h"
+#include "os/clock.h"
 #include "store/store_secret.h"
 
 #define EXPIRES_DEFAULT_S 3600
@@ -38,24 +39,44 @@ static enum err_code answer(struct api_call *call, int status, int64_t id, const
     return rc;
 }
 
+/* expires_at, or expires_in_s from now; *out: 0 when neither is given and fallback_s is 0 */
+static enum err_code read_expiry(struct api_call *call, int64_t fallback_s, int64_t *out,
+                                 struct err *e)
+{
+    int64_t now = clock_wall_ms(), seconds;
+    struct str text;
+    enum err_code rc = api_member_text(call, "expires_at", (struct api_length){0, 64}, &text, e);
+
+    if (rc == ERR_OK)
+        rc = api_member_i64(call, "expires_in_s", (struct api_bounds){fallback_s, 1, EXPIRES_MAX_S},
+                            &seconds, e);
+    if (rc != ERR_OK)
+        return rc;
+    *out = seconds > 0 ? now + seconds * 1000 : 0;
+    if (text.len == 0)
+        return ERR_OK;
+    if (num_parse_time_ms(text, out, NULL) != ERR_OK || *out <= now ||
+        *out > now + EXPIRES_MAX_S * (int64_t)1000)
+        return err_set(e, ERR_INVALID, "expires_at: not a time within the next 7 days");
+    return ERR_OK;
+}
+
 static enum err_code create(struct api_call *call, struct err *e)
 {
     struct store_actor who = api_actor(call);
     struct store_secret_new n = {.max_registrations = 1};
     struct store_secret_made made = {0};
-    int64_t expires_s;
+    int64_t expires_ms;
     enum err_code rc = api_member_text(call, "name", (struct api_length){1, 200}, &n.name, e);
 
     if (rc == ERR_OK)
         rc = api_member_i64(call, "max_registrations", (struct api_bounds){1, 1, REGISTRATIONS_MAX},
                             &n.max_registrations, e);
     if (rc == ERR_OK)
-        rc = api_member_i64(call, "expires_in_s",
-                            (struct api_bounds){EXPIRES_DEFAULT_S, 1, EXPIRES_MAX_S}, &expires_s,
-                            e);
+        rc = read_expiry(call, EXPIRES_DEFAULT_S, &expires_ms, e);
     if (rc != ERR_OK)
         return rc;
-    n.expires_in_ms = expires_s * 1000;
+    n.expires_in_ms = expires_ms - clock_wall_ms();
     rc = store_secret_create(call->api->config.store, &who, &n, &made, e);
     if (rc == ERR_OK)
         rc = answer(call, 201, made.id, made.value, e);
@@ -66,7 +87,8 @@ static enum err_code create(struct api_call *call, struct err *e)
 static const char *const create_members[] = {
     "name text!: what it is for",
     "max_registrations int: how many agents may enrol with it, default 1",
-    "expires_in_s int: seconds until it expires, default a day",
+    "expires_in_s int: seconds until it expires, default an hour, at most 7 days",
+    "expires_at time: the same as a moment",
     NULL,
 };
 
@@ -90,16 +112,14 @@ static enum err_code list(struct api_call *call, struct err *e)
     struct store_secret_page list = {0};
     int64_t total;
     struct api_page page;
-    char next[24];
-    enum err_code rc = api_page(call, &page, e);
+    char next[24] = "";
+    enum err_code rc = api_page_by_id(call, &page, &list.after, e);
 
-    if (rc == ERR_OK && page.cursor.len > 0 &&
-        num_parse_i64(page.cursor, 0, INT64_MAX, &list.after, NULL) != ERR_OK)
-        rc = err_set(e, ERR_INVALID, "cursor: not one of ours");
     if (rc == ERR_OK)
         rc = store_count(store, "secret_count", &total, e);
     if (rc == ERR_OK) {
         list.limit = page.limit;
+        list.offset = page.offset;
         rc = store_secret_list(store, call->arena, &list, e);
     }
     if (rc != ERR_OK)
@@ -114,7 +134,7 @@ static enum err_code list(struct api_call *call, struct err *e)
 }
 
 static const char *const list_query[] = {
-    ROUTE_PAGE,
+    ROUTE_PAGE_NUMBER,
     NULL,
 };
 
@@ -144,6 +164,45 @@ const struct route route_secret_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One registration secret, without its value.",
+    .answer = "Secret",
+};
+
+static enum err_code update(struct api_call *call, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    struct store_secret_change change = {0};
+    enum err_code rc = api_param_id(call, 0, &change.id, e);
+
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "name", (struct api_length){0, 200}, &change.name, e);
+    if (rc == ERR_OK)
+        rc = api_member_i64(call, "max_registrations", (struct api_bounds){0, 1, REGISTRATIONS_MAX},
+                            &change.max_registrations, e);
+    if (rc == ERR_OK)
+        rc = read_expiry(call, 0, &change.expires_ms, e);
+    if (rc == ERR_OK)
+        rc = store_secret_update(call->api->config.store, &who, &change, e);
+    return rc == ERR_OK ? answer(call, 200, change.id, NULL, e) : rc;
+}
+
+static const char *const update_members[] = {
+    "name text: what it is for",
+    "max_registrations int: how many agents may enrol with it, those that did included",
+    "expires_in_s int: seconds from now until it expires, at most 7 days",
+    "expires_at time: the same as a moment",
+    NULL,
+};
+
+const struct route route_secret_update = {
+    .method = "PUT",
+    .path = "/api/v1/registration-secrets/{id}",
+    .role = ROUTE_ADMIN,
+    .classes = HTTPD_API,
+    .body = ROUTE_JSON,
+    .max_body = LIMIT_JSON_BODY_BYTES,
+    .members = update_members,
+    .handle = update,
+    .summary = "Change a registration secret; what is not given stays, and so does the value.",
     .answer = "Secret",
 };
 

@@ -85,9 +85,11 @@ enum err_code store_secret_list(struct store *s, struct arena *a, struct store_s
     struct store_secret *rows = arena_array(a, page->limit + 1, sizeof(*rows));
     struct sqldb_stmt *q = NULL;
     bool more = rows != NULL;
-    enum err_code rc = sqldb_query(
-        store_read_begin(s), "secret_list",
-        SQLDB_ARGS(sqldb_i64(page->after), sqldb_i64((int64_t)page->limit)), &q, e);
+    enum err_code rc = sqldb_query(store_read_begin(s), "secret_list",
+                                   SQLDB_ARGS(sqldb_i64(page->after),
+                                              sqldb_i64((int64_t)page->limit),
+                                              sqldb_i64(page->offset)),
+                                   &q, e);
 
     page->count = 0;
     while (rc == ERR_OK && more && page->count < page->limit) {
@@ -99,6 +101,51 @@ enum err_code store_secret_list(struct store *s, struct arena *a, struct store_s
     store_read_end(s);
     page->rows = rows;
     return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+static enum err_code write_change(struct sqldb *db, struct arena *a,
+                                  const struct store_secret_change *c, struct err *e)
+{
+    struct store_secret old;
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(db, "secret_by_id", SQLDB_ARGS(sqldb_i64(c->id)), &q, e);
+
+    if (rc == ERR_OK)
+        read_secret(q, a, &old);
+    sqldb_end(q);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_NOT_FOUND, "no such registration secret");
+    if (rc == ERR_OK)
+        rc = arena_check(a, e);
+    if (rc != ERR_OK)
+        return rc;
+    return sqldb_run(db, "secret_update",
+                     SQLDB_ARGS(sqldb_i64(c->id),
+                                c->name.len > 0 ? sqldb_text(c->name) : sqldb_text_c(old.name),
+                                sqldb_i64(c->max_registrations > 0 ? c->max_registrations
+                                                                   : old.max_registrations),
+                                sqldb_i64(c->expires_ms > 0 ? c->expires_ms : old.expires_ms)),
+                     e);
+}
+
+enum err_code store_secret_update(struct store *s, const struct store_actor *who,
+                                  const struct store_secret_change *change, struct err *e)
+{
+    char object[32];
+    struct arena a;
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    arena_init(&a, "secret", 4096);
+    snprintf(object, sizeof(object), "secret:%lld", (long long)change->id);
+    rc = write_change(db, &a, change, e);
+    if (rc == ERR_OK)
+        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.update", object, ""}, e);
+    rc = store_end(s, rc, e);
+    arena_fini(&a);
+    return rc;
 }
 
 enum err_code store_secret_revoke(struct store *s, const struct store_actor *who, int64_t id,

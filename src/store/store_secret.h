@@ -32,6 +32,7 @@ enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
                                struct store_secret *out, struct err *e) ERR_MUST_CHECK;
 struct store_secret_page {
     int64_t after; /* 0 = from the start */
+    int64_t offset;
     size_t limit;
     struct store_secret *rows; /* out */
     size_t count;
@@ -39,6 +40,16 @@ struct store_secret_page {
 /* In order of id. */
 enum err_code store_secret_list(struct store *s, struct arena *a, struct store_secret_page *page,
                                 struct err *e) ERR_MUST_CHECK;
+struct store_secret_change {
+    int64_t id;
+    struct str name;           /* empty = as it is */
+    int64_t max_registrations; /* 0 = as it is; not above total_registrations: used up */
+    int64_t expires_ms;        /* 0 = as it is */
+};
+/* ERR_NOT_FOUND. The value stays. */
+enum err_code store_secret_update(struct store *s, const struct store_actor *who,
+                                  const struct store_secret_change *change,
+                                  struct err *e) ERR_MUST_CHECK;
 /* ERR_NOT_FOUND. */
 enum err_code store_secret_revoke(struct store *s, const struct store_actor *who, int64_t id,
                                   struct err *e) ERR_MUST_CHECK;

@@ -28,7 +28,7 @@ static enum err_code fold(struct arena *a, struct str name, const char **out, st
     return ERR_OK;
 }
 
-static void read_user(struct sqldb_stmt *q, struct arena *a, struct store_user *out)
+void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *out)
 {
     out->id = store_i64(q, "id");
     out->username = store_text(q, a, "username");
@@ -40,7 +40,8 @@ static void read_user(struct sqldb_stmt *q, struct arena *a, struct store_user *
     out->last_login_ms = store_ms(q, "last_login_ms");
 }
 
-static enum err_code count(struct sqldb *db, int64_t *accounts, int64_t *owners, struct err *e)
+enum err_code store_user_count_in(struct sqldb *db, int64_t *accounts, int64_t *owners,
+                                  struct err *e)
 {
     struct sqldb_stmt *q = NULL;
     enum err_code rc = sqldb_row(db, "account_count", SQLDB_NO_ARGS, &q, e);
@@ -55,7 +56,7 @@ static enum err_code count(struct sqldb *db, int64_t *accounts, int64_t *owners,
 
 enum err_code store_user_count(struct store *s, int64_t *accounts, int64_t *owners, struct err *e)
 {
-    enum err_code rc = count(store_read_begin(s), accounts, owners, e);
+    enum err_code rc = store_user_count_in(store_read_begin(s), accounts, owners, e);
 
     store_read_end(s);
     return rc;
@@ -99,7 +100,7 @@ enum err_code store_user_create(struct store *s, const struct store_actor *who,
     if (rc != ERR_OK)
         goto out;
     if (user->must_be_first)
-        rc = count(db, &accounts, &owners, e);
+        rc = store_user_count_in(db, &accounts, &owners, e);
     if (rc == ERR_OK && accounts > 0)
         rc = err_set(e, ERR_CONFLICT, "the first owner exists already");
     if (rc == ERR_OK)
@@ -125,7 +126,7 @@ static enum err_code find(struct store *s, struct arena *a, struct lookup by,
     enum err_code rc = sqldb_row(store_read_begin(s), by.statement, SQLDB_ARGS(by.key), &q, e);
 
     if (rc == ERR_OK)
-        read_user(q, a, out);
+        store_user_read(q, a, out);
     sqldb_end(q);
     store_read_end(s);
     return rc == ERR_OK ? arena_check(a, e) : rc;
@@ -145,6 +146,30 @@ enum err_code store_user_by_id(struct store *s, struct arena *a, int64_t id, str
                                struct err *e)
 {
     return find(s, a, (struct lookup){"account_by_id", sqldb_i64(id)}, out, e);
+}
+
+enum err_code store_user_list(struct store *s, struct arena *a, struct store_user_page *page,
+                              struct err *e)
+{
+    struct store_user *rows = arena_array(a, page->limit + 1, sizeof(*rows));
+    struct sqldb_stmt *q = NULL;
+    bool more = rows != NULL;
+    enum err_code rc = sqldb_query(store_read_begin(s), "account_list",
+                                   SQLDB_ARGS(sqldb_i64(page->after),
+                                              sqldb_i64((int64_t)page->limit),
+                                              sqldb_i64(page->offset)),
+                                   &q, e);
+
+    page->count = 0;
+    while (rc == ERR_OK && more && page->count < page->limit) {
+        rc = sqldb_step(q, &more, e);
+        if (rc == ERR_OK && more)
+            store_user_read(q, a, &rows[page->count++]);
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    page->rows = rows;
+    return rc == ERR_OK ? arena_check(a, e) : rc;
 }
 
 enum err_code store_user_set_password(struct store *s, const struct store_actor *who,

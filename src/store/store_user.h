@@ -42,10 +42,56 @@ struct store_user_password {
     const char *password_hash;
     const char *keep_session; /* the one session that does not end */
 };
-/* Set the password and end the other sessions. */
+/* Set one's own password and end the other sessions. */
 enum err_code store_user_set_password(struct store *s, const struct store_actor *who,
                                       const struct store_user_password *change,
                                       struct err *e) ERR_MUST_CHECK;
+
+struct store_user_page {
+    int64_t after; /* an id; 0 = from the start */
+    int64_t offset;
+    size_t limit;
+    struct store_user *rows; /* out; in order of id */
+    size_t count;
+};
+enum err_code store_user_list(struct store *s, struct arena *a, struct store_user_page *page,
+                              struct err *e) ERR_MUST_CHECK;
+
+/* --- By others (store_user_manage.c); ERR_NOT_FOUND, ERR_DENIED without the power --- */
+
+/* Admins manage viewers and operators; owners manage everybody. */
+enum store_user_power { STORE_USER_BY_ADMIN, STORE_USER_BY_OWNER };
+/* ERR_DENIED unless this power may give and take this role. */
+enum err_code store_user_may_manage(enum store_user_power power, const char *role,
+                                    struct err *e) ERR_MUST_CHECK;
+
+enum store_user_active { STORE_USER_AS_IT_IS, STORE_USER_ACTIVE, STORE_USER_INACTIVE };
+struct store_user_change {
+    int64_t id;
+    enum store_user_power power;
+    const char *role, *email, *full_name; /* NULL = as it is */
+    enum store_user_active active;
+};
+/*
+ * Change an account; a new role, or no longer being active, ends its sessions.
+ * Errors: ERR_CONFLICT when it is the last active owner and would be none
+ */
+enum err_code store_user_update(struct store *s, const struct store_actor *who,
+                                const struct store_user_change *change,
+                                struct err *e) ERR_MUST_CHECK;
+/* Remove an account with its sessions. Errors: ERR_CONFLICT when it is the last active owner. */
+enum err_code store_user_delete(struct store *s, const struct store_actor *who,
+                                const struct store_user_change *change,
+                                struct err *e) ERR_MUST_CHECK;
+/* Set somebody's password and end all of their sessions. */
+enum err_code store_user_reset_password(struct store *s, const struct store_actor *who,
+                                        const struct store_user_change *change,
+                                        const char *password_hash, struct err *e) ERR_MUST_CHECK;
+
+/* Used by the files of store_user: one row of an account statement. */
+void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *out);
+enum err_code store_user_count_in(struct sqldb *db, int64_t *accounts, int64_t *owners,
+                                  struct err *e) ERR_MUST_CHECK;
 
 /* How long this account from this address, or this address, must wait; 0 = may try. */
 enum err_code store_user_login_wait(struct store *s, struct str username, const char *address,

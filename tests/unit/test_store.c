@@ -135,6 +135,123 @@ static void sessions_are_found_by_their_secrets_and_end(void **state)
         ERR_NOT_FOUND);
 }
 
+static int64_t add_user(const char *name, const char *role)
+{
+    struct store_user_new user = owner();
+    int64_t id = 0;
+
+    user.username = str_of(name);
+    user.role = role;
+    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
+    return id;
+}
+
+static bool has_session(const char *session)
+{
+    struct store_session got;
+
+    return store_session_find(s, &arena,
+                              (struct store_session_key){STORE_SESSION_BY_ID, str_of(session)},
+                              &got, &e) == ERR_OK;
+}
+
+static void begin_session(int64_t id, struct store_session_new *n)
+{
+    struct store_user user;
+
+    assert_int_equal(store_user_by_id(s, &arena, id, &user, &e), ERR_OK);
+    assert_int_equal(store_session_create(s, &who, &user, n, &e), ERR_OK);
+}
+
+static void the_last_owner_stays(void **state)
+{
+    int64_t first = add_user("one", "owner"), second = add_user("two", "owner");
+    struct store_user_change demote = {.id = first, .power = STORE_USER_BY_OWNER, .role = "admin"};
+    struct store_user_change retire = {
+        .id = second, .power = STORE_USER_BY_OWNER, .active = STORE_USER_INACTIVE};
+    struct store_user_change same = {.id = second, .power = STORE_USER_BY_OWNER, .role = "owner"};
+
+    (void)state;
+    assert_int_equal(store_user_update(s, &who, &demote, &e), ERR_OK);
+    assert_int_equal(store_user_update(s, &who, &retire, &e), ERR_CONFLICT);
+    assert_int_equal(store_user_update(s, &who, &same, &e), ERR_OK);
+    assert_int_equal(store_user_delete(s, &who, &same, &e), ERR_CONFLICT);
+    demote.role = "owner";
+    assert_int_equal(store_user_update(s, &who, &demote, &e), ERR_OK);
+    assert_int_equal(store_user_update(s, &who, &retire, &e), ERR_OK);
+    /* an owner who cannot sign in is none */
+    assert_int_equal(store_user_delete(s, &who, &demote, &e), ERR_CONFLICT);
+    assert_int_equal(store_user_delete(s, &who, &retire, &e), ERR_OK);
+    assert_int_equal(store_user_delete(s, &who, &retire, &e), ERR_NOT_FOUND);
+}
+
+static void admins_manage_viewers_and_operators(void **state)
+{
+    int64_t admin = add_user("admin", "admin"), viewer = add_user("viewer", "viewer");
+    struct store_user_change change = {.id = admin, .power = STORE_USER_BY_ADMIN};
+    struct store_user got;
+
+    (void)state;
+    assert_int_equal(store_user_update(s, &who, &change, &e), ERR_DENIED);
+    assert_int_equal(store_user_delete(s, &who, &change, &e), ERR_DENIED);
+    assert_int_equal(store_user_reset_password(s, &who, &change, "phc", &e), ERR_DENIED);
+    change = (struct store_user_change){
+        .id = viewer, .power = STORE_USER_BY_ADMIN, .role = "auditor", .email = "v@x"};
+    assert_int_equal(store_user_update(s, &who, &change, &e), ERR_DENIED);
+    change.role = "operator";
+    assert_int_equal(store_user_update(s, &who, &change, &e), ERR_OK);
+    assert_int_equal(store_user_by_id(s, &arena, viewer, &got, &e), ERR_OK);
+    assert_string_equal(got.role, "operator");
+    assert_string_equal(got.email, "v@x");
+    assert_string_equal(got.full_name, "Alice A");
+    assert_int_equal(store_user_delete(s, &who, &change, &e), ERR_OK);
+}
+
+static void a_new_role_or_password_ends_sessions(void **state)
+{
+    int64_t id = add_user("viewer", "viewer");
+    struct store_user_change change = {
+        .id = id, .power = STORE_USER_BY_OWNER, .full_name = "V", .role = "viewer"};
+    struct store_session_new n;
+    struct store_user got;
+
+    (void)state;
+    begin_session(id, &n);
+    assert_int_equal(store_user_update(s, &who, &change, &e), ERR_OK);
+    assert_true(has_session(n.id));
+    change.role = "operator";
+    assert_int_equal(store_user_update(s, &who, &change, &e), ERR_OK);
+    assert_false(has_session(n.id));
+    begin_session(id, &n);
+    assert_int_equal(store_user_reset_password(s, &who, &change, "new", &e), ERR_OK);
+    assert_false(has_session(n.id));
+    assert_int_equal(store_user_by_id(s, &arena, id, &got, &e), ERR_OK);
+    assert_string_equal(got.password_hash, "new");
+    begin_session(id, &n);
+    assert_int_equal(store_user_delete(s, &who, &change, &e), ERR_OK);
+    assert_false(has_session(n.id));
+}
+
+static void accounts_are_listed_in_pages(void **state)
+{
+    struct store_user_page page = {.limit = 2};
+
+    (void)state;
+    add_user("a", "viewer");
+    add_user("b", "viewer");
+    add_user("c", "viewer");
+    assert_int_equal(store_user_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 2);
+    assert_string_equal(page.rows[1].username, "b");
+    page.after = page.rows[1].id;
+    assert_int_equal(store_user_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.rows[0].username, "c");
+    page = (struct store_user_page){.limit = 2, .offset = 1};
+    assert_int_equal(store_user_list(s, &arena, &page, &e), ERR_OK);
+    assert_string_equal(page.rows[0].username, "b");
+}
+
 static void failures_slow_down_only_their_address(void **state)
 {
     const struct store_actor other = {"", "198.51.100.7", "r2"};
@@ -194,6 +311,32 @@ static void a_secret_is_used_as_often_as_it_says(void **state)
     assert_int_equal(store_secret_revoke(s, &who, made.id, &e), ERR_OK);
     c = agent(made.value, "b");
     assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
+}
+
+static void a_secret_is_changed_in_part(void **state)
+{
+    struct store_secret_new n = {STR("one"), 1, 3600000};
+    struct store_secret_change change = {.max_registrations = 7};
+    struct store_secret_made made;
+    struct store_secret before, got;
+
+    (void)state;
+    assert_int_equal(store_secret_create(s, &who, &n, &made, &e), ERR_OK);
+    assert_int_equal(store_secret_get(s, &arena, made.id, &before, &e), ERR_OK);
+    change.id = made.id;
+    assert_int_equal(store_secret_update(s, &who, &change, &e), ERR_OK);
+    assert_int_equal(store_secret_get(s, &arena, made.id, &got, &e), ERR_OK);
+    assert_int_equal(got.max_registrations, 7);
+    assert_string_equal(got.name, "one");
+    assert_int_equal(got.expires_ms, before.expires_ms);
+    change = (struct store_secret_change){made.id, STR("two"), 0, before.expires_ms + 5};
+    assert_int_equal(store_secret_update(s, &who, &change, &e), ERR_OK);
+    assert_int_equal(store_secret_get(s, &arena, made.id, &got, &e), ERR_OK);
+    assert_int_equal(got.max_registrations, 7);
+    assert_string_equal(got.name, "two");
+    assert_int_equal(got.expires_ms, before.expires_ms + 5);
+    assert_int_equal(store_secret_revoke(s, &who, made.id, &e), ERR_OK);
+    assert_int_equal(store_secret_update(s, &who, &change, &e), ERR_NOT_FOUND);
 }
 
 static void expired_secrets_are_refused(void **state)
@@ -384,6 +527,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(first_owner_is_made_once, begin, end),
         cmocka_unit_test_setup_teardown(sessions_are_found_by_their_secrets_and_end, begin, end),
+        cmocka_unit_test_setup_teardown(the_last_owner_stays, begin, end),
+        cmocka_unit_test_setup_teardown(admins_manage_viewers_and_operators, begin, end),
+        cmocka_unit_test_setup_teardown(a_new_role_or_password_ends_sessions, begin, end),
+        cmocka_unit_test_setup_teardown(accounts_are_listed_in_pages, begin, end),
+        cmocka_unit_test_setup_teardown(a_secret_is_changed_in_part, begin, end),
         cmocka_unit_test_setup_teardown(failures_slow_down_only_their_address, begin, end),
         cmocka_unit_test_setup_teardown(a_secret_is_used_as_often_as_it_says, begin, end),
         cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),

@@ -1,4 +1,7 @@
--- account_list: all accounts.
+-- account_list: accounts after an id.
+-- $1 id, $2 how many, $3 rows to skip
 SELECT id, username, email, full_name, role, password_hash, is_active, last_login_ms, created_ms
 FROM account
-ORDER BY id;
+WHERE id > $1
+ORDER BY id
+LIMIT $2 OFFSET $3;

@@ -1,0 +1,5 @@
+-- secret_update: change a registration secret.
+-- $1 id, $2 name, $3 max registrations, $4 expires (ms)
+UPDATE registration_secret
+SET name = $2, max_registrations = $3, expires_ms = $4
+WHERE id = $1 AND revoked_ms IS NULL;
