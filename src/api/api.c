@@ -32,6 +32,7 @@ struct api *api_new(const struct api_config *config)
     lock_init(&api->setup.lock, "api.setup", 50);
     lock_init(&api->seen_lock, "api.seen", 51);
     api->seen = map_new();
+    api->count = api_count_new();
     return api;
 }
 
@@ -42,6 +43,7 @@ void api_free(struct api *api)
     map_free(api->seen, alloc_free);
     lock_fini(&api->seen_lock);
     lock_fini(&api->setup.lock);
+    api_count_free(api->count);
     crypto_wipe(&api->people, sizeof(api->people));
     crypto_wipe(&api->agents, sizeof(api->agents));
     alloc_free(api);
@@ -207,6 +209,7 @@ void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
     struct api_call call = {.api = arg, .arena = r->arena, .req = r, .resp = w};
     struct err e;
 
+    api_count_in_flight(call.api->count, 1);
     if (find_route(&call) && admit(&call) && take_body(&call)) {
         enum err_code rc = call.route->handle(&call, &e);
 
@@ -218,6 +221,8 @@ void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
     tsdb_reader_return(call.reader);
     json_doc_free(call.doc);
     log_access(&call);
+    api_count_in_flight(call.api->count, -1);
+    api_count_add(call.api->count, call.route, w->status, clock_mono_us() - r->start_mono_us);
 }
 
 /* --- what collectors delivered --- */

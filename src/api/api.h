@@ -17,6 +17,14 @@
 
 struct api;
 
+/* Who may read /metrics. */
+enum api_metrics_access {
+    API_METRICS_OFF,
+    API_METRICS_LOOPBACK, /* this machine, and people who are signed in */
+    API_METRICS_USER,
+    API_METRICS_ANYONE,
+};
+
 struct api_config {
     struct store *store;
     struct tsdb *tsdb;
@@ -24,6 +32,7 @@ struct api_config {
     /* Shows a new setup code to whoever runs the server. */
     void (*show_code)(void *arg, const char *code);
     void *arg;
+    enum api_metrics_access metrics_access;
 };
 
 struct api *api_new(const struct api_config *config);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/api_count.h"
 #include "api/route.h"
 #include "base/json.h"
 #include "base/thread.h"
@@ -37,6 +38,7 @@ struct api {
     struct map *seen;
     int64_t purged_mono_ms;
     atomic_llong inflated_bytes; /* of pushes in work */
+    struct api_count *count;
 };
 
 enum api_principal_kind { API_NOBODY, API_USER, API_COLLECTOR };
@@ -154,6 +156,8 @@ enum err_code api_reader(struct api_call *call, struct tsdb_reader **out,
 struct store_actor api_actor(const struct api_call *call);
 /* Who asks; leaves API_NOBODY when no credential came. ERR_DENIED for a bad one (401). */
 enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
+/* The same where the route is open to anyone and its handler wants to know after all. */
+enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Whether a change asked for by a browser comes from our own pages. ERR_DENIED (403). */
 enum err_code api_check_origin(const struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The CSRF value of a session: 64 hexadecimal digits. */

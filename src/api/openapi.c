@@ -232,7 +232,7 @@ static void put_security(struct json_writer *w, enum route_role role)
 {
     json_member_c(w, "x-pga-role", route_role_name(role));
     json_key(w, "security");
-    if (role == ROUTE_ANYONE)
+    if (role == ROUTE_ANYONE || role == ROUTE_LOCAL)
         json_put_raw(w, STR("[]"));
     else if (role == ROUTE_COLLECTOR)
         json_put_raw(w, STR("[{\"agent\":[]}]"));

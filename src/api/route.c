@@ -27,8 +27,8 @@ const char *route_name(size_t index)
 
 const char *route_role_name(enum route_role role)
 {
-    static const char *const roles[] = {"anyone", "signed in", "viewer", "operator",
-                                        "admin",  "owner",     "agent"};
+    static const char *const roles[] = {"anyone",   "anyone here", "signed in", "viewer",
+                                        "operator", "admin",       "owner",     "agent"};
 
     return roles[role];
 }

@@ -16,6 +16,7 @@ struct api_call;
 /* Who may call; from ROUTE_VIEWER to ROUTE_OWNER each includes those below it. */
 enum route_role {
     ROUTE_ANYONE,
+    ROUTE_LOCAL,     /* anyone on this machine, elsewhere any person */
     ROUTE_SIGNED_IN, /* any person, auditors too */
     ROUTE_VIEWER,
     ROUTE_OPERATOR,

@@ -337,8 +337,7 @@ static enum err_code load(struct api_call *call, struct err *e)
 static const char *const load_query[] = {
     ROUTE_RANGE,
     "step span: width of a bucket, default one that gives about 300",
-    "by text(wait_class|wait_event|datname|usename|application_name|backend_type|state|query_id): "
-    "what to split by, default wait_class",
+    "by text: what to split by: wait_class (default) or one of the names below",
     "wait_class text: only sessions with this value",
     "wait_event text: only sessions with this value",
     "datname text: only sessions with this value",

@@ -8,6 +8,7 @@
  */
 #include "os/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,6 +239,26 @@ uint64_t process_rss_bytes(void)
     }
     buf_fini(&text);
     return count * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t process_open_files(void)
+{
+    uint64_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+
+    if (dir == NULL)
+        return 0;
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count - 1; /* without the one that reads the folder */
+}
+
+uint64_t process_max_files(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
 /* name:password:uid:gid:... */

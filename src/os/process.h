@@ -28,6 +28,8 @@ void process_stop(pid_t pid, int signal, int64_t grace_ms);
 /* Path of our own executable. */
 enum err_code process_self_path(char *out, size_t size, struct err *e) ERR_MUST_CHECK;
 uint64_t process_rss_bytes(void);
+uint64_t process_open_files(void); /* 0 = not known */
+uint64_t process_max_files(void);  /* the soft limit */
 /*
  * First user of the list ("postgres", "nobody") that exists; reads /etc/passwd itself (static
  * binary).

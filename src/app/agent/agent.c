@@ -34,6 +34,7 @@ static void print_help(FILE *to)
         "  --statements-every D    time between the two readings (default 1s; 0 = read once)\n"
         "  --server URL            address of the server\n"
         "  --secret-file FILE      registration secret, mode 0600\n"
+        "  --listen ADDR           serve /metrics to Prometheus, such as 127.0.0.1:9187\n"
         "  --check-config          check the configuration and exit\n"
         "  --dump-config           print the configuration in force and exit\n"
         "  --config-reference      print the reference page of all keys and exit\n"
@@ -139,6 +140,7 @@ static int parse(int argc, char **argv, struct agent_options *o)
         {"--dsn", &o->dsn, NULL},
         {"--server", &o->server, NULL},
         {"--secret-file", &o->secret_file, NULL},
+        {"--listen", &o->listen, NULL},
         {"--log-level", &o->log_level, NULL},
         {"--log-format", &o->log_format, NULL},
         {"--statements-every", &wait, NULL},
@@ -199,6 +201,7 @@ enum err_code agent_load(const struct agent_options *o, struct arena *a, struct 
     c->log_level = level >= 0 ? level : c->log_level;
     c->log_format = format >= 0 ? format : c->log_format;
     c->state_dir = o->state_dir ? o->state_dir : c->state_dir;
+    c->listen = o->listen ? o->listen : c->listen;
     c->server_url = o->server ? o->server : c->server_url;
     c->secret_file = o->secret_file ? o->secret_file : c->secret_file;
     if (!c->state_dir) {

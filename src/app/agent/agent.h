@@ -28,7 +28,7 @@ struct agent_options {
     enum agent_command command;
     bool once, check_config, dump_config;
     const char *config_path, *dsn, *state_dir, *server, *secret_file;
-    const char *log_level, *log_format;
+    const char *log_level, *log_format, *listen;
     int64_t statements_wait_ms; /* between the two readings of --once; 0 = only one */
 };
 

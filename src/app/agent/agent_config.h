@@ -35,6 +35,7 @@ struct agent_config {
     const char *name;
     const char *state_dir;
     int log_level, log_format;
+    const char *listen; /* NULL = no metrics are served */
     const char *server_url;
     const char *secret_file;
     int host_enabled;

@@ -12,6 +12,7 @@
 
 #include "app/agent/agent.h"
 #include "app/agent/agent_keep.h"
+#include "app/agent/agent_listen.h"
 #include "app/agent/agent_scheduler.h"
 #include "app/agent/agent_sender.h"
 #include "base/alloc.h"
@@ -53,6 +54,8 @@ struct daemon {
     struct spool *spool;
     struct agent_outbox *outbox;
     struct agent_sender *sender; /* NULL = nothing is sent */
+    struct agent_newest *newest; /* NULL = nobody listens */
+    struct agent_listen *listen;
     struct readers *readers;
     _Atomic int64_t self_ms; /* when pga_agent was told last */
 };
@@ -108,6 +111,9 @@ static void finish(void *arg, struct agent_lane *lane, struct agent_cycle *cycle
     if (agent_keep_forget(d->keep_dir, lane, &e) ||
         agent_outbox_put(d->outbox, lane->target, cycle, &e)) {
         log_error(&CTX, "a record was lost: %s", e.text);
+    }
+    if (d->newest) {
+        agent_newest_take(d->newest, lane->target, cycle);
     }
     agent_keep_save(d->keep_dir, lane, cycle);
 }
@@ -173,6 +179,9 @@ static enum err_code readers_start(struct daemon *d, struct readers *r, struct e
     if (add_targets(d, r, e)) {
         return e->code;
     }
+    if (d->newest) {
+        agent_newest_watch(d->newest, r->targets, r->count);
+    }
     const struct agent_scheduler_config config = {
         .targets = r->targets,
         .target_count = r->count,
@@ -200,6 +209,9 @@ static enum err_code reload(struct daemon *d, struct err *e)
         return ERR_OK;
     }
     set_log(fresh->config);
+    if (d->newest) {
+        agent_newest_watch(d->newest, NULL, 0);
+    }
     readers_free(d->readers);
     d->readers = fresh;
     if (readers_start(d, fresh, e)) {
@@ -246,6 +258,17 @@ static enum err_code open_spool(struct daemon *d, const struct agent_config *c, 
     return agent_sender_start(d->sender, e);
 }
 
+static enum err_code start_listening(struct daemon *d, const struct agent_config *c, struct err *e)
+{
+    if (!c->listen) {
+        return ERR_OK;
+    }
+    d->newest = agent_newest_new(&d->catalogue);
+    const struct agent_listen_config config = {
+        .address = c->listen, .newest = d->newest, .spool = d->spool, .sender = d->sender};
+    return agent_listen_start(&config, &d->listen, e);
+}
+
 static enum err_code start(struct daemon *d, struct readers *first, struct err *e)
 {
     const struct agent_config *c = first->config;
@@ -262,7 +285,8 @@ static enum err_code start(struct daemon *d, struct readers *first, struct err *
     snprintf(d->keep_dir, sizeof(d->keep_dir), "%s/keep", c->state_dir);
     d->keep_max_age_ms = c->spool_max_age_ms;
     if (file_make_dirs(d->keep_dir, 0700, e) ||
-        agent_target_id(c->state_dir, NULL, &d->host_id, e) || open_spool(d, c, e)) {
+        agent_target_id(c->state_dir, NULL, &d->host_id, e) || open_spool(d, c, e) ||
+        start_listening(d, c, e)) {
         return e->code;
     }
     /*
@@ -292,12 +316,14 @@ static enum err_code serve(struct daemon *d, struct err *e)
 
 static void stop(struct daemon *d)
 {
+    agent_listen_stop(d->listen);
     readers_free(d->readers);
     if (d->sender) {
         agent_sender_stop(d->sender, clock_mono_us() + DRAIN_US);
     }
     agent_sender_free(d->sender);
     agent_outbox_free(d->outbox);
+    agent_newest_free(d->newest);
     spool_close(d->spool);
     arena_fini(&d->fixed);
 }

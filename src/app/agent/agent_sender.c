@@ -355,6 +355,23 @@ static struct outcome on_later(struct agent_sender *s)
     return (struct outcome){false, backoff_ms(s)};
 }
 
+static void count_push(struct agent_sender *s, enum agent_push_result r)
+{
+    atomic_fetch_add(&s->pushes[r], 1);
+}
+
+const char *agent_sender_result_name(enum agent_push_result r)
+{
+    static const char *const names[] = {"stored", "conflict", "refused",
+                                        "denied", "later",    "no_answer"};
+    return names[r];
+}
+
+uint64_t agent_sender_pushes(const struct agent_sender *s, enum agent_push_result r)
+{
+    return atomic_load(&s->pushes[r]);
+}
+
 static struct outcome push(struct agent_sender *s, const struct batch_of *b)
 {
     struct err e = {0};
@@ -365,23 +382,29 @@ static struct outcome push(struct agent_sender *s, const struct batch_of *b)
             s->answer.status = 413; /* too large for any push: as if the server had said so */
             return on_refused(s, b);
         }
+        count_push(s, AGENT_PUSH_NO_ANSWER);
         note_down(s, e.text);
         return (struct outcome){false, backoff_ms(s)};
     }
     switch (s->answer.status) {
     case 200:
+        count_push(s, AGENT_PUSH_STORED);
         return on_stored(s, b, start_ms);
     case 409:
+        count_push(s, AGENT_PUSH_CONFLICT);
         return on_conflict(s, b);
     case 400:
     case 413:
     case 415:
     case 422:
+        count_push(s, AGENT_PUSH_REFUSED);
         return on_refused(s, b);
     case 401:
     case 403:
+        count_push(s, AGENT_PUSH_DENIED);
         return on_denied(s);
     default:
+        count_push(s, AGENT_PUSH_LATER);
         return on_later(s);
     }
 }

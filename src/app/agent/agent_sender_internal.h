@@ -23,6 +23,7 @@ struct agent_sender {
     atomic_bool stopping;
     _Atomic int64_t stop_us; /* the deadline of stopping */
     _Atomic int64_t offset_ms;
+    atomic_ullong pushes[AGENT_PUSH_RESULTS];
     size_t batch_max;   /* records a push; halved when the server refuses one */
     unsigned failures;  /* in a row, for the back-off */
     unsigned conflicts; /* 409 in a row */

@@ -12,6 +12,9 @@
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
+/* In the order of enum api_metrics_access. */
+static const char *const readers[] = {"off", "loopback", "user", "anyone", NULL};
+
 #define AT(member) offsetof(struct server_config, member)
 
 static const struct conf_key keys[] = {
@@ -84,6 +87,14 @@ static const struct conf_key keys[] = {
      .max = 3650,
      .text = "15",
      .help = "How many days of full readings are kept."},
+    {.section = "metrics",
+     .name = "access",
+     .type = CONF_ENUM,
+     .offset = AT(metrics_access),
+     .choices = readers,
+     .text = "loopback",
+     .help = "Who may read /metrics: nobody (off), this machine and people who are signed in "
+             "(loopback), only people who are signed in (user), anyone."},
 };
 
 static const struct conf_schema schema = {

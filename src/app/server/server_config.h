@@ -20,6 +20,7 @@ struct server_config {
     int64_t flush_age_ms;
     uint64_t journal_bytes;
     int64_t retention_days;
+    int metrics_access; /* enum api_metrics_access */
 };
 
 /* What the command line says; NULL = nothing. */

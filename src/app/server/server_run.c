@@ -157,7 +157,13 @@ static enum err_code start_threads(struct server *s, struct err *e)
 static enum err_code start_api(struct server *s, struct err *e)
 {
     struct api_config config = {
-        .store = s->store, .tsdb = s->tsdb, .keys = &s->keys, .show_code = show_code, .arg = s};
+        .store = s->store,
+        .tsdb = s->tsdb,
+        .keys = &s->keys,
+        .show_code = show_code,
+        .arg = s,
+        .metrics_access = (enum api_metrics_access)s->config->metrics_access,
+    };
 
     s->api = api_new(&config);
     return maintenance_start(s->api, &s->maintenance, e);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * route_openmetrics.c: the server about itself, for Prometheus.
+ *
+ * Who may read is configuration (metrics.access): nobody, this machine (the default), people who
+ * are signed in, or anyone. What is not allowed looks as if it were not there.
+ */
+#include "api/api_call.h"
+#include "api/api_count.h"
+#include "os/clock.h"
+#include "os/process.h"
+
+static bool may_read(struct api_call *call)
+{
+    struct err e;
+
+    switch (call->api->config.metrics_access) {
+    case API_METRICS_OFF:
+        return false;
+    case API_METRICS_LOOPBACK:
+        return net_is_loopback(call->req->peer) || api_sign_in(call, &e) == ERR_OK;
+    case API_METRICS_USER:
+        return api_sign_in(call, &e) == ERR_OK;
+    case API_METRICS_ANYONE:
+        return true;
+    }
+    return false;
+}
+
+/* One number of struct tsdb_stats. */
+struct fact {
+    const char *name;
+    enum openmetrics_type type;
+    const char *unit, *help;
+    uint64_t value;
+};
+
+static void put_facts(struct openmetrics *m, const struct fact *facts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct openmetrics_family f = {str_of(facts[i].name), facts[i].type,
+                                             str_of(facts[i].unit), str_of(facts[i].help)};
+
+        openmetrics_single(m, &f, cell_u64(facts[i].value));
+    }
+}
+#define PUT_FACTS(m, array) put_facts(m, array, sizeof(array) / sizeof((array)[0]))
+
+static void put_ingest(struct openmetrics *m, const struct tsdb_stats *s)
+{
+    const struct fact facts[] = {
+        {"pga_ingest_pushes", OPENMETRICS_COUNTER, NULL, "Pushes taken.", s->pushes},
+        {"pga_ingest_records", OPENMETRICS_COUNTER, NULL, "Records stored.", s->records},
+        {"pga_ingest_slices", OPENMETRICS_COUNTER, NULL, "Readings stored.", s->slices},
+        {"pga_ingest_samples", OPENMETRICS_COUNTER, NULL, "Values stored.", s->samples_stored},
+        {"pga_ingest_duplicates", OPENMETRICS_COUNTER, NULL,
+         "Records that came again and were taken once.", s->duplicates},
+        {"pga_ingest_commits", OPENMETRICS_COUNTER, NULL, "Commits of the journal.", s->commits},
+    };
+
+    PUT_FACTS(m, facts);
+    openmetrics_family(m, &(struct openmetrics_family){STR("pga_ingest_refused"),
+                                                       OPENMETRICS_COUNTER,
+                                                       {NULL, 0},
+                                                       STR("Readings refused, by reason.")});
+    for (int i = 0; i < TSDB_REFUSED_KINDS; i++) {
+        openmetrics_sample(m, NULL);
+        openmetrics_label(m, STR("reason"), str_of(tsdb_refusal_name((enum tsdb_refusal)i)));
+        openmetrics_value(m, cell_u64(s->refused[i]));
+    }
+}
+
+static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
+{
+    const struct fact facts[] = {
+        {"pga_store_journal_bytes", OPENMETRICS_GAUGE, "bytes",
+         "Journal that is not yet in blocks.", s->journal_bytes},
+        {"pga_store_head_bytes", OPENMETRICS_GAUGE, "bytes", "Readings held in memory.",
+         s->head_bytes},
+        {"pga_store_disk_bytes", OPENMETRICS_GAUGE, "bytes", "Size of the store on disk.",
+         s->disk_bytes},
+        {"pga_store_free_bytes", OPENMETRICS_GAUGE, "bytes", "Free space where the store lies.",
+         s->free_bytes},
+        {"pga_store_full", OPENMETRICS_GAUGE, NULL, "1 while pushes are refused for lack of room.",
+         s->full},
+        {"pga_store_relations", OPENMETRICS_GAUGE, NULL, "Relations known.", s->relations},
+        {"pga_store_groups", OPENMETRICS_GAUGE, NULL, "Groups: target, relation and scope.",
+         s->groups},
+        {"pga_store_objects", OPENMETRICS_GAUGE, NULL, "Row objects known.", s->objects},
+        {"pga_store_streams", OPENMETRICS_GAUGE, NULL, "Streams known.", s->streams},
+        {"pga_store_lsn", OPENMETRICS_COUNTER, NULL, "Journal rows committed.", s->lsn},
+        {"pga_store_flushed_lsn", OPENMETRICS_COUNTER, NULL, "Journal rows that are in blocks.",
+         s->flushed_lsn},
+        {"pga_store_applied_lsn", OPENMETRICS_COUNTER, NULL,
+         "Journal rows whose events and texts are in place.", s->applied_lsn},
+        {"pga_flushes", OPENMETRICS_COUNTER, NULL, "Times that blocks were written.", s->flushes},
+        {"pga_flush_errors", OPENMETRICS_COUNTER, NULL, "Times that writing blocks failed.",
+         s->flush_errors},
+        {"pga_replayed_records", OPENMETRICS_COUNTER, NULL,
+         "Records read back from the journal at start.", s->replayed_records},
+    };
+
+    PUT_FACTS(m, facts);
+    openmetrics_single(m,
+                       &(struct openmetrics_family){STR("pga_last_flush_timestamp_seconds"),
+                                                    OPENMETRICS_GAUGE, STR("seconds"),
+                                                    STR("When blocks were written; 0 = not yet.")},
+                       cell_f64((double)s->last_flush_ms / 1000));
+}
+
+static void put_process(struct openmetrics *m, const struct api *api)
+{
+    int64_t up_ms = clock_mono_ms() - api->start_mono_ms;
+
+    openmetrics_process(m, &(struct openmetrics_process){
+                               .cpu_s = (double)clock_process_cpu_us() / 1e6,
+                               .start_s = (double)(clock_wall_ms() - up_ms) / 1000,
+                               .resident_bytes = process_rss_bytes(),
+                               .open_files = process_open_files(),
+                               .max_files = process_max_files(),
+                               .version = PGA_VERSION,
+                               .name = "pga_server_build",
+                           });
+}
+
+static enum err_code metrics(struct api_call *call, struct err *e)
+{
+    enum openmetrics_form form = openmetrics_negotiate(httpd_header(call->req, "Accept"));
+    struct tsdb_stats stats;
+    struct openmetrics m;
+
+    if (!may_read(call))
+        return api_problem(call, 404, "there is nothing at this address; see metrics.access");
+    call->resp->status = 200;
+    call->resp->content_type = openmetrics_content_type(form);
+    tsdb_stats(call->api->config.tsdb, &stats);
+    openmetrics_begin(&m, &call->resp->body, form);
+    put_process(&m, call->api);
+    api_count_write(call->api->count, &m);
+    put_ingest(&m, &stats);
+    put_store(&m, &stats);
+    openmetrics_end(&m);
+    return buf_check(&call->resp->body, e);
+}
+
+static const char *const metrics_headers[] = {
+    "Accept text: application/openmetrics-text gives OpenMetrics 1.0, else the text form 0.0.4",
+    NULL,
+};
+
+const struct route route_openmetrics_get = {
+    .method = "GET",
+    .path = "/metrics",
+    .role = ROUTE_ANYONE, /* see may_read */
+    .classes = HTTPD_API,
+    .headers = metrics_headers,
+    .handle = metrics,
+    .summary = "The server about itself, for Prometheus; who may read: metrics.access.",
+    .answer_type = "text/plain",
+    .also = "404",
+};
