@@ -261,6 +261,42 @@ uint64_t process_max_files(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
+static enum err_code process_read(pid_t pid, const char *file, struct buf *text, struct err *e)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    return file_read_all(path, text, NULL) ? err_set(e, ERR_NOT_FOUND, "%s cannot be read", path)
+                                           : ERR_OK;
+}
+
+/* The first number of schedstat is the time on a CPU. */
+enum err_code process_cpu_ns(pid_t pid, uint64_t *out, struct err *e)
+{
+    struct str rest;
+    struct buf text;
+
+    buf_init(&text, 256);
+    enum err_code code = process_read(pid, "schedstat", &text, e);
+    rest = buf_view(&text);
+    if (code == ERR_OK)
+        code = num_parse_u64(str_split(&rest, ' '), UINT64_MAX, out, e);
+    buf_fini(&text);
+    return code;
+}
+
+enum err_code process_title(pid_t pid, char *out, size_t size, struct err *e)
+{
+    struct buf text;
+
+    buf_init(&text, 64 * 1024);
+    enum err_code code = process_read(pid, "cmdline", &text, e);
+    if (code == ERR_OK)
+        (void)snprintf(out, size, "%s", text.len ? text.ptr : "");
+    buf_fini(&text);
+    return code;
+}
+
 /* name:password:uid:gid:... */
 static bool process_passwd_line(struct str line, const char *name, uid_t *uid, gid_t *gid)
 {

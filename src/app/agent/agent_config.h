@@ -24,6 +24,7 @@ struct agent_target_config {
     const char *sslmode;
     const char *password_file;
     int no_prepare;
+    double cost_budget; /* percent of one core; 0 = none */
     int64_t statements_every_ms, sessions_every_ms,
         every_ms; /* 0 = the probe's own clock; sessions: off */
     /* What is read in each database: names with * and ?, and how many at most. */

@@ -145,6 +145,7 @@ bool agent_lane_connect(struct agent_lane *lane, struct arena *a)
     lane->learn_due_us = now + LEARN_EVERY_US;
     if (is_new) {
         unblock(lane);
+        agent_cost_connected(lane);
         if (is_main(lane)) {
             log_info(context(lane, &ctx), "connected to PostgreSQL %s as %s", lane->server.version,
                      lane->server.user);
@@ -170,6 +171,10 @@ void agent_lane_note(struct agent_lane *lane, struct agent_slot *slot,
     s->last_run_ms = clock_wall_ms();
     s->duration_ms = duration_ms;
     s->rows = report->rows;
+    if (s->cost.shed) { /* by this very run: what was said then stays */
+        lock_release(&lane->target->lock);
+        return;
+    }
     lane->target->changed = lane->target->changed || s->state != report->state;
     s->state = report->state;
     snprintf(s->reason, sizeof(s->reason), "%s", report->reason ? report->reason : "");
@@ -273,9 +278,13 @@ static void run_slot(struct agent_lane *lane, struct agent_slot *slot, struct ag
     if (clock_mono_us() < slot->blocked_until_us && !(c->flags & PROBE_FLUSH)) {
         return;
     }
+    if (agent_cost_is_shed(lane, slot)) {
+        return;
+    }
     struct probe_run run = agent_lane_begin(lane, slot, c, &report);
     int64_t start_us = clock_mono_us();
     enum err_code code = probe_execute(&run, &e);
+    agent_cost_spent(lane, slot, ms_since(start_us));
     if (code && run.report->state == PROBE_ERROR) {
         emit_failed(&run, &e);
     }

@@ -19,6 +19,7 @@
 #include "app/agent/agent_config.h"
 #include "base/json.h"
 #include "base/thread.h"
+#include "probe/budget.h"
 #include "probe/probe.h"
 
 #define AGENT_SLOTS_MAX   64
@@ -33,6 +34,8 @@ struct agent_status {
     double duration_ms;
     uint64_t rows, runs, errors;
     uint64_t told_runs, told_errors; /* of these, already told by pga_probe */
+    struct budget_item cost;
+    double told_cost_ms;
 };
 
 struct agent_slot {
@@ -61,6 +64,7 @@ struct agent_target {
     struct lock lock;      /* guards the members below and every slot's status */
     char attributes[1024]; /* JSON object */
     uint64_t attributes_version;
+    struct budget budget;
     int64_t told_ms; /* of the last pga_probe slice */
     bool changed;    /* a state changed since */
 };
@@ -78,6 +82,8 @@ struct agent_lane {
     int64_t retry_us; /* no connection is tried before */
     unsigned failures;
     struct err trouble; /* of the last attempt to connect */
+    int cost_pid;       /* our backend whose CPU time is read; 0 = none, it cannot be seen */
+    uint64_t cost_ns;   /* its CPU time when a probe last ended */
     uint64_t
         due; /* slots of the cycle under way, one bit each; set before the lane is handed over */
     atomic_bool busy;
@@ -117,6 +123,13 @@ struct probe_run agent_lane_begin(struct agent_lane *lane, struct agent_slot *sl
                                   struct agent_cycle *c, struct probe_report *report);
 void agent_lane_note(struct agent_lane *lane, struct agent_slot *slot,
                      const struct probe_report *report, enum err_code code, double duration_ms);
+/*
+ * agent_cost.c: the cost budget. A new connection; a run has ended that took `busy_ms`; whether a
+ * probe is left out for now.
+ */
+void agent_cost_connected(struct agent_lane *lane);
+void agent_cost_spent(struct agent_lane *lane, struct agent_slot *slot, double busy_ms);
+bool agent_cost_is_shed(struct agent_lane *lane, const struct agent_slot *slot);
 /* The states of all probes as a JSON array. */
 void agent_target_write_states(struct agent_target *t, struct json_writer *w);
 

@@ -43,6 +43,12 @@ static void add_slot(struct agent_lane *lane, const struct probe *p, int64_t eve
     slot->probe = p;
     slot->memory.probe = p;
     slot->every_ms = every_ms;
+    slot->status.cost.every_ms = every_ms;
+    if (p->samples) {
+        slot->status.cost.class = BUDGET_LAST;
+    } else if (strcmp(p->name, "pg_instance") == 0 || p->scope == CATALOGUE_HOST) {
+        slot->status.cost.class = BUDGET_NEVER;
+    }
     snprintf(slot->status.reason, sizeof(slot->status.reason), "has not run yet");
 }
 
@@ -77,6 +83,7 @@ struct agent_target *agent_target_new(const struct catalogue *cat,
                                          .dbname = config->dbname,
                                          .sslmode = config->sslmode};
     t->config = *config;
+    t->budget.limit = config->cost_budget * 10; /* percent of a core to ms a second */
     t->lanes[AGENT_LANE_SAMPLER].samples = true;
     t->lanes[AGENT_LANE_WALKER].walk = agent_walk_new();
     if (pgclient_check(&connection, &t->place, NULL)) {
@@ -166,6 +173,12 @@ static void set(struct slice_builder *sb, const char *column, struct cell value)
     }
 }
 
+/* To the resolution that the relation states. */
+static double rounded(double ms)
+{
+    return (double)(int64_t)(ms * 1000 + 0.5) / 1000;
+}
+
 static void tell_slot(struct slice_builder *sb, struct agent_slot *slot)
 {
     struct agent_status *s = &slot->status;
@@ -173,11 +186,15 @@ static void tell_slot(struct slice_builder *sb, struct agent_slot *slot)
     slice_build_row(sb, &key);
     set(sb, "runs", cell_u64(s->runs - s->told_runs));
     set(sb, "errors", cell_u64(s->errors - s->told_errors));
+    if (slot->probe->scope != CATALOGUE_HOST) {
+        set(sb, "database_ms", cell_f64(rounded(s->cost.total_ms - s->told_cost_ms)));
+        s->told_cost_ms += rounded(s->cost.total_ms - s->told_cost_ms);
+    }
     set(sb, "state", cell_str(str_of(probe_state_name(s->state))));
     set(sb, "reason", cell_str(str_of(s->reason)));
     set(sb, "fix", cell_str(str_of(s->fix)));
     if (s->runs) {
-        set(sb, "duration_ms", cell_f64((double)(int64_t)(s->duration_ms * 1000 + 0.5) / 1000));
+        set(sb, "duration_ms", cell_f64(rounded(s->duration_ms)));
         set(sb, "rows", cell_u64(s->rows));
         set(sb, "last_run_ms", cell_i64(s->last_run_ms));
     }

@@ -220,6 +220,9 @@ static enum err_code try_database(struct agent_lane *lane, struct database *d, s
     struct agent_walk *w = lane->walk;
     agent_lane_close(lane);
     enum err_code code = open_database(lane, d, e);
+    if (!code) {
+        agent_cost_connected(lane);
+    }
     bool silent = code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
     w->silent = silent ? w->silent + 1 : 0;
     if (silent) {
@@ -303,7 +306,9 @@ static void run_in(struct agent_lane *lane, size_t slot, struct agent_cycle *c, 
         probe_emit_failed(&run, run.memory->probe->relations[0], e.text);
         d->trouble = d->trouble.code ? d->trouble : e;
     }
-    t->ms += (double)(clock_mono_us() - start_us) / 1000;
+    double ms = (double)(clock_mono_us() - start_us) / 1000;
+    agent_cost_spent(lane, &lane->slots[slot], ms);
+    t->ms += ms;
     t->code = t->code ? t->code : code;
     add_to_tally(t, d, &report);
 }
@@ -378,6 +383,14 @@ static void note_tally(struct agent_lane *lane, size_t slot)
 static bool begin(struct agent_lane *lane, struct agent_cycle *c)
 {
     struct agent_walk *w = lane->walk;
+    for (size_t i = 0; i < lane->slot_count; i++) {
+        if (agent_cost_is_shed(lane, &lane->slots[i])) {
+            lane->due &= ~(1ULL << i);
+        }
+    }
+    if (!lane->due) {
+        return false;
+    }
     if (!list_databases(lane, c)) {
         give_up(lane, c);
         return false;
