@@ -4,9 +4,9 @@
  * within a budget.
  *
  * Costs are database time in milliseconds: CPU time of our own sessions where it can be seen,
- * else the time they were busy. Each probe has a rate, smoothed over five minutes or two of its readings.
- * Over the budget the heaviest is shed first, the session sampler last, and the heartbeat never.
- * What was shed is tried again after a pause that doubles from an hour to a day.
+ * else the time they were busy. Each probe has a rate, smoothed over five minutes or two of its
+ * readings. Over the budget the heaviest is shed first, the session sampler last, and the
+ * heartbeat never. What was shed is tried again after a pause that doubles from an hour to a day.
  *
  * Owner:   plain values, of the caller
  * Threads: none of its own; the caller guards the items
