@@ -16,10 +16,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "os/clock.h"
-#include "store/store_collector.h"
 
 #define DROPPED_BODY_MAX 4096 /* of a route that takes none */
-#define PURGE_EVERY_MS   (3600 * (int64_t)1000)
 
 struct api *api_new(const struct api_config *config)
 {
@@ -223,57 +221,4 @@ void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
     log_access(&call);
     api_count_in_flight(call.api->count, -1);
     api_count_add(call.api->count, call.route, w->status, clock_mono_us() - r->start_mono_us);
-}
-
-/* --- what collectors delivered --- */
-
-void api_seen(struct api *api, const char *collector_id, int64_t samples)
-{
-    struct store_collector_seen *row;
-
-    lock_take(&api->seen_lock);
-    row = map_get(api->seen, str_of(collector_id));
-    if (row == NULL) {
-        row = alloc_new(sizeof(*row));
-        memcpy(row->id, collector_id, sizeof(row->id));
-        (void)map_put(api->seen, str_of(collector_id), row);
-    }
-    row->last_seen_ms = clock_wall_ms();
-    row->samples += samples;
-    lock_release(&api->seen_lock);
-}
-
-/* Take all rows out; the caller frees the array. */
-static struct store_collector_seen *take_seen(struct api *api, size_t *count)
-{
-    struct store_collector_seen *rows;
-    size_t pos = 0, n = 0;
-    struct str key;
-    void *value;
-
-    lock_take(&api->seen_lock);
-    rows = alloc_array(map_count(api->seen) + 1, sizeof(*rows));
-    while (map_next(api->seen, &pos, &key, &value))
-        rows[n++] = *(struct store_collector_seen *)value;
-    map_clear(api->seen, alloc_free);
-    lock_release(&api->seen_lock);
-    *count = n;
-    return rows;
-}
-
-enum err_code api_tick(struct api *api, struct err *e)
-{
-    int64_t now = clock_mono_ms();
-    enum err_code rc = ERR_OK;
-    size_t count;
-    struct store_collector_seen *rows = take_seen(api, &count);
-
-    if (count > 0)
-        rc = store_collector_seen(api->config.store, rows, count, e);
-    alloc_free(rows);
-    if (rc == ERR_OK && now - api->purged_mono_ms > PURGE_EVERY_MS) {
-        api->purged_mono_ms = now;
-        rc = store_session_purge(api->config.store, e);
-    }
-    return rc;
 }

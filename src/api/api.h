@@ -29,6 +29,7 @@ struct api_config {
     struct store *store;
     struct tsdb *tsdb;
     const struct store_keys *keys;
+    int64_t check_interval_ms; /* how often collectors are expected to call; twice that: offline */
     /* Shows a new setup code to whoever runs the server. */
     void (*show_code)(void *arg, const char *code);
     void *arg;

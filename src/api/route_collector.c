@@ -9,10 +9,8 @@
 #include "os/entropy.h"
 #include "store/store_collector.h"
 
-#define TOKEN_S          900
-#define REFRESH_GRACE_S  (30 * 24 * 3600)
-#define CHECK_INTERVAL_S 60
-#define ACTIVE_MS        (2 * 60 * (int64_t)1000)
+#define TOKEN_S         900
+#define REFRESH_GRACE_S (30 * 24 * 3600)
 
 /* Sign a token for a collector and put it, with its end, into an open object. */
 static enum err_code put_token(struct api_call *call, const char *id, struct buf *token,
@@ -153,6 +151,7 @@ static enum err_code renew(struct api_call *call, struct err *e)
     buf_init(&token, JWT_TOKEN_MAX);
     rc = put_token(call, claims.subject, &token, &expires_ms, e);
     if (rc == ERR_OK) {
+        api_seen(call->api, claims.subject, 0);
         w = api_json(call, 200);
         json_object_begin(w);
         json_member_str(w, "token", buf_view(&token));
@@ -188,11 +187,13 @@ static const char *status_of(const struct store_collector *c)
         return "revoked";
     if (c->last_seen_ms == 0)
         return "registered";
-    return clock_wall_ms() - c->last_seen_ms < ACTIVE_MS ? "active" : "offline";
+    return c->offline_ms == 0 ? "active" : "offline"; /* api_tick.c decides */
 }
 
-static void put_collector(struct json_writer *w, const struct store_collector *c)
+static void put_collector(struct api_call *call, const struct store_collector *c)
 {
+    struct json_writer *w = &call->out;
+
     json_object_begin(w);
     json_member_c(w, "id", c->id);
     json_member_c(w, "name", c->name);
@@ -206,7 +207,7 @@ static void put_collector(struct json_writer *w, const struct store_collector *c
     json_member_i64(w, "config_version", 0);
     json_member_i64(w, "metrics_count_total", c->samples_total);
     json_member_i64(w, "metrics_count_24h", c->samples_day);
-    json_member_i64(w, "health_check_interval", CHECK_INTERVAL_S);
+    json_member_i64(w, "health_check_interval", call->api->config.check_interval_ms / 1000);
     api_member_time(w, "created_at", c->created_ms);
     json_object_end(w);
 }
@@ -217,12 +218,13 @@ static enum err_code list(struct api_call *call, struct err *e)
     struct store_collector_page list = {.after = ""};
     struct api_page page;
     int64_t total;
-    enum err_code rc = api_page(call, &page, e);
+    enum err_code rc = api_page_numbered(call, &page, e);
 
     if (rc == ERR_OK)
         rc = store_count(store, "collector_count", &total, e);
     if (rc == ERR_OK) {
         list.limit = page.limit;
+        list.offset = page.offset;
         if (page.cursor.len > 0)
             list.after = arena_cstr(call->arena, page.cursor);
         rc = store_collector_list(store, call->arena, &list, e);
@@ -231,14 +233,14 @@ static enum err_code list(struct api_call *call, struct err *e)
         return rc;
     (void)api_list_begin(call);
     for (size_t i = 0; i < list.count; i++)
-        put_collector(&call->out, &list.rows[i]);
+        put_collector(call, &list.rows[i]);
     api_list_end(call, &page, list.count,
                  list.count == page.limit ? list.rows[list.count - 1].id : NULL, total);
     return ERR_OK;
 }
 
 static const char *const list_query[] = {
-    ROUTE_PAGE,
+    ROUTE_PAGE_NUMBER,
     NULL,
 };
 
@@ -262,9 +264,11 @@ static enum err_code get(struct api_call *call, struct err *e)
 
     if (rc == ERR_OK)
         rc = store_collector_get(call->api->config.store, call->arena, id, &c, e);
-    if (rc == ERR_OK)
-        put_collector(api_json(call, 200), &c);
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    (void)api_json(call, 200);
+    put_collector(call, &c);
+    return ERR_OK;
 }
 
 const struct route route_collector_get = {

@@ -11,8 +11,7 @@
 #include "model/push.h"
 #include "os/clock.h"
 
-#define INFLATED_BUDGET  ((long long)512 * 1024 * 1024) /* of all pushes in work */
-#define CHECK_INTERVAL_S 60
+#define INFLATED_BUDGET ((long long)512 * 1024 * 1024) /* of all pushes in work */
 
 struct delivery {
     struct buf raw, plain;
@@ -137,7 +136,7 @@ static enum err_code acknowledge(struct api_call *call, const struct delivery *d
     api_member_time(w, "server_time", clock_wall_ms());
     json_member_i64(w, "server_ms", clock_wall_ms());
     json_member_i64(w, "next_config_version", 0);
-    json_member_i64(w, "next_check_in_seconds", CHECK_INTERVAL_S);
+    json_member_i64(w, "next_check_in_seconds", call->api->config.check_interval_ms / 1000);
     json_object_end(w);
     return ERR_OK;
 }

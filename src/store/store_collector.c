@@ -10,13 +10,14 @@
 #include "store/store_audit.h"
 #include "tls/hash.h"
 
-#define HOUR_MS     (3600 * (int64_t)1000)
-#define HOURS_SHOWN 24
-#define HOURS_KEPT  48
+#define SLOT_MS    (5 * 60 * (int64_t)1000)
+#define SLOTS_DAY  288
+#define SLOTS_KEPT (2 * SLOTS_DAY)
 
-static int64_t hour_now(void)
+/* The first slot of the last day: the one under way and the 287 before it. */
+static int64_t first_slot(void)
 {
-    return clock_wall_ms() / HOUR_MS;
+    return clock_wall_ms() / SLOT_MS - (SLOTS_DAY - 1);
 }
 
 /* --- enrolment --- */
@@ -159,6 +160,7 @@ static void read_collector(struct sqldb_stmt *q, struct arena *a, struct store_c
     out->last_seen_ms = store_ms(q, "last_seen_ms");
     out->created_ms = store_ms(q, "created_ms");
     out->revoked_ms = store_ms(q, "revoked_ms");
+    out->offline_ms = store_ms(q, "offline_ms");
 }
 
 enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,
@@ -166,8 +168,7 @@ enum err_code store_collector_get(struct store *s, struct arena *a, const char *
 {
     struct sqldb_stmt *q = NULL;
     enum err_code rc = sqldb_row(store_read_begin(s), "collector_by_id",
-                                 SQLDB_ARGS(sqldb_text_c(id), sqldb_i64(hour_now() - HOURS_SHOWN)),
-                                 &q, e);
+                                 SQLDB_ARGS(sqldb_text_c(id), sqldb_i64(first_slot())), &q, e);
 
     if (rc == ERR_OK)
         read_collector(q, a, out);
@@ -185,7 +186,7 @@ enum err_code store_collector_list(struct store *s, struct arena *a,
     enum err_code rc = sqldb_query(store_read_begin(s), "collector_list",
                                    SQLDB_ARGS(sqldb_text_c(page->after),
                                               sqldb_i64((int64_t)page->limit),
-                                              sqldb_i64(hour_now() - HOURS_SHOWN)),
+                                              sqldb_i64(first_slot()), sqldb_i64(page->offset)),
                                    &q, e);
 
     page->count = 0;
@@ -230,8 +231,8 @@ static enum err_code add_seen(struct sqldb *db, const struct store_collector_see
     if (rc != ERR_OK || row->samples == 0)
         return rc;
     return sqldb_run(
-        db, "collector_hour_add",
-        SQLDB_ARGS(id, sqldb_i64(row->last_seen_ms / HOUR_MS), sqldb_i64(row->samples)), e);
+        db, "collector_slot_add",
+        SQLDB_ARGS(id, sqldb_i64(row->last_seen_ms / SLOT_MS), sqldb_i64(row->samples)), e);
 }
 
 enum err_code store_collector_seen(struct store *s, const struct store_collector_seen *rows,
@@ -245,7 +246,57 @@ enum err_code store_collector_seen(struct store *s, const struct store_collector
     for (size_t i = 0; rc == ERR_OK && i < count; i++)
         rc = add_seen(db, &rows[i], e);
     if (rc == ERR_OK)
-        rc = sqldb_run(db, "collector_hour_purge", SQLDB_ARGS(sqldb_i64(hour_now() - HOURS_KEPT)),
-                       e);
+        rc = sqldb_run(db, "collector_slot_purge",
+                       SQLDB_ARGS(sqldb_i64(clock_wall_ms() / SLOT_MS - SLOTS_KEPT)), e);
+    return store_end(s, rc, e);
+}
+
+/* --- who is silent --- */
+
+static void read_turned(struct sqldb_stmt *q, struct arena *a, struct store_collector_turned *out)
+{
+    out->id = store_text(q, a, "id");
+    out->name = store_text(q, a, "name");
+    out->hostname = store_text(q, a, "hostname");
+    out->last_seen_ms = store_ms(q, "last_seen_ms");
+    out->offline_ms = store_ms(q, "offline_ms");
+}
+
+enum err_code store_collector_turned(struct store *s, struct arena *a,
+                                     struct store_collector_turns *turns, struct err *e)
+{
+    struct store_collector_turned *rows = arena_array(a, STORE_COLLECTOR_TURNS_MAX + 1,
+                                                      sizeof(*rows));
+    struct sqldb_stmt *q = NULL;
+    bool more = rows != NULL;
+    enum err_code rc = sqldb_query(store_read_begin(s), "collector_turned",
+                                   SQLDB_ARGS(sqldb_i64(turns->silent_before_ms),
+                                              sqldb_i64(turns->back_since_ms),
+                                              sqldb_i64(STORE_COLLECTOR_TURNS_MAX)),
+                                   &q, e);
+
+    turns->count = 0;
+    while (rc == ERR_OK && more && turns->count < STORE_COLLECTOR_TURNS_MAX) {
+        rc = sqldb_step(q, &more, e);
+        if (rc == ERR_OK && more)
+            read_turned(q, a, &rows[turns->count++]);
+    }
+    sqldb_end(q);
+    store_read_end(s);
+    turns->rows = rows;
+    return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_collector_set_offline(struct store *s, const char *id, int64_t since_ms,
+                                          struct err *e)
+{
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "collector_offline",
+                   SQLDB_ARGS(sqldb_text_c(id), since_ms != 0 ? sqldb_i64(since_ms) : sqldb_null()),
+                   e);
     return store_end(s, rc, e);
 }

@@ -10,6 +10,7 @@ struct store_collector {
     const char *id, *name, *hostname, *address, *version;
     int64_t samples_total, samples_day;
     int64_t last_seen_ms, created_ms, revoked_ms; /* 0 = never */
+    int64_t offline_ms;                           /* silent since; 0 = heard of */
 };
 
 struct store_collector_new {
@@ -37,6 +38,7 @@ enum err_code store_collector_get(struct store *s, struct arena *a, const char *
                                   struct store_collector *out, struct err *e) ERR_MUST_CHECK;
 struct store_collector_page {
     const char *after; /* "" = from the start */
+    int64_t offset;
     size_t limit;
     struct store_collector *rows; /* out */
     size_t count;
@@ -56,5 +58,24 @@ struct store_collector_seen {
 };
 enum err_code store_collector_seen(struct store *s, const struct store_collector_seen *rows,
                                    size_t count, struct err *e) ERR_MUST_CHECK;
+
+/* A collector that fell silent (offline_ms 0), or that was silent and is heard again. */
+struct store_collector_turned {
+    const char *id, *name, *hostname;
+    int64_t last_seen_ms, offline_ms;
+};
+#define STORE_COLLECTOR_TURNS_MAX 256 /* a call; the rest comes with the next */
+struct store_collector_turns {
+    int64_t silent_before_ms;            /* last seen before this: silent */
+    int64_t back_since_ms;               /* seen since: no longer */
+    struct store_collector_turned *rows; /* out */
+    size_t count;
+};
+enum err_code store_collector_turned(struct store *s, struct arena *a,
+                                     struct store_collector_turns *turns,
+                                     struct err *e) ERR_MUST_CHECK;
+/* since_ms: 0 = no longer silent. */
+enum err_code store_collector_set_offline(struct store *s, const char *id, int64_t since_ms,
+                                          struct err *e) ERR_MUST_CHECK;
 
 #endif

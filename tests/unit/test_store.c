@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/embed.h"
 #include "dialect_fixture.h"
+#include "os/clock.h"
 #include "os/entropy.h"
 #include "os/file.h"
 #include "sqldb/sqldb_migrate.h"
@@ -352,6 +353,76 @@ static void expired_secrets_are_refused(void **state)
     assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
 }
 
+static void enrol(const char *host, struct store_collector_identity *id)
+{
+    struct store_secret_new n = {STR("any"), 9, 3600000};
+    struct store_secret_made made;
+    struct store_collector_new c;
+
+    assert_int_equal(store_secret_create(s, &who, &n, &made, &e), ERR_OK);
+    c = agent(made.value, host);
+    assert_int_equal(store_collector_register(s, &who, &c, id, &e), ERR_OK);
+}
+
+static void deliver(const char *id, int64_t ago_ms, int64_t samples)
+{
+    struct store_collector_seen row = {.last_seen_ms = clock_wall_ms() - ago_ms,
+                                       .samples = samples};
+
+    memcpy(row.id, id, sizeof(row.id));
+    assert_int_equal(store_collector_seen(s, &row, 1, &e), ERR_OK);
+}
+
+static void the_count_of_a_day_rolls(void **state)
+{
+    const int64_t hour = 3600000;
+    struct store_collector_identity id;
+    struct store_collector got;
+
+    (void)state;
+    enrol("a", &id);
+    deliver(id.id, 25 * hour, 1000); /* outside */
+    deliver(id.id, 24 * hour + 1, 100);
+    deliver(id.id, 23 * hour + hour / 2, 10);
+    deliver(id.id, 0, 1);
+    deliver(id.id, 0, 1);
+    assert_int_equal(store_collector_get(s, &arena, id.id, &got, &e), ERR_OK);
+    assert_int_equal(got.samples_total, 1112);
+    assert_int_equal(got.samples_day, 12);
+}
+
+static void silence_is_noticed_once(void **state)
+{
+    struct store_collector_identity id, never;
+    struct store_collector_turns turns;
+    struct store_collector got;
+    int64_t now = clock_wall_ms();
+
+    (void)state;
+    enrol("a", &id);
+    enrol("never", &never);
+    deliver(id.id, 60000, 1);
+    turns = (struct store_collector_turns){.silent_before_ms = now - 90000,
+                                           .back_since_ms = now - 90000};
+    assert_int_equal(store_collector_turned(s, &arena, &turns, &e), ERR_OK);
+    assert_int_equal(turns.count, 0);
+    turns.silent_before_ms = turns.back_since_ms = now - 30000;
+    assert_int_equal(store_collector_turned(s, &arena, &turns, &e), ERR_OK);
+    assert_int_equal(turns.count, 1);
+    assert_string_equal(turns.rows[0].id, id.id);
+    assert_int_equal(turns.rows[0].offline_ms, 0);
+    assert_int_equal(store_collector_set_offline(s, id.id, now, &e), ERR_OK);
+    assert_int_equal(store_collector_turned(s, &arena, &turns, &e), ERR_OK);
+    assert_int_equal(turns.count, 0);
+    deliver(id.id, 0, 1);
+    assert_int_equal(store_collector_turned(s, &arena, &turns, &e), ERR_OK);
+    assert_int_equal(turns.count, 1);
+    assert_int_equal(turns.rows[0].offline_ms, now);
+    assert_int_equal(store_collector_set_offline(s, id.id, 0, &e), ERR_OK);
+    assert_int_equal(store_collector_get(s, &arena, id.id, &got, &e), ERR_OK);
+    assert_int_equal(got.offline_ms, 0);
+}
+
 static void targets_are_taken_once_per_lsn(void **state)
 {
     struct batch_target t = {
@@ -534,6 +605,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_secret_is_changed_in_part, begin, end),
         cmocka_unit_test_setup_teardown(failures_slow_down_only_their_address, begin, end),
         cmocka_unit_test_setup_teardown(a_secret_is_used_as_often_as_it_says, begin, end),
+        cmocka_unit_test_setup_teardown(the_count_of_a_day_rolls, begin, end),
+        cmocka_unit_test_setup_teardown(silence_is_noticed_once, begin, end),
         cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_taken_once_per_lsn, begin, end),
         cmocka_unit_test_setup_teardown(the_audit_chain_shows_a_change, begin, end),

@@ -18,6 +18,7 @@ struct server_config {
     int log_format;        /* enum log_format */
     uint64_t flush_bytes;
     int64_t flush_age_ms;
+    int64_t check_interval_ms;
     uint64_t journal_bytes;
     int64_t retention_days;
     int metrics_access; /* enum api_metrics_access */

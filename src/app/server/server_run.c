@@ -160,6 +160,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .store = s->store,
         .tsdb = s->tsdb,
         .keys = &s->keys,
+        .check_interval_ms = s->config->check_interval_ms,
         .show_code = show_code,
         .arg = s,
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,

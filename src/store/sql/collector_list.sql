@@ -1,10 +1,10 @@
 -- collector_list: collectors after an id, with their count of the last day.
--- $1 id, $2 how many, $3 first hour
+-- $1 id, $2 how many, $3 first slot, $4 rows to skip
 SELECT c.id, c.name, c.hostname, c.address, c.version, c.samples_total, c.last_seen_ms, c.created_ms,
-    c.revoked_ms,
-    (SELECT coalesce(sum(h.samples), 0) FROM collector_hour h
-        WHERE h.collector_id = c.id AND h.hour >= $3) AS samples_day
+    c.revoked_ms, c.offline_ms,
+    (SELECT coalesce(sum(h.samples), 0) FROM collector_slot h
+        WHERE h.collector_id = c.id AND h.slot >= $3) AS samples_day
 FROM collector c
 WHERE c.id > $1
 ORDER BY c.id
-LIMIT $2;
+LIMIT $2 OFFSET $4;
