@@ -161,7 +161,8 @@ static enum err_code store(struct api_call *call, struct delivery *d, struct err
         if (d->ack.bad_seq != 0)
             return api_problem(call, 413, "record %llu: %s", (unsigned long long)d->ack.bad_seq,
                                e->text);
-        return not_now(call, 503, "the store is full; try again later");
+        api_log(call, e);
+        return not_now(call, 503, "the store is full; its log says what of");
     case ERR_IO:
         api_log(call, e);
         return not_now(call, 507, "the store cannot write; its log says why");

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "os/clock.h"
+#include "store/tsdb/catalog.h"
 #include "tsdb_fixture.h"
 
 static int set_up(void **state)
@@ -31,23 +32,29 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* One slice of relation "r": `keys` and `values` are JSON arrays of `rows` members. */
+/* One slice: `keys` and `values` are JSON arrays of `rows` members. */
 struct text_slice {
     const char *scope, *keys, *values;
     int64_t t_ms;
     int rows;
 };
 
-static void put_slice(struct tsdb_fixture *f, struct buf *out, const struct text_slice *s)
+static void put_slice_of(struct tsdb_fixture *f, struct buf *out, const char *relation,
+                         const struct text_slice *s)
 {
     char target[TEXT_UUID_SIZE];
 
     text_uuid(&f->target, target);
     buf_printf(
         out,
-        "{\"relation\":\"r\",\"target\":\"%s\",\"scope\":\"%s\",\"t\":%lld,\"every_ms\":10000,"
+        "{\"relation\":\"%s\",\"target\":\"%s\",\"scope\":\"%s\",\"t\":%lld,\"every_ms\":10000,"
         "\"flags\":[\"complete\"],\"rows\":%d,\"keys\":{\"k\":%s},\"columns\":{\"v\":%s}}",
-        target, s->scope, (long long)s->t_ms, s->rows, s->keys, s->values);
+        relation, target, s->scope, (long long)s->t_ms, s->rows, s->keys, s->values);
+}
+
+static void put_slice(struct tsdb_fixture *f, struct buf *out, const struct text_slice *s)
+{
+    put_slice_of(f, out, "r", s);
 }
 
 /* An entry of a push's records that holds one slice. */
@@ -256,6 +263,36 @@ static void test_a_new_day_file_hides_nothing(void **state)
     }
 }
 
+/* A cap of the whole store is not the record's fault: it may not be given up for that. */
+static void test_a_full_store_blames_no_record(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    const struct text_slice one = {"", "[\"a\"]", "[1]", f->now_ms - 30000, 1};
+    struct tsdb_sender s;
+    struct tsdb_ack ack;
+    struct err e = {0};
+    struct buf text;
+
+    tsdb_sender_init(&s, f);
+    buf_init(&text, 16 << 20);
+    for (int i = 0; i < CATALOG_RELATIONS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "r%d", i);
+        buf_add_c(&text, i ? "," : "{\"slices\":[");
+        put_slice_of(f, &text, name, &one);
+    }
+    buf_add_c(&text, "]}");
+    tsdb_send_ok(&s, text.ptr);
+    buf_reset(&text);
+    buf_add_c(&text, "{\"slices\":[");
+    put_slice_of(f, &text, "other", &one);
+    buf_add_c(&text, "]}");
+    assert_int_equal(tsdb_send(&s, text.ptr, &ack, &e), ERR_LIMIT);
+    assert_int_equal(ack.bad_seq, 0);
+    assert_non_null(strstr(e.text, "relations"));
+    buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_repeated_row_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_repeated_row_beside_a_new_name, set_up, tear_down),
         cmocka_unit_test(test_a_new_day_file_hides_nothing),
+        cmocka_unit_test_setup_teardown(test_a_full_store_blames_no_record, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

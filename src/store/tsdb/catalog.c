@@ -274,6 +274,12 @@ struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, st
     return r;
 }
 
+bool catalog_is_full(const struct catalog *c)
+{
+    return c->relation_count >= CATALOG_RELATIONS || c->group_count >= CATALOG_GROUPS ||
+           c->object_count >= CATALOG_OBJECTS;
+}
+
 enum err_code catalog_add_relation(struct catalog *c, struct str name, enum relation_shape shape,
                                    struct catalog_relation **out, struct err *e)
 {

@@ -112,6 +112,9 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
 enum err_code catalog_save(struct catalog *c, struct sqldb *ingest, struct err *e) ERR_MUST_CHECK;
 void catalog_saved(struct catalog *c); /* the transaction was committed */
 
+/* Whether one of the caps of the whole store is reached; the writer's thread. */
+bool catalog_is_full(const struct catalog *c);
+
 /* --- Look up; NULL = unknown --- */
 struct catalog_relation *catalog_find_relation(struct catalog *c, struct str name);
 struct catalog_column *catalog_find_column(struct catalog *c, struct catalog_relation *r,

@@ -86,7 +86,9 @@ static void prepare_jobs(struct tsdb *db, struct batch_of_jobs *b)
             ingest_free_record(r);
             enum err_code code = ingest_prepare(db, job, r, INGEST_CREATE, &e);
             if (code) {
-                job->bad_seq = r->seq;
+                /* A full store is nobody's record's fault: the push waits, nothing is given up. */
+                bool full = code == ERR_LIMIT && catalog_is_full(db->catalog);
+                job->bad_seq = full ? 0 : r->seq;
                 fail_job(job, code, &e);
             }
         }
