@@ -162,6 +162,26 @@ void probe_emit_text(struct probe_run *r, struct str kind, struct str key, struc
     };
 }
 
+void probe_emit_event(struct probe_run *r, const char *kind, enum batch_severity severity,
+                      const char *title, const struct buf *body)
+{
+    struct probe_output *o = r->out;
+    struct batch_event *events = grow(o->arena, o->events, o->event_count, &o->event_cap,
+                                      sizeof(*events));
+    if (!events || body->failed) {
+        return;
+    }
+    o->events = events;
+    o->events[o->event_count++] = (struct batch_event){
+        .t_ms = probe_now_ms(r),
+        .target = r->target,
+        .kind = str_of(kind),
+        .severity = severity,
+        .title = arena_str(o->arena, str_of(title)),
+        .body = arena_str(o->arena, buf_view(body)),
+    };
+}
+
 void probe_emit_failed(struct probe_run *r, const char *relation, const char *reason)
 {
     int64_t now = probe_now_ms(r);
@@ -220,6 +240,14 @@ static const char *grant_all_stats(struct probe_run *r)
     return arena_printf(r->arena, "GRANT pg_monitor TO \"%s\"", user);
 }
 
+void probe_say_hidden(struct probe_run *r)
+{
+    say(r, PROBE_DENIED,
+        arena_printf(r->arena, "sessions of other roles are hidden from the role %s",
+                     r->server->user),
+        grant_all_stats(r));
+}
+
 /*
  * A role without pg_read_all_stats sees rows with holes, not an error: such a reading would be
  * wrong without a sign. C probes judge for themselves.
@@ -230,10 +258,7 @@ static bool lacks_privilege(struct probe_run *r, const struct catalogue_file *f)
         strcmp(f->privilege, "pg_read_all_stats") != 0) {
         return false;
     }
-    say(r, PROBE_DENIED,
-        arena_printf(r->arena, "sessions of other roles are hidden from the role %s",
-                     r->server->user),
-        grant_all_stats(r));
+    probe_say_hidden(r);
     return true;
 }
 

@@ -58,11 +58,13 @@ struct probe_report {
     size_t rows;
 };
 
-/* Slices and texts of one cycle; grows in the arena. */
+/* Slices, events and texts of one cycle; grows in the arena. */
 struct probe_output {
     struct arena *arena;
     struct slice *slices;
     size_t slice_count, slice_cap;
+    struct batch_event *events;
+    size_t event_count, event_cap;
     struct batch_text *texts;
     size_t text_count, text_cap;
 };
@@ -154,12 +156,20 @@ const char *probe_fix(const struct probe_run *r, const char *name);
 
 /* Run with the predicates checked and errors turned into the report's state; never fails. */
 enum err_code probe_execute(struct probe_run *r, struct err *e);
+/* Sessions of other roles are hidden from ours: reports that, and the grant that would help. */
+void probe_say_hidden(struct probe_run *r);
 /* The reason and, when a grant is missing, the fix that belong to an error of a run. */
 void probe_explain(struct probe_run *r, const struct err *e);
 
 /* For probes: add to the output. */
 void probe_emit(struct probe_run *r, const struct slice *s);
 void probe_emit_text(struct probe_run *r, struct str kind, struct str key, struct str text);
+/*
+ * An event of the target. title and body (JSON text of an object, or empty) are copied; a failed
+ * body makes none.
+ */
+void probe_emit_event(struct probe_run *r, const char *kind, enum batch_severity severity,
+                      const char *title, const struct buf *body);
 /* A slice without rows that says why nothing was read. */
 void probe_emit_failed(struct probe_run *r, const char *relation, const char *reason);
 /* Now, corrected, and later than what was given out before. */

@@ -138,6 +138,8 @@ static enum err_code print(struct once *o, struct err *e)
         .slice_count = o->work.out.slice_count,
         .texts = o->work.out.texts,
         .text_count = o->work.out.text_count,
+        .events = o->work.out.events,
+        .event_count = o->work.out.event_count,
     };
     describe(o, &b);
     buf_init(&text, 4 * (size_t)LIMIT_RECORD_BYTES);

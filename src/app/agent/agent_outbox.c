@@ -150,8 +150,10 @@ enum err_code agent_outbox_put(struct agent_outbox *o, struct agent_target *t,
         .slice_count = c->out.slice_count,
         .texts = c->out.texts,
         .text_count = c->out.text_count,
+        .events = c->out.events,
+        .event_count = c->out.event_count,
     };
-    if (b.slice_count == 0 && b.text_count == 0) {
+    if (b.slice_count == 0 && b.text_count == 0 && b.event_count == 0) {
         return ERR_OK;
     }
     lock_take(&o->lock);
