@@ -36,11 +36,21 @@ static bool conf_is_row_section(const char *section)
     return str_ends(str_of(section), STR("[]"));
 }
 
+static size_t conf_key_count(const struct conf_schema *schema)
+{
+    return schema->key_count + schema->old_key_count;
+}
+
+static const struct conf_key *conf_key_at(const struct conf_schema *schema, size_t i)
+{
+    return i < schema->key_count ? &schema->keys[i] : &schema->old_keys[i - schema->key_count];
+}
+
 static enum err_code conf_set_defaults(const struct conf_loader *l, const char *section, void *base,
                                        struct err *e)
 {
-    for (size_t i = 0; i < l->schema->key_count; i++) {
-        const struct conf_key *key = &l->schema->keys[i];
+    for (size_t i = 0; i < conf_key_count(l->schema); i++) {
+        const struct conf_key *key = conf_key_at(l->schema, i);
         bool mine = section ? strcmp(key->section, section) == 0
                             : !conf_is_row_section(key->section);
         enum err_code rc;
@@ -54,12 +64,17 @@ static enum err_code conf_set_defaults(const struct conf_loader *l, const char *
     return ERR_OK;
 }
 
+/* `index`: its number, in conf_loader's `seen` as well. */
 static const struct conf_key *conf_find_key(const struct conf_schema *schema, const char *section,
-                                            struct str name)
+                                            struct str name, size_t *index)
 {
-    for (size_t i = 0; i < schema->key_count; i++) {
-        if (strcmp(schema->keys[i].section, section) == 0 && str_eq_c(name, schema->keys[i].name))
-            return &schema->keys[i];
+    for (size_t i = 0; i < conf_key_count(schema); i++) {
+        const struct conf_key *key = conf_key_at(schema, i);
+
+        if (strcmp(key->section, section) == 0 && str_eq_c(name, key->name)) {
+            *index = i;
+            return key;
+        }
     }
     return NULL;
 }
@@ -69,8 +84,8 @@ static bool conf_has_section(const struct conf_schema *schema, const char *secti
 {
     size_t len = strlen(section);
 
-    for (size_t i = 0; i < schema->key_count; i++) {
-        const char *known = schema->keys[i].section;
+    for (size_t i = 0; i < conf_key_count(schema); i++) {
+        const char *known = conf_key_at(schema, i)->section;
 
         if (strncmp(known, section, len) == 0 && (known[len] == '\0' || known[len] == '.'))
             return true;
@@ -78,10 +93,22 @@ static bool conf_has_section(const struct conf_schema *schema, const char *secti
     return false;
 }
 
+/* Information, not a warning: of those, equal ones are held back. */
+static void conf_note_old(const struct conf_loader *l, const struct conf_key *key, unsigned line)
+{
+    if (key->replaced_by)
+        log_info(NULL, "%s: line %u: [%s] %s is an old name, write %s", l->origin, line,
+                 key->section, key->name, key->replaced_by);
+    else
+        log_info(NULL, "%s: line %u: [%s] %s is an old key without effect: %s", l->origin, line,
+                 key->section, key->name, key->help);
+}
+
 static enum err_code conf_set_key(const struct conf_loader *l, const char *section, void *base,
                                   const struct toml *node, struct err *e)
 {
-    const struct conf_key *key = conf_find_key(l->schema, section, node->key);
+    size_t index = 0;
+    const struct conf_key *key = conf_find_key(l->schema, section, node->key, &index);
     struct str shown = node->key.len > 64 ? str_make(node->key.ptr, 64) : node->key;
     enum err_code rc;
 
@@ -91,12 +118,11 @@ static enum err_code conf_set_key(const struct conf_loader *l, const char *secti
         return conf_fail(l, node, e);
     }
     if (key->flags & CONF_DEPRECATED)
-        log_warn(NULL, "%s: line %u: %s is deprecated; use %s", l->origin, node->line, key->name,
-                 key->replaced_by ? key->replaced_by : "nothing in its place");
+        conf_note_old(l, key, node->line);
     rc = conf_value_set_toml(l->arena, key, base, node, e);
     if (rc != ERR_OK)
         return conf_fail(l, node, e);
-    l->seen[key - l->schema->keys] = true;
+    l->seen[index] = true;
     return ERR_OK;
 }
 
@@ -122,9 +148,11 @@ static enum err_code conf_load_row(const struct conf_loader *l, const struct con
     struct conf_loader mine = *l;
     enum err_code rc;
 
-    mine.seen = arena_array(l->arena, l->schema->key_count, sizeof(*mine.seen));
+    mine.seen = arena_array(l->arena, conf_key_count(l->schema), sizeof(*mine.seen));
     if (!mine.seen)
         return arena_fail(l->arena, e);
+    if (array->line_offset)
+        memcpy((char *)row + array->line_offset, &table->line, sizeof(table->line));
     rc = conf_set_defaults(&mine, array->section, row, e);
     for (const struct toml *at = table->first; at && rc == ERR_OK; at = at->next)
         rc = conf_set_key(&mine, array->section, row, at, e);
@@ -208,6 +236,14 @@ static enum err_code conf_load_table(const struct conf_loader *l, const char *se
     return rc;
 }
 
+enum err_code conf_row_defaults(struct arena *a, const struct conf_schema *schema,
+                                const char *section, void *row, struct err *e)
+{
+    const struct conf_loader l = {.arena = a, .schema = schema, .origin = "defaults"};
+
+    return conf_set_defaults(&l, section, row, e);
+}
+
 static enum err_code conf_load_env(const struct conf_loader *l, struct err *e)
 {
     for (size_t i = 0; i < l->schema->key_count; i++) {
@@ -248,7 +284,7 @@ enum err_code conf_load(struct arena *a, const struct conf_schema *schema, struc
     if (!e)
         e = &mine; /* below, err_wrap returns its code */
     l.config = arena_alloc(a, schema->struct_size);
-    l.seen = arena_array(a, schema->key_count, sizeof(*l.seen));
+    l.seen = arena_array(a, conf_key_count(schema), sizeof(*l.seen));
     if (!l.config || !l.seen)
         return arena_fail(a, e);
     rc = conf_set_defaults(&l, NULL, l.config, e);

@@ -37,8 +37,10 @@ enum conf_type {
 enum conf_flag {
     CONF_RELOAD = 1,     /* takes effect on reload */
     CONF_SECRET = 2,     /* never shown */
-    CONF_DEPRECATED = 4, /* accepted with a warning that names `replaced_by` */
+    CONF_DEPRECATED = 4, /* taken with a note that names `replaced_by`, or says `help` */
     CONF_REQUIRED = 8,
+    CONF_OR_INTEGER = 16, /* a string that may be written as an integer: a port */
+    CONF_OR_COMMAS = 32,  /* a list that may be written as one string with commas */
 };
 
 struct conf_strings {
@@ -65,6 +67,7 @@ struct conf_array {
     const char *section; /* "target[]" */
     size_t offset;       /* of `void *rows` in the program's struct */
     size_t count_offset; /* of `size_t count` */
+    size_t line_offset;  /* in a row, of `unsigned line`, where it stands in the file; 0 = none */
     size_t row_size;
     size_t max_rows;
 };
@@ -73,6 +76,8 @@ struct conf_schema {
     const char *title; /* "pga agent" */
     const struct conf_key *keys;
     size_t key_count;
+    const struct conf_key *old_keys; /* of an older program: read like keys, but not dumped */
+    size_t old_key_count;
     const struct conf_array *arrays;
     size_t array_count;
     size_t struct_size;
@@ -88,6 +93,9 @@ enum err_code conf_load(struct arena *a, const struct conf_schema *schema, struc
                         const char *origin, void **out, struct err *e) ERR_MUST_CHECK;
 enum err_code conf_load_file(struct arena *a, const struct conf_schema *schema, const char *path,
                              void **out, struct err *e) ERR_MUST_CHECK;
+/* The defaults of one row of an array-of-tables section, for rows that come from elsewhere. */
+enum err_code conf_row_defaults(struct arena *a, const struct conf_schema *schema,
+                                const char *section, void *row, struct err *e) ERR_MUST_CHECK;
 enum err_code conf_dump(const struct conf_schema *schema, const void *config, struct buf *out,
                         struct err *e) ERR_MUST_CHECK;
 /* The reference page, in Markdown. */

@@ -136,6 +136,22 @@ static void conf_reference_section(const struct conf_schema *schema, const char 
     }
 }
 
+static void conf_reference_old(const struct conf_schema *schema, struct buf *out)
+{
+    if (schema->old_key_count == 0)
+        return;
+    buf_add_c(out, "\n## Old keys\n\nTaken with a note in the log.\n\n");
+    for (size_t i = 0; i < schema->old_key_count; i++) {
+        const struct conf_key *key = &schema->old_keys[i];
+
+        buf_printf(out, "- `[%s] %s`: ", key->section, key->name);
+        if (key->replaced_by)
+            buf_printf(out, "now `%s`.\n", key->replaced_by);
+        else
+            buf_printf(out, "no effect: %s.\n", key->help);
+    }
+}
+
 void conf_reference(const struct conf_schema *schema, struct buf *out)
 {
     buf_printf(out, "# Configuration of %s\n", schema->title);
@@ -143,4 +159,5 @@ void conf_reference(const struct conf_schema *schema, struct buf *out)
         if (conf_is_first(schema, i))
             conf_reference_section(schema, schema->keys[i].section, out);
     }
+    conf_reference_old(schema, out);
 }

@@ -205,6 +205,39 @@ static enum err_code conf_set_parsed(struct arena *a, const struct conf_key *key
     return conf_wrong_type(key, e);
 }
 
+static enum err_code conf_set_comma_list(struct arena *a, const struct conf_key *key, void *base,
+                                         struct str text, struct err *e)
+{
+    struct conf_strings list = {0};
+    enum err_code rc = ERR_OK;
+    size_t commas = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        commas += text.ptr[i] == ',' ? 1 : 0;
+    list.items = arena_array(a, commas + 1, sizeof(*list.items));
+    if (!list.items)
+        return arena_fail(a, e);
+    while (text.len > 0 && rc == ERR_OK) {
+        struct str item = str_trim(str_split(&text, ','));
+
+        if (item.len > 0)
+            rc = conf_set_string(a, key, item, &list.items[list.count++], e);
+    }
+    memcpy(conf_at(key, base), &list, sizeof(list));
+    return rc;
+}
+
+static enum err_code conf_set_digits(struct arena *a, const struct conf_key *key, void *base,
+                                     int64_t value, struct err *e)
+{
+    const char *text = arena_printf(a, "%lld", (long long)value);
+
+    if (!text)
+        return arena_fail(a, e);
+    memcpy(conf_at(key, base), &text, sizeof(text));
+    return ERR_OK;
+}
+
 enum err_code conf_value_set_toml(struct arena *a, const struct conf_key *key, void *base,
                                   const struct toml *node, struct err *e)
 {
@@ -212,6 +245,10 @@ enum err_code conf_value_set_toml(struct arena *a, const struct conf_key *key, v
 
     if (key->type == CONF_STRINGS && node->type == TOML_ARRAY)
         return conf_set_list(a, key, base, node, e);
+    if ((key->flags & CONF_OR_COMMAS) && node->type == TOML_STRING)
+        return conf_set_comma_list(a, key, base, node->string, e);
+    if ((key->flags & CONF_OR_INTEGER) && node->type == TOML_INTEGER)
+        return conf_set_digits(a, key, base, node->integer, e);
     if (key->type == CONF_BOOL && node->type == TOML_BOOLEAN) {
         memcpy(conf_at(key, base), &node->boolean, sizeof(node->boolean));
         return ERR_OK;
@@ -256,28 +293,6 @@ static enum err_code conf_set_toml_list(struct arena *a, const struct conf_key *
     if (rc != ERR_OK)
         return err_wrap(e, "%s", key->name);
     return conf_value_set_toml(a, key, base, toml_get(root, "v"), e);
-}
-
-static enum err_code conf_set_comma_list(struct arena *a, const struct conf_key *key, void *base,
-                                         struct str text, struct err *e)
-{
-    struct conf_strings list = {0};
-    enum err_code rc = ERR_OK;
-    size_t commas = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        commas += text.ptr[i] == ',' ? 1 : 0;
-    list.items = arena_array(a, commas + 1, sizeof(*list.items));
-    if (!list.items)
-        return arena_fail(a, e);
-    while (text.len > 0 && rc == ERR_OK) {
-        struct str item = str_trim(str_split(&text, ','));
-
-        if (item.len > 0)
-            rc = conf_set_string(a, key, item, &list.items[list.count++], e);
-    }
-    memcpy(conf_at(key, base), &list, sizeof(list));
-    return rc;
 }
 
 enum err_code conf_value_set_text(struct arena *a, const struct conf_key *key, void *base,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
@@ -274,6 +275,19 @@ enum err_code file_write_atomic(const char *path, struct str bytes, mode_t mode,
     return file_sync_dir(dir, e);
 }
 
+/*
+ * What systemd hands to the service in $CREDENTIALS_DIRECTORY: root's, readable by us through an
+ * access list, which shows as a right of the group.
+ */
+static bool file_is_credential(const char *path, const struct stat *st)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    size_t len = dir ? strlen(dir) : 0;
+
+    return len > 0 && strncmp(path, dir, len) == 0 && path[len] == '/' && st->st_uid == 0 &&
+           (st->st_mode & 0037) == 0;
+}
+
 static enum err_code file_check_secret(int fd, const char *path, struct err *e)
 {
     struct stat st;
@@ -285,7 +299,7 @@ static enum err_code file_check_secret(int fd, const char *path, struct err *e)
     if (st.st_uid != 0 && st.st_uid != geteuid())
         return err_set(e, ERR_DENIED, "%s belongs to user %lu, not to us or root", path,
                        (unsigned long)st.st_uid);
-    if (st.st_mode & 077)
+    if ((st.st_mode & 077) && !file_is_credential(path, &st))
         return err_set(e, ERR_DENIED, "%s is open to others (mode %04o); run: chmod 600 %s", path,
                        (unsigned)st.st_mode & 07777, path);
     return ERR_OK;

@@ -59,7 +59,8 @@ enum err_code file_write_atomic(const char *path, struct str bytes, mode_t mode,
                                 struct err *e) ERR_MUST_CHECK;
 /*
  * Read a secret file: refuses symbolic links, files of other owners (than root and us) and files
- * that group or others may read (ERR_DENIED says chmod 600). The trailing newline is cut.
+ * that group or others may read (ERR_DENIED says chmod 600; of root's files in
+ * $CREDENTIALS_DIRECTORY the group may). The trailing newline is cut.
  */
 enum err_code file_read_secret(const char *path, struct buf *out, struct err *e) ERR_MUST_CHECK;
 /* Call `visit(arg, name)` for each entry but . and .., in byte order of the names. */

@@ -59,6 +59,75 @@ refused "an open string" '[agent]\nname = "x\n' 'line 2'
 refused "a duration that is none" '[spool]\nmax_age = "soon"\n' 'line 2'
 refused "a value out of range" '[spool]\nlive_after = "9d"\n' 'live_after'
 refused "TLS to PostgreSQL" '[[target]]\nname = "x"\nhost = "db1"\nsslmode = "verify-full"\n' 'TLS'
+refused "a rule across keys" '[[target]]\nname = "x"\n[[target]]\nname = "y"\nevery = "10ms"\n' \
+    'line 3: target "y": every'
+
+printf '[server]\nlisten = ["127.0.0.1:1"]\nstor = 1\n' >"$T/bad.toml"
+OUT=$("$PGA" server --config "$T/bad.toml" --check-config 2>&1)
+is "$?" 2 "a server's bad configuration ends --check-config with status 2"
+like "$OUT" 'bad.toml: line 3, column 1: unknown key "stor"' "and is named with its place"
+for applet in agent server; do
+    "$PGA" $applet --config "$T/none.toml" --check-config >"$T/out" 2>"$T/err"
+    is $? 2 "$applet: a file that is not there is status 2 as well"
+    like "$(cat "$T/err")" 'none.toml: No such file' "and named"
+done
+printf '[server]\nlog_level = "warn"\n' >"$T/good.toml"
+"$PGA" server --config "$T/good.toml" --state-dir "$T/state" --check-config >"$T/out"
+is $? 0 "a good one is status 0"
+
+# The collector that pga replaces: its keys are taken, each with the name it has now.
+cat >"$T/old.toml" <<'C'
+[collector]
+id = "col-1"
+hostname = "db-old"
+interval = 60
+push_interval = 60
+config_pull_interval = 300
+[backend]
+url = "http://127.0.0.1:9999"
+tls_cert = "/etc/cert.pem"
+tls_key = "/etc/key.pem"
+[postgres]
+host = "127.0.0.1"
+port = 5432
+user = "watch"
+password = "sesame"
+database = "postgres"
+databases = "app, other"
+[tls]
+verify = false
+cert_file = "c"
+key_file = "k"
+ca_file = "a"
+[registration]
+auto_register = true
+secret = "pgar_x"
+[sysstat]
+enabled = false
+interval = 60
+[pg_query_stats]
+enabled = true
+interval = 120
+C
+for section in pg_stats pg_log disk_usage pg_replication pg_schema pg_locks pg_bloat pg_cache \
+    pg_connections pg_extensions; do
+    printf '[%s]\nenabled = true\ninterval = 60\n' "$section" >>"$T/old.toml"
+done
+"$PGA" agent --config "$T/old.toml" --check-config >"$T/out" 2>"$T/err"
+is $? 0 "an old collector's configuration is taken"
+is "$(grep -c 'is an old' "$T/err")" "$(grep -c = "$T/old.toml")" "with a note for each of its keys"
+like "$(cat "$T/err")" 'line 13: \[postgres\] port is an old name, write \[\[target\]\] port' \
+    "that names the new key"
+unlike "$(cat "$T/err")" 'sesame|pgar_x' "and no secret"
+"$PGA" agent --config "$T/old.toml" --dump-config >"$T/new.toml" 2>/dev/null
+for line in 'name = "db-old"' 'url = "http://127.0.0.1:9999"' 'port = "5432"' 'user = "watch"' \
+    'every = "1m"' 'statements_every = "2m"' 'databases = \["app", "other"\]' 'enabled = false'; do
+    like "$(cat "$T/new.toml")" "^$line" "the dump has it by its new name: $line"
+done
+unlike "$(cat "$T/new.toml")" 'sesame|pgar_x' "the dump holds no secret"
+"$PGA" agent --config "$T/new.toml" --check-config >"$T/out" 2>"$T/err"
+is "$? $(grep -c 'is an old' "$T/err")" "0 0" "and is a configuration without old keys"
+
 OUT=$("$PGA" server --state-dir "$T/state" --listen 192.0.2.1:8080 2>&1)
 unlike "$?" '^0$' "a plain listener beyond loopback is refused"
 like "$OUT" 'TLS|loopback' "and says why"

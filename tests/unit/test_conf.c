@@ -15,12 +15,15 @@
 
 struct row {
     const char *name;
+    unsigned line;
     int64_t every_ms;
     int enabled;
 };
 
 struct sample {
-    const char *title, *password;
+    const char *title, *password, *port;
+    int64_t old_wait_ms;
+    struct conf_strings old_list;
     struct conf_strings listen;
     int level, quiet;
     int64_t count, wait_ms;
@@ -58,6 +61,12 @@ static const struct conf_key keys[] = {
      .env = "PGA_TEST_QUIET",
      .flags = CONF_RELOAD,
      .help = "Says less."},
+    {.section = "server",
+     .name = "port",
+     .type = CONF_STRING,
+     .offset = AT(port),
+     .flags = CONF_OR_INTEGER,
+     .help = "Port."},
     {.section = "server.limits",
      .name = "count",
      .type = CONF_INTEGER,
@@ -111,9 +120,25 @@ static const struct conf_key keys[] = {
      .text = "true",
      .help = "On."},
 };
+static const struct conf_key old_keys[] = {
+    {.section = "old",
+     .name = "wait",
+     .type = CONF_DURATION,
+     .offset = AT(old_wait_ms),
+     .text = "7s",
+     .flags = CONF_DEPRECATED,
+     .replaced_by = "[server.limits] wait"},
+    {.section = "old",
+     .name = "list",
+     .type = CONF_STRINGS,
+     .offset = AT(old_list),
+     .flags = CONF_DEPRECATED | CONF_OR_COMMAS,
+     .help = "nobody asks"},
+};
 static const struct conf_array arrays[] = {{.section = "target[]",
                                             .offset = AT(rows),
                                             .count_offset = AT(row_count),
+                                            .line_offset = IN(line),
                                             .row_size = sizeof(struct row),
                                             .max_rows = 3}};
 
@@ -129,6 +154,8 @@ static enum err_code check(void *config, struct err *e)
 static const struct conf_schema schema = {.title = "a test",
                                           .keys = keys,
                                           .key_count = sizeof(keys) / sizeof(keys[0]),
+                                          .old_keys = old_keys,
+                                          .old_key_count = 2,
                                           .arrays = arrays,
                                           .array_count = 1,
                                           .struct_size = sizeof(struct sample),
@@ -181,6 +208,43 @@ static const char full[] =
     "quiet = true\npassword = \"hunter2\"\n[server.limits]\ncount = 100\nwait = 2.5\nratio = 3\n"
     "cache = 1000\n[[target]]\nname = \"one\"\nevery = \"250ms\"\n[[target]]\nname = \"two\"\n"
     "enabled = false\n";
+
+static void old_keys_are_read_and_not_dumped(void **state)
+{
+    const struct sample *s = load("[old]\nwait = 3\nlist = \"a, b\"\n[server]\nport = 5432");
+    struct buf out;
+
+    (void)state;
+    assert_int_equal(s->old_wait_ms, 3000);
+    assert_int_equal(s->old_list.count, 2);
+    assert_string_equal(s->old_list.items[1], "b");
+    assert_string_equal(s->port, "5432");
+    assert_string_equal(load("[server]\nport = \"1\"")->port, "1");
+    assert_int_equal(load("")->old_wait_ms, 7000);
+    buf_init(&out, 10000);
+    assert_int_equal(conf_dump(&schema, s, &out, NULL), ERR_OK);
+    assert_null(strstr(out.ptr, "old"));
+    buf_reset(&out);
+    conf_reference(&schema, &out);
+    assert_non_null(strstr(out.ptr, "`[old] wait`: now `[server.limits] wait`"));
+    assert_non_null(strstr(out.ptr, "`[old] list`: no effect: nobody asks"));
+    buf_fini(&out);
+}
+
+static void rows_know_their_line(void **state)
+{
+    const struct sample *s = load("[[target]]\nname = 'a'\n\n[[target]]\nname = 'b'");
+    struct row row = {0};
+    struct err e;
+
+    (void)state;
+    assert_int_equal(s->rows[0].line, 1);
+    assert_int_equal(s->rows[1].line, 4);
+    assert_int_equal(conf_row_defaults(&arena, &schema, "target[]", &row, &e), ERR_OK);
+    assert_int_equal(row.every_ms, 10000);
+    assert_int_equal(row.enabled, 1);
+    assert_null(row.name);
+}
 
 static void a_file_sets_every_type(void **state)
 {
@@ -325,6 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_alone),
         cmocka_unit_test(a_file_sets_every_type),
+        cmocka_unit_test(old_keys_are_read_and_not_dumped),
+        cmocka_unit_test(rows_know_their_line),
         cmocka_unit_test(a_dump_loads_to_the_same_dump),
         cmocka_unit_test(errors_name_file_place_and_key),
         cmocka_unit_test(the_environment_wins),

@@ -228,6 +228,15 @@ static void secrets_must_be_private(void **state)
     assert_int_equal(chmod(path("s"), 0602), 0);
     assert_int_equal(file_read_secret(path("s"), &b, &e), ERR_DENIED);
     assert_int_equal(chmod(path("s"), 0600), 0);
+    assert_int_equal(chmod(path("s"), 0440), 0);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", dir, 1), 0);
+    buf_reset(&b);
+    assert_int_equal(file_read_secret(path("s"), &b, &e), geteuid() ? ERR_DENIED : ERR_OK);
+    assert_int_equal(chmod(path("s"), 0444), 0);
+    assert_int_equal(file_read_secret(path("s"), &b, &e), ERR_DENIED);
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+    assert_int_equal(chmod(path("s"), 0600), 0);
+    buf_reset(&b);
     assert_int_equal(symlink("s", path("link")), 0);
     assert_int_equal(file_read_secret(path("link"), &b, &e), ERR_DENIED);
     assert_non_null(strstr(e.text, "symbolic link"));

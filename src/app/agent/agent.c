@@ -260,7 +260,9 @@ int app_agent_main(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    log_setup(&(struct log_config){.level = LOG_LEVEL_WARN, .fd = 2, .wall_us = clock_wall_us});
+    /* until the configuration says otherwise: notes about it are information */
+    enum log_level level = o.once || o.command == AGENT_DOCTOR ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+    log_setup(&(struct log_config){.level = level, .fd = 2, .wall_us = clock_wall_us});
     if (httpc_setup(&e)) {
         fprintf(stderr, "pga agent: %s\n", e.text);
         return AGENT_EXIT_FAILURE;

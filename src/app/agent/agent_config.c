@@ -64,7 +64,8 @@ static const struct conf_key KEYS[] = {
      .name = "registration_secret_file",
      .type = CONF_STRING,
      .offset = AT(secret_file),
-     .help = "File with a registration secret (mode 0600); used while the agent has no identity."},
+     .help = "File with a registration secret (mode 0600), or the name of a systemd credential; "
+             "used while the agent has no identity."},
     {.section = "host",
      .name = "enabled",
      .type = CONF_BOOL,
@@ -125,7 +126,8 @@ static const struct conf_key KEYS[] = {
      .name = "port",
      .type = CONF_STRING,
      .offset = TARGET_AT(port),
-     .help = "Port, as text."},
+     .flags = CONF_OR_INTEGER,
+     .help = "Port, 5432 when unset."},
     {.section = "target[]",
      .name = "user",
      .type = CONF_STRING,
@@ -145,7 +147,8 @@ static const struct conf_key KEYS[] = {
      .name = "password_file",
      .type = CONF_STRING,
      .offset = TARGET_AT(password_file),
-     .help = "File with the password (mode 0600)."},
+     .help = "File with the password (mode 0600), or the name of a systemd credential. Without it "
+             "PGPASSFILE and ~/.pgpass are asked."},
     {.section = "target[]",
      .name = "no_prepare",
      .type = CONF_BOOL,
@@ -217,6 +220,7 @@ static const struct conf_array ARRAYS[] = {
     {.section = "target[]",
      .offset = AT(targets),
      .count_offset = AT(target_count),
+     .line_offset = TARGET_AT(line),
      .row_size = sizeof(struct agent_target_config),
      .max_rows = LIMIT_TARGETS},
 };
@@ -234,6 +238,7 @@ static struct pgclient_config connection_of(const struct agent_target_config *t)
         .port = t->port,
         .user = t->user,
         .dbname = t->dbname,
+        .password = t->password,
         .sslmode = t->sslmode,
         .flags = PGCLIENT_MONITOR | (t->no_prepare ? PGCLIENT_NO_PREPARE : 0),
     };
@@ -272,12 +277,13 @@ static enum err_code check_target(const struct agent_config *c, size_t i, struct
     return ERR_OK;
 }
 
-static enum err_code check(void *config, struct err *e)
+static enum err_code check(const struct agent_config *c, struct err *e)
 {
-    const struct agent_config *c = config;
     for (size_t i = 0; i < c->target_count; i++) {
+        const struct agent_target_config *t = agent_config_target(c, i);
         if (check_target(c, i, e)) {
-            return err_wrap(e, "target \"%s\"", agent_config_target(c, i)->name);
+            (void)err_wrap(e, "target \"%s\"", t->name);
+            return t->line ? err_wrap(e, "line %u", t->line) : e->code;
         }
     }
     if (c->server_url && httpc_check_url(c->server_url, e)) {
@@ -293,18 +299,32 @@ static const struct conf_schema SCHEMA = {
     .arrays = ARRAYS,
     .array_count = 1,
     .struct_size = sizeof(struct agent_config),
-    .check = check,
 };
+
+static struct conf_schema with_old_keys(void)
+{
+    struct conf_schema schema = SCHEMA;
+    schema.old_keys = agent_config_old_keys;
+    schema.old_key_count = agent_config_old_key_count;
+    return schema;
+}
 
 enum err_code agent_config_load(struct arena *a, const char *path, struct agent_config **out,
                                 struct err *e)
 {
+    const struct conf_schema schema = with_old_keys();
     void *loaded = NULL;
     struct str none = {NULL, 0};
-    enum err_code code = path ? conf_load_file(a, &SCHEMA, path, &loaded, e)
-                              : conf_load(a, &SCHEMA, none, "defaults", &loaded, e);
+    enum err_code code = path ? conf_load_file(a, &schema, path, &loaded, e)
+                              : conf_load(a, &schema, none, "defaults", &loaded, e);
+    if (code) {
+        return code;
+    }
+    if (agent_config_old_take(a, &schema, loaded, e) || check(loaded, e)) {
+        return path ? err_wrap(e, "%s", path) : e->code;
+    }
     *out = loaded;
-    return code;
+    return ERR_OK;
 }
 
 enum err_code agent_config_dump(const struct agent_config *config, struct buf *out, struct err *e)
@@ -314,7 +334,18 @@ enum err_code agent_config_dump(const struct agent_config *config, struct buf *o
 
 void agent_config_reference(struct buf *out)
 {
-    conf_reference(&SCHEMA, out);
+    const struct conf_schema schema = with_old_keys();
+    conf_reference(&schema, out);
+}
+
+const char *agent_config_secret_path(const char *name, char *room, size_t size)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    if (!dir || !*dir || strchr(name, '/')) {
+        return name;
+    }
+    snprintf(room, size, "%s/%s", dir, name);
+    return room;
 }
 
 enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
@@ -322,8 +353,10 @@ enum err_code agent_config_connection(const struct agent_target_config *t, struc
 {
     *out = connection_of(t);
     if (t->password_file) {
+        char room[1024];
         buf_reset(password);
-        if (file_read_secret(t->password_file, password, e)) {
+        if (file_read_secret(agent_config_secret_path(t->password_file, room, sizeof(room)),
+                             password, e)) {
             return e->code;
         }
         out->password = password->ptr;

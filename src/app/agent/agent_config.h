@@ -22,7 +22,9 @@ struct agent_target_config {
     const char *dsn;
     const char *host, *port, *user, *dbname;
     const char *sslmode;
-    const char *password_file;
+    const char *password_file; /* or the name of a systemd credential */
+    const char *password;      /* of an old collector's file alone */
+    unsigned line;             /* of the file; 0 = it does not stand there */
     int no_prepare;
     double cost_budget; /* percent of one core; 0 = none */
     int64_t statements_every_ms, sessions_every_ms,
@@ -30,6 +32,18 @@ struct agent_target_config {
     /* What is read in each database: names with * and ?, and how many at most. */
     struct conf_strings databases, databases_exclude;
     int64_t databases_max, databases_every_ms;
+};
+
+/* What an old collector's file says, before agent_config_old_take moves it to the new members. */
+struct agent_old_config {
+    const char *hostname, *url, *secret;
+    const char *host, *port, *user, *password, *database;
+    struct conf_strings databases;
+    int64_t every_ms, statements_every_ms;
+    int statements_enabled, host_enabled;
+    const char *unused_text;
+    int64_t unused_ms;
+    int unused;
 };
 
 struct agent_config {
@@ -45,7 +59,14 @@ struct agent_config {
     uint64_t spool_keep_bytes;
     void *targets; /* struct agent_target_config */
     size_t target_count;
+    struct agent_old_config old;
 };
+
+extern const struct conf_key agent_config_old_keys[];
+extern const size_t agent_config_old_key_count;
+/* Move what an old file says to where a new one has it. */
+enum err_code agent_config_old_take(struct arena *a, const struct conf_schema *schema,
+                                    struct agent_config *c, struct err *e) ERR_MUST_CHECK;
 
 /* path NULL = defaults only. */
 enum err_code agent_config_load(struct arena *a, const char *path, struct agent_config **out,
@@ -55,6 +76,11 @@ enum err_code agent_config_dump(const struct agent_config *config, struct buf *o
 /* The reference page of all keys, in Markdown. */
 void agent_config_reference(struct buf *out);
 const struct agent_target_config *agent_config_target(const struct agent_config *config, size_t i);
+/*
+ * A file as the configuration names it: one without a slash is a systemd credential, when the
+ * service was given any ($CREDENTIALS_DIRECTORY). Owner: borrowed from `name`, or in `room`.
+ */
+const char *agent_config_secret_path(const char *name, char *room, size_t size);
 /* How to connect; the password is read from its file into `password`. */
 enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
                                       struct pgclient_config *out, struct err *e) ERR_MUST_CHECK;

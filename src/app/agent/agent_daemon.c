@@ -57,6 +57,7 @@ struct daemon {
     struct agent_newest *newest; /* NULL = nobody listens */
     struct agent_listen *listen;
     struct readers *readers;
+    struct readers *first;   /* its configuration outlives reloads: the sender borrows from it */
     _Atomic int64_t self_ms; /* when pga_agent was told last */
 };
 
@@ -126,15 +127,23 @@ static int64_t offset_ms(void *arg)
 
 /* --- readers ---------------------------------------------------------------------------------- */
 
+/* The configuration stays. */
+static void readers_stop(struct readers *r)
+{
+    agent_scheduler_free(r->scheduler);
+    r->scheduler = NULL;
+    for (size_t i = 0; i < r->count; i++) {
+        agent_target_free(r->targets[i]);
+    }
+    r->count = 0;
+}
+
 static void readers_free(struct readers *r)
 {
     if (!r) {
         return;
     }
-    agent_scheduler_free(r->scheduler);
-    for (size_t i = 0; i < r->count; i++) {
-        agent_target_free(r->targets[i]);
-    }
+    readers_stop(r);
     arena_fini(&r->arena);
     alloc_free(r);
 }
@@ -212,7 +221,10 @@ static enum err_code reload(struct daemon *d, struct err *e)
     if (d->newest) {
         agent_newest_watch(d->newest, NULL, 0);
     }
-    readers_free(d->readers);
+    readers_stop(d->readers);
+    if (d->readers != d->first) {
+        readers_free(d->readers);
+    }
     d->readers = fresh;
     if (readers_start(d, fresh, e)) {
         return e->code;
@@ -248,6 +260,7 @@ static enum err_code open_spool(struct daemon *d, const struct agent_config *c, 
         .url = c->server_url,
         .state_dir = c->state_dir,
         .secret_file = c->secret_file,
+        .secret = c->old.secret,
         .name = name,
         .hostname = d->hostname,
         .live_after_ms = c->spool_live_after_ms,
@@ -269,9 +282,9 @@ static enum err_code start_listening(struct daemon *d, const struct agent_config
     return agent_listen_start(&config, &d->listen, e);
 }
 
-static enum err_code start(struct daemon *d, struct readers *first, struct err *e)
+static enum err_code start(struct daemon *d, struct err *e)
 {
-    const struct agent_config *c = first->config;
+    const struct agent_config *c = d->first->config;
     if (catalogue_load(&d->fixed, &d->catalogue, e)) {
         return e->code;
     }
@@ -289,12 +302,8 @@ static enum err_code start(struct daemon *d, struct readers *first, struct err *
         start_listening(d, c, e)) {
         return e->code;
     }
-    /*
-     * `first` lives on for the sender's strings; the readers own a configuration that reloads
-     * replace
-     */
-    enum err_code code = readers_load(d, &d->readers, e);
-    return code ? code : readers_start(d, d->readers, e);
+    d->readers = d->first;
+    return readers_start(d, d->readers, e);
 }
 
 static enum err_code serve(struct daemon *d, struct err *e)
@@ -317,7 +326,11 @@ static enum err_code serve(struct daemon *d, struct err *e)
 static void stop(struct daemon *d)
 {
     agent_listen_stop(d->listen);
-    readers_free(d->readers);
+    if (d->readers != d->first) {
+        readers_free(d->readers);
+    } else if (d->first) {
+        readers_stop(d->first);
+    }
     if (d->sender) {
         agent_sender_stop(d->sender, clock_mono_us() + DRAIN_US);
     }
@@ -335,18 +348,19 @@ int agent_daemon(const struct agent_options *o)
     memset(&d, 0, sizeof(d));
     d.options = o;
     arena_init(&d.fixed, "catalogue", CATALOGUE_ARENA);
-    struct readers *first;
-    enum err_code code = readers_load(&d, &first, &e);
-    if (!code) {
-        set_log(first->config);
-        code = sig_setup(&e);
+    if (readers_load(&d, &d.first, &e)) {
+        log_error(&CTX, "%s", e.text);
+        arena_fini(&d.fixed);
+        return AGENT_EXIT_USAGE;
     }
-    code = code ? code : start(&d, first, &e);
+    set_log(d.first->config);
+    enum err_code code = sig_setup(&e);
+    code = code ? code : start(&d, &e);
     code = code ? code : serve(&d, &e);
     if (code) {
         log_error(&CTX, "%s", e.text);
     }
     stop(&d);
-    readers_free(first);
+    readers_free(d.first);
     return agent_exit_code(code);
 }

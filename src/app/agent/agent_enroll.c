@@ -113,12 +113,20 @@ static void registration_body(const struct agent_sender *s, struct buf *body)
 enum err_code agent_sender_register(struct agent_sender *s, struct err *e)
 {
     struct buf secret, body;
-    if (!s->config.secret_file) {
+    char room[1024];
+    if (!s->config.secret_file && !s->config.secret) {
         return err_set(e, ERR_DENIED, "no identity, and no registration_secret_file to get one");
     }
     buf_init(&secret, SECRET_MAX);
     buf_init(&body, 64 * 1024);
-    enum err_code code = file_read_secret(s->config.secret_file, &secret, e);
+    enum err_code code = ERR_OK;
+    if (s->config.secret_file) {
+        code = file_read_secret(agent_config_secret_path(s->config.secret_file, room, sizeof(room)),
+                                &secret, e);
+    } else {
+        buf_add_c(&secret, s->config.secret);
+        code = buf_check(&secret, e);
+    }
     if (!code) {
         const struct httpc_header headers[] = {
             {"Content-Type", "application/json"},

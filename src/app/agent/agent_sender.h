@@ -18,6 +18,7 @@ struct agent_sender_config {
     const char *url;
     const char *state_dir;
     const char *secret_file; /* NULL = none */
+    const char *secret;      /* of an old collector's file, when there is no secret_file; NULL */
     const char *name, *hostname;
     int64_t live_after_ms;
     struct spool *spool;

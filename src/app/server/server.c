@@ -127,6 +127,16 @@ static int fail(const struct err *e)
     return e->code == ERR_INVALID ? 2 : 1;
 }
 
+/* The configuration is wrong: status 2 whatever is the matter, as for wrong options. */
+static int fail_config(const struct invocation *in, const struct err *e)
+{
+    if (in->action == ACTION_RUN)
+        log_error(&ctx, "%s", e->text);
+    else
+        fprintf(stderr, "pga server: %s\n", e->text);
+    return 2;
+}
+
 static int dump(const struct server_config *config)
 {
     struct buf out;
@@ -204,7 +214,7 @@ static int act(const struct invocation *in)
 
     arena_init(&a, "config", 1 << 20);
     if (server_config_load(&a, &in->options, &config, &e) != ERR_OK)
-        status = fail(&e);
+        status = fail_config(in, &e);
     else if (in->action == ACTION_DUMP)
         status = dump(config);
     else if (in->action == ACTION_RUN)
