@@ -165,7 +165,7 @@ static enum err_code create(struct api_call *call, struct err *e)
 static const char *const create_members[] = {
     "username text!: name of the account",
     "password text!: 12 to 128 bytes",
-    "role text!: " ROLES,
+    ("role text!: " ROLES),
     "email text: mail address",
     "full_name text: full name",
     NULL,
@@ -234,7 +234,7 @@ static enum err_code update(struct api_call *call, struct err *e)
 }
 
 static const char *const update_members[] = {
-    "role text: " ROLES,
+    ("role text: " ROLES),
     "email text: mail address",
     "full_name text: full name",
     "is_active bool: false: cannot sign in",
@@ -308,7 +308,7 @@ static enum err_code set_password(struct api_call *call, const struct store_user
 static enum err_code reset_password(struct api_call *call, struct err *e)
 {
     struct store_user_change change = {.power = power_of(call)};
-    struct str password;
+    struct str password = {NULL, 0};
     enum err_code rc = api_param_id(call, 0, &change.id, e);
 
     if (rc == ERR_OK)
