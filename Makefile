@@ -126,6 +126,9 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 TIME    ?= 60
 CACHE   := $(or $(PGA_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pga)
+# What the executable writes about itself when it is installed.
+SHARE        = $(DESTDIR)$(PREFIX)/share
+INSTALL_MADE = man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d
 SYMLINKS := pga-agent pga-ctl pga-demo pga-migrate pga-server
 DIST    := pga-$(PGA_VERSION)
 LOUD_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
@@ -218,11 +221,18 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/pga/LICENSE
 	$(Q)for doc in packaging/doc/*.md; do [ ! -e "$$doc" ] || \
 	    install -D -m 644 "$$doc" $(DESTDIR)$(PREFIX)/share/doc/pga/$${doc##*/}; done
+	$(Q)install -d $(INSTALL_MADE:%=$(SHARE)/%)
+	$(Q)build/release/pga ctl manual > $(SHARE)/man/man1/pga-ctl.1
+	$(Q)build/release/pga ctl completion bash > $(SHARE)/bash-completion/completions/pga
+	$(Q)build/release/pga ctl completion zsh > $(SHARE)/zsh/site-functions/_pga
+	$(Q)build/release/pga ctl completion fish > $(SHARE)/fish/vendor_completions.d/pga.fish
 	$(Q)for library in $(VENDOR_HAVE); do install -D -m 644 build/release/vendor/$$library/LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/pga/licences/$$library; done
 
 uninstall: ## remove what install copied
 	$(Q)rm -f $(foreach n,pga $(SYMLINKS),$(DESTDIR)$(PREFIX)/bin/$n)
+	$(Q)rm -f $(SHARE)/man/man1/pga-ctl.1 $(SHARE)/bash-completion/completions/pga \
+	    $(SHARE)/zsh/site-functions/_pga $(SHARE)/fish/vendor_completions.d/pga.fish
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/pga
 
 dist: web ## reproducible tarball with the third-party sources and the built user interface

@@ -179,6 +179,7 @@ const struct ctl_command ctl_command_health = {
     .verb = "health",
     .summary = "ask the server how it is",
     .needs = CTL_NEEDS_SERVER,
+    .watched = CTL_WATCHED,
     .run = run_health,
 };
 
@@ -187,5 +188,6 @@ const struct ctl_command ctl_command_doctor = {
     .verb = "doctor",
     .summary = "check server, login, agents and targets; exit 7 when something is wrong",
     .needs = CTL_NEEDS_SERVER,
+    .watched = CTL_WATCHED,
     .run = run_doctor,
 };

@@ -42,19 +42,6 @@ static int list_targets(struct ctl *ctl)
     return cmd_list_show(ctl, "/api/v1/servers?limit=1000", columns, COUNT(columns));
 }
 
-static int list_secrets(struct ctl *ctl)
-{
-    static const struct output_column columns[] = {
-        {"ID", "id", OUTPUT_INTEGER},
-        {"NAME", "name", OUTPUT_TEXT},
-        {"USED", "total_registrations", OUTPUT_INTEGER},
-        {"MAX", "max_registrations", OUTPUT_INTEGER},
-        {"EXPIRES", "expires_at", OUTPUT_TEXT},
-        {"LAST USED", "last_used_at", OUTPUT_TEXT},
-    };
-    return cmd_list_show(ctl, "/api/v1/registration-secrets?limit=1000", columns, COUNT(columns));
-}
-
 static int list_events(struct ctl *ctl)
 {
     static const struct output_column columns[] = {
@@ -88,14 +75,6 @@ const struct ctl_command ctl_command_target_list = {
     .summary = "list what is watched",
     .needs = CTL_NEEDS_LOGIN,
     .run = list_targets,
-};
-
-const struct ctl_command ctl_command_secret_list = {
-    .noun = "secret",
-    .verb = "list",
-    .summary = "list registration secrets (never their values)",
-    .needs = CTL_NEEDS_LOGIN,
-    .run = list_secrets,
 };
 
 static const struct ctl_option event_options[] = {

@@ -62,5 +62,6 @@ const struct ctl_command ctl_command_query_top = {
     .summary = "show the statements that took most of an interval",
     .options = options,
     .needs = CTL_NEEDS_LOGIN,
+    .watched = CTL_WATCHED,
     .run = run_top,
 };

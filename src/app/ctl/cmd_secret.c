@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* cmd_secret.c: `pga ctl secret create`: a registration secret, shown once on standard output. */
-#include "app/ctl/ctl.h"
-#include "app/ctl/output.h"
+/* cmd_secret.c: `pga ctl secret ...`: registration secrets; a new one is shown once, bare. */
+#include "app/ctl/cmd_change.h"
+#include "app/ctl/cmd_list.h"
 #include "base/limits.h"
 #include "base/num.h"
 
@@ -60,4 +60,92 @@ const struct ctl_command ctl_command_secret_create = {
     .options = options,
     .needs = CTL_NEEDS_LOGIN,
     .run = run_create,
+};
+
+/* --- reading and changing those that are there --- */
+
+#define PATH "/api/v1/registration-secrets"
+
+static const struct output_column columns[] = {
+    {"ID", "id", OUTPUT_INTEGER},
+    {"NAME", "name", OUTPUT_TEXT},
+    {"USED", "total_registrations", OUTPUT_INTEGER},
+    {"MAX", "max_registrations", OUTPUT_INTEGER},
+    {"EXPIRES", "expires_at", OUTPUT_TEXT},
+    {"LAST USED", "last_used_at", OUTPUT_TEXT},
+};
+
+static int run_list(struct ctl *ctl)
+{
+    return cmd_list_show(ctl, PATH "?limit=1000", columns, CMD_COUNT(columns));
+}
+
+static int run_show(struct ctl *ctl)
+{
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "GET",
+                                                  .path = PATH,
+                                                  .name_member = "name",
+                                                  .columns = columns,
+                                                  .column_count = CMD_COUNT(columns)});
+}
+
+static int run_update(struct ctl *ctl)
+{
+    static const struct cmd_field fields[] = {
+        {"name", "name", CMD_TEXT},
+        {"max", "max_registrations", CMD_INTEGER},
+        {"expires", "expires_in_s", CMD_SECONDS},
+    };
+
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "PUT",
+                                                  .path = PATH,
+                                                  .name_member = "name",
+                                                  .fields = fields,
+                                                  .field_count = CMD_COUNT(fields),
+                                                  .columns = columns,
+                                                  .column_count = CMD_COUNT(columns)});
+}
+
+static int run_revoke(struct ctl *ctl)
+{
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "DELETE",
+                                                  .path = PATH,
+                                                  .name_member = "name",
+                                                  .done = "no agent can enrol with it any more"});
+}
+
+const struct ctl_command ctl_command_secret_list = {
+    .noun = "secret",
+    .verb = "list",
+    .summary = "list registration secrets (never their values)",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_list,
+};
+
+const struct ctl_command ctl_command_secret_show = {
+    .noun = "secret",
+    .verb = "show",
+    .summary = "show one registration secret (never its value)",
+    .argument = "SECRET",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_show,
+};
+
+const struct ctl_command ctl_command_secret_update = {
+    .noun = "secret",
+    .verb = "update",
+    .summary = "change name, number of uses or end of a registration secret",
+    .argument = "SECRET",
+    .options = options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_update,
+};
+
+const struct ctl_command ctl_command_secret_revoke = {
+    .noun = "secret",
+    .verb = "revoke",
+    .summary = "end a registration secret; agents that enrolled with it stay",
+    .argument = "SECRET",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_revoke,
 };

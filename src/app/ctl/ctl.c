@@ -9,10 +9,13 @@
 
 #include "app/ctl/output.h"
 #include "base/log.h"
+#include "base/num.h"
+#include "os/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARENA_CAP ((size_t)256 * 1024 * 1024)
 
@@ -27,10 +30,11 @@ const struct ctl_command *const ctl_commands[] = {
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 
-static const struct ctl_option global_options[] = {
+const struct ctl_option ctl_global_options[] = {
     {"context", "NAME", "use this context instead of the current one"},
     {"server", "URL", "talk to this server (also PGA_SERVER)"},
     {"output", "FORMAT", "table, json, jsonl or csv; short form -o"},
+    {"watch", "[=TIME]", "again and again, every 2 s or as said, until Ctrl-C"},
     {"help", NULL, "show help"},
     {NULL, NULL, NULL},
 };
@@ -90,8 +94,9 @@ static void print_options(FILE *to, const struct ctl_option *options)
 {
     for (; options && options->name; options++) {
         char left[64];
-        snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value ? " " : "",
-                 options->value ? options->value : "");
+        bool optional = options->value && options->value[0] == '[';
+        snprintf(left, sizeof(left), "--%s%s%s", options->name,
+                 options->value && !optional ? " " : "", options->value ? options->value : "");
         fprintf(to, "  %-24s %s\n", left, options->help);
     }
 }
@@ -107,7 +112,7 @@ static void print_help(FILE *to)
         fprintf(to, "  %-24s %s\n", left, c->summary);
     }
     fprintf(to, "\noptions:\n");
-    print_options(to, global_options);
+    print_options(to, ctl_global_options);
     fprintf(to, "\nexit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not allowed, 5 conflict,\n"
                 "6 unavailable, 7 the check found problems\n");
 }
@@ -118,7 +123,7 @@ static void print_command_help(FILE *to, const struct ctl_command *c)
             c->noun[0] && c->verb[0] ? " " : "", c->verb, c->argument ? " " : "",
             c->argument ? c->argument : "", c->summary);
     print_options(to, c->options);
-    print_options(to, global_options);
+    print_options(to, ctl_global_options);
 }
 
 /* "targets" is taken for "target"; "server" is its old name. */
@@ -167,7 +172,7 @@ static const struct ctl_option *find_option(const struct ctl_option *options, co
 /* Every option of any command: words are sorted out before the command is known. */
 static const struct ctl_option *any_option(const char *name, size_t len)
 {
-    const struct ctl_option *found = find_option(global_options, name, len);
+    const struct ctl_option *found = find_option(ctl_global_options, name, len);
     for (size_t i = 0; !found && i < ctl_command_count; i++) {
         found = find_option(ctl_commands[i]->options, name, len);
     }
@@ -194,7 +199,7 @@ static int take_option(struct ctl *ctl, int argc, char **argv, int *at)
         return usage_error("too many options at", argv[*at]);
     }
     const char *value = equals ? equals + 1 : "";
-    if (option->value && !equals) {
+    if (option->value && option->value[0] != '[' && !equals) {
         if (*at + 1 >= argc) {
             return usage_error("a value is missing after", argv[*at]);
         }
@@ -233,7 +238,7 @@ static int check_options(const struct ctl *ctl)
 {
     for (size_t i = 0; i < ctl->option_count; i++) {
         const char *name = ctl->option_names[i];
-        if (!find_option(global_options, name, strlen(name)) &&
+        if (!find_option(ctl_global_options, name, strlen(name)) &&
             !find_option(ctl->command->options, name, strlen(name))) {
             return usage_error("this command has no option", name);
         }
@@ -294,6 +299,47 @@ static int run_command(struct ctl *ctl)
     return ctl->command->run(ctl);
 }
 
+static void forget_answers(struct ctl *ctl)
+{
+    while (ctl->answer_count > 0) {
+        json_doc_free(ctl->answers[--ctl->answer_count]);
+    }
+    arena_reset(&ctl->arena);
+}
+
+/* Until Ctrl-C ends the process. What failed may be well again the next time; wrong use not. */
+static int watch(struct ctl *ctl, int64_t every_ms)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    for (;;) {
+        if (terminal) {
+            fputs("\033[H\033[2J", stdout);
+        }
+        int rc = run_command(ctl);
+        if (fflush(stdout) != 0 || rc == CTL_USAGE || rc == CTL_AUTH) {
+            return rc;
+        }
+        forget_answers(ctl);
+        clock_sleep_ms(every_ms);
+    }
+}
+
+static int run_or_watch(struct ctl *ctl)
+{
+    const char *text = ctl_option(ctl, "watch");
+    int64_t every_ms = 2000;
+    if (!text) {
+        return run_command(ctl);
+    }
+    if (text[0] && (num_parse_duration_ms(str_of(text), &every_ms, NULL) || every_ms < 100)) {
+        return usage_error("no time of at least 100ms:", text);
+    }
+    if (strcmp(ctl->command->verb, "list") != 0 && ctl->command->watched == CTL_ONCE) {
+        return usage_error("nothing to watch in", ctl->command->verb);
+    }
+    return watch(ctl, every_ms);
+}
+
 static int run_with_client(struct ctl *ctl)
 {
     struct err e;
@@ -302,7 +348,7 @@ static int run_with_client(struct ctl *ctl)
         return ctl_fail(ctl, &e);
     }
     ctl->client = httpc_new();
-    int rc = run_command(ctl);
+    int rc = run_or_watch(ctl);
     httpc_free(ctl->client);
     httpc_teardown();
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -327,9 +373,7 @@ int app_ctl_main(int argc, char **argv)
     } else if (rc == CTL_OK) {
         rc = run_with_client(&ctl);
     }
-    while (ctl.answer_count > 0) {
-        json_doc_free(ctl.answers[--ctl.answer_count]);
-    }
+    forget_answers(&ctl);
     arena_fini(&ctl.arena);
     return rc;
 }

@@ -34,10 +34,12 @@ enum ctl_exit {
 
 struct ctl_option {
     const char *name;  /* without dashes */
-    const char *value; /* what the value is called; NULL = a switch */
+    const char *value; /* what the value is called; NULL = a switch; "[=X]" = may be left out */
     const char *help;
 };
 
+/* Whether --watch makes sense; lists can always be watched. */
+enum ctl_watch { CTL_ONCE, CTL_WATCHED };
 enum ctl_need { CTL_NEEDS_NOTHING, CTL_NEEDS_SERVER, CTL_NEEDS_LOGIN };
 
 struct ctl;
@@ -49,6 +51,7 @@ struct ctl_command {
     const char *argument;             /* what operands are called; NULL = none are taken */
     const struct ctl_option *options; /* ends with {NULL}; NULL = none */
     enum ctl_need needs;
+    enum ctl_watch watched;
     int (*run)(struct ctl *ctl); /* an enum ctl_exit */
 };
 
@@ -77,6 +80,7 @@ struct ctl {
     size_t argument_count;
     struct json_doc *answers[CTL_ANSWER_MAX]; /* kept until the command ends */
     size_t answer_count;
+    int64_t timeout_ms; /* of a call; 0 = the usual one */
 };
 
 /* Options and operands */
@@ -85,6 +89,7 @@ const char *ctl_option(const struct ctl *ctl,
 const char *ctl_option_or(const struct ctl *ctl, const char *name, const char *fallback);
 extern const struct ctl_command *const ctl_commands[];
 extern const size_t ctl_command_count;
+extern const struct ctl_option ctl_global_options[]; /* ends with {NULL} */
 
 /* Contexts (ctl_context.c): $XDG_CONFIG_HOME/pga/contexts.toml, 0600. */
 enum err_code ctl_context_load(struct ctl *ctl, const char *name, struct err *e) ERR_MUST_CHECK;

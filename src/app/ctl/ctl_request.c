@@ -114,7 +114,7 @@ static enum err_code perform(struct ctl *ctl, const struct ctl_call *call, int *
                                     .headers = headers,
                                     .header_count = count,
                                     .body = call->body,
-                                    .timeout_ms = TIMEOUT_MS,
+                                    .timeout_ms = ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS,
                                     .max_answer_bytes = ANSWER_MAX};
     httpc_answer_init(&answer);
     enum err_code rc = httpc_perform(ctl->client, &request, &answer, e);
