@@ -5,6 +5,7 @@
  * Source: proc(5). Fields that a kernel does not have stay 0.
  */
 #include "os/host.h"
+#include "os/host_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,7 @@
 #include "base/num.h"
 #include "os/file.h"
 
-#define HOST_FILE_BYTES ((size_t)1024 * 1024) /* the intr line of /proc/stat can be long */
-#define HOST_PATH_MAX   512
-
-/* The next word of `*s`; empty at the end. */
-static struct str host_word(struct str *s)
+struct str host_word(struct str *s)
 {
     struct str word;
 
@@ -35,8 +32,7 @@ static struct str host_word(struct str *s)
     return word;
 }
 
-/* How many numbers of `line` went into `out`. */
-static size_t host_numbers(struct str line, uint64_t *out, size_t max)
+size_t host_numbers(struct str line, uint64_t *out, size_t max)
 {
     size_t count = 0;
 
@@ -192,7 +188,7 @@ enum err_code host_parse_loadavg(struct str text, struct host_load *out, struct 
     return ERR_OK;
 }
 
-static enum err_code host_read(const char *root, const char *path, struct buf *out, struct err *e)
+enum err_code host_read(const char *root, const char *path, struct buf *out, struct err *e)
 {
     char full[HOST_PATH_MAX];
     int len = snprintf(full, sizeof(full), "%s%s", root, path);

@@ -13,21 +13,13 @@
 #include "base/num.h"
 #include "os/file.h"
 #include "os/host.h"
+#include "os/host_internal.h"
 
 #define CGROUP_FILE_BYTES ((size_t)64 * 1024)
-#define CGROUP_PATH_MAX   1024
 #define CGROUP_UNLIMITED  (UINT64_C(1) << 60) /* version 1 says "no limit" with a huge number */
 
-/* One hierarchy: the folder it is mounted at and our group in it. */
-struct cgroup_place {
-    const char *root;
-    char mount[64];
-    char group[CGROUP_PATH_MAX / 2]; /* starts with '/', or is empty for the root */
-    bool found;
-};
-
-static bool cgroup_read(const struct cgroup_place *at, const char *group, const char *file,
-                        struct buf *out)
+bool host_cgroup_read(const struct cgroup_place *at, const char *group, const char *file,
+                      struct buf *out)
 {
     char path[CGROUP_PATH_MAX];
     int len = snprintf(path, sizeof(path), "%s/sys/fs/cgroup%s%s/%s", at->root, at->mount, group,
@@ -54,7 +46,7 @@ static void cgroup_walk(const struct cgroup_place *at, const char *file,
     for (;;) {
         char *slash = strrchr(group, '/');
 
-        if (cgroup_read(at, group, file, &text))
+        if (host_cgroup_read(at, group, file, &text))
             take(str_trim(buf_view(&text)), out);
         if (!slash)
             break;
@@ -109,8 +101,8 @@ static void cgroup_walk_cfs(const struct cgroup_place *at, struct host_limits *o
         char *slash = strrchr(group, '/');
         double quota_us, period_us;
 
-        if (cgroup_read(at, group, "cpu.cfs_quota_us", &quota) &&
-            cgroup_read(at, group, "cpu.cfs_period_us", &period) &&
+        if (host_cgroup_read(at, group, "cpu.cfs_quota_us", &quota) &&
+            host_cgroup_read(at, group, "cpu.cfs_period_us", &period) &&
             num_parse_f64(str_trim(buf_view(&quota)), &quota_us, NULL) == ERR_OK &&
             num_parse_f64(str_trim(buf_view(&period)), &period_us, NULL) == ERR_OK)
             cgroup_take_quota(quota_us, period_us, out);
@@ -132,7 +124,7 @@ static void cgroup_read_used(const struct cgroup_place *at, const char *file,
     if (!at->found || out->memory_used_bytes > 0)
         return;
     buf_init(&text, CGROUP_FILE_BYTES);
-    if ((cgroup_read(at, at->group, file, &text) || cgroup_read(at, "", file, &text)) &&
+    if ((host_cgroup_read(at, at->group, file, &text) || host_cgroup_read(at, "", file, &text)) &&
         num_parse_u64(str_trim(buf_view(&text)), UINT64_MAX, &bytes, NULL) == ERR_OK)
         out->memory_used_bytes = bytes;
     buf_fini(&text);
@@ -164,10 +156,6 @@ static bool cgroup_has(struct str controllers, const char *name)
     return false;
 }
 
-struct cgroup_places {
-    struct cgroup_place unified, cpu, memory;
-};
-
 /* Lines "hierarchy:controllers:group"; version 2 is "0::group". */
 static void cgroup_find(struct str text, struct cgroup_places *out)
 {
@@ -180,30 +168,43 @@ static void cgroup_find(struct str text, struct cgroup_places *out)
             cgroup_set(&out->unified, controllers, line);
         if (cgroup_has(controllers, "cpu"))
             cgroup_set(&out->cpu, controllers, line);
+        if (cgroup_has(controllers, "cpuacct"))
+            cgroup_set(&out->cpuacct, controllers, line);
         if (cgroup_has(controllers, "memory"))
             cgroup_set(&out->memory, controllers, line);
+        if (cgroup_has(controllers, "blkio"))
+            cgroup_set(&out->blkio, controllers, line);
+        if (cgroup_has(controllers, "pids"))
+            cgroup_set(&out->pids, controllers, line);
     }
 }
 
-enum err_code host_read_limits(const char *root, struct host_limits *out, struct err *e)
+enum err_code host_cgroup_find(const char *root, struct cgroup_places *out, struct err *e)
 {
-    struct cgroup_places at = {{.root = root}, {.root = root}, {.root = root}};
-    struct host_limits got = {0};
-    char path[CGROUP_PATH_MAX];
+    const struct cgroup_place none = {.root = root};
     struct buf text;
     enum err_code rc;
 
-    (void)snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
+    *out = (struct cgroup_places){none, none, none, none, none, none};
     buf_init(&text, CGROUP_FILE_BYTES);
-    rc = file_read_all(path, &text, e);
+    rc = host_read(root, "/proc/self/cgroup", &text, e);
     if (rc == ERR_NOT_FOUND) {
         rc = ERR_OK; /* a kernel without control groups limits nothing */
         if (e)
             err_clear(e);
     }
     if (rc == ERR_OK)
-        cgroup_find(buf_view(&text), &at);
+        cgroup_find(buf_view(&text), out);
     buf_fini(&text);
+    return rc;
+}
+
+enum err_code host_read_limits(const char *root, struct host_limits *out, struct err *e)
+{
+    struct cgroup_places at;
+    struct host_limits got = {0};
+    enum err_code rc = host_cgroup_find(root, &at, e);
+
     if (rc != ERR_OK)
         return rc;
     cgroup_walk(&at.unified, "memory.max", cgroup_take_memory, &got);
