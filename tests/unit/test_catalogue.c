@@ -116,6 +116,19 @@ static void relations_of_a_database_name_it_and_are_bounded(void **state)
     assert_true(count >= 2);
 }
 
+/* greatest(NULL, 0) and coalesce(x, 0) are 0: what is not known must not become a number. */
+static void no_text_makes_zero_of_null(void **state)
+{
+    const struct catalogue *c = *state;
+    for (size_t i = 0; i < c->count; i++) {
+        for (size_t q = 0; q < c->files[i].query_count; q++) {
+            if (strstr(c->files[i].queries[q].sql, ", 0)")) {
+                fail_msg("%s, query %s", c->files[i].name, c->files[i].queries[q].name);
+            }
+        }
+    }
+}
+
 static void versions_compare_by_number(void **state)
 {
     (void)state;
@@ -229,6 +242,7 @@ int main(void)
         cmocka_unit_test(each_relation_of_a_probe_is_described),
         cmocka_unit_test(sql_texts_begin_with_a_comment),
         cmocka_unit_test(relations_of_a_database_name_it_and_are_bounded),
+        cmocka_unit_test(no_text_makes_zero_of_null),
         cmocka_unit_test(versions_compare_by_number),
         cmocka_unit_test(bad_files_are_refused_with_their_place),
         cmocka_unit_test(values_are_read_exactly),
