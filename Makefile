@@ -214,6 +214,11 @@ format: ## clang-format on all C files
 format-check: ## fails when clang-format would change a C file
 	$(Q)git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs $(CLANG_FORMAT) --dry-run -Werror
 
+# A file that names where the others are.
+install_place = mkdir -p $(DESTDIR)$(PREFIX)/$(dir $2) && sed 's,@BIN@,$(PREFIX)/bin,; \
+    s,@DOC@,$(PREFIX)/share/doc/pga,; s,@SHARE@,$(PREFIX)/share,' $1 > $(DESTDIR)$(PREFIX)/$2 && \
+    chmod 644 $(DESTDIR)$(PREFIX)/$2
+
 install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)test -x build/release/pga || { echo "make build first" >&2; exit 1; }
 	$(Q)install -D -m 755 build/release/pga $(DESTDIR)$(PREFIX)/bin/pga
@@ -228,12 +233,19 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)build/release/pga ctl completion fish > $(SHARE)/fish/vendor_completions.d/pga.fish
 	$(Q)for library in $(VENDOR_HAVE); do install -D -m 644 build/release/vendor/$$library/LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/pga/licences/$$library; done
+	$(Q)for name in server agent; do \
+	    install -D -m 644 packaging/etc/$$name.toml $(DESTDIR)$(PREFIX)/share/pga/$$name.toml; \
+	    $(call install_place,packaging/systemd/pga-$$name.service.in,lib/systemd/system/pga-$$name.service); done
+	$(Q)install -D -m 644 packaging/systemd/pga.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pga.conf
+	$(Q)$(call install_place,packaging/systemd/pga.tmpfiles.in,lib/tmpfiles.d/pga.conf)
 
 uninstall: ## remove what install copied
 	$(Q)rm -f $(foreach n,pga $(SYMLINKS),$(DESTDIR)$(PREFIX)/bin/$n)
 	$(Q)rm -f $(SHARE)/man/man1/pga-ctl.1 $(SHARE)/bash-completion/completions/pga \
 	    $(SHARE)/zsh/site-functions/_pga $(SHARE)/fish/vendor_completions.d/pga.fish
-	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/pga
+	$(Q)rm -f $(foreach n,lib/systemd/system/pga-server.service lib/systemd/system/pga-agent.service \
+	    lib/sysusers.d/pga.conf lib/tmpfiles.d/pga.conf,$(DESTDIR)$(PREFIX)/$n)
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/pga $(DESTDIR)$(PREFIX)/share/pga
 
 dist: web ## reproducible tarball with the third-party sources and the built user interface
 	$(Q)vendor/fetch --archives build/dist/archive $(VENDOR_HAVE) >/dev/null

@@ -129,8 +129,13 @@ static enum err_code net_try_bind(const struct addrinfo *at, const struct net_en
                                              : ERR_IO;
         if (rc == ERR_CONFLICT)
             (void)err_set(e, rc, "port %u on %s is in use", where->port, where->host);
+        else if (why == EACCES && where->port < 1024)
+            (void)err_set_errno(e, rc, why, "port %u on %s is for root and CAP_NET_BIND_SERVICE",
+                                where->port, where->host);
         else
             (void)err_set_errno(e, rc, why, "listen on %s port %u", where->host, where->port);
+        if (e)
+            e->os_errno = why;
     }
     (void)close(fd);
     return rc;

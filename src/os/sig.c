@@ -31,6 +31,8 @@ static void sig_handle(int number)
 {
     if (number == SIGHUP) {
         sig_send((char)SIG_EVENT_RELOAD);
+    } else if (number == SIGUSR1) {
+        sig_send((char)SIG_EVENT_REOPEN);
     } else if (number == SIGCHLD) {
         sig_send((char)SIG_EVENT_CHILD);
     } else {
@@ -41,7 +43,7 @@ static void sig_handle(int number)
 
 enum err_code sig_setup(struct err *e)
 {
-    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
     struct sigaction action = {.sa_handler = sig_handle, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 

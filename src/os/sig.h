@@ -12,9 +12,15 @@
 
 #include "base/err.h"
 
-enum sig_event { SIG_EVENT_NONE, SIG_EVENT_STOP, SIG_EVENT_RELOAD, SIG_EVENT_CHILD };
+enum sig_event {
+    SIG_EVENT_NONE,
+    SIG_EVENT_STOP,
+    SIG_EVENT_RELOAD,
+    SIG_EVENT_REOPEN,
+    SIG_EVENT_CHILD
+};
 
-/* TERM and INT mean stop, HUP reload, CHLD child; PIPE is ignored. */
+/* TERM and INT mean stop, HUP reload, USR1 reopen the log, CHLD child; PIPE is ignored. */
 enum err_code sig_setup(struct err *e) ERR_MUST_CHECK;
 /* Wait until mono_us (absolute) for the next event. */
 enum sig_event sig_wait(int64_t mono_us);

@@ -15,6 +15,7 @@
 
 #include <sqlite3.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +75,18 @@ static enum err_code code_of(int rc)
 static enum err_code fail(struct sqldb *db, int rc, struct err *e)
 {
     struct lite *l = (struct lite *)db;
-    return err_set(e, code_of(rc), "sqlite: %s (%s)", sqlite3_errmsg(l->db), sqlite3_errstr(rc));
+    enum err_code code = code_of(rc);
+    const char *said = sqlite3_errmsg(l->db), *means = sqlite3_errstr(rc);
+    bool same = strcmp(said, means) == 0;
+    int why = (rc & 0xFF) == SQLITE_FULL ? ENOSPC : sqlite3_system_errno(l->db);
+    /* which file, where the file system has to do with it */
+    const char *file = code == ERR_IO ? sqlite3_db_filename(l->db, "main") : NULL;
+    (void)err_set(e, code, "%s%ssqlite: %s%s%s%s", file ? file : "", file ? ": " : "", said,
+                  same ? "" : " (", same ? "" : means, same ? "" : ")");
+    if (e && code == ERR_IO) {
+        e->os_errno = why;
+    }
+    return code;
 }
 
 static void lite_close(struct sqldb *db)

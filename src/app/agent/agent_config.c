@@ -51,6 +51,13 @@ static const struct conf_key KEYS[] = {
      .flags = CONF_RELOAD,
      .help = "How lines are written."},
     {.section = "agent",
+     .name = "log_file",
+     .type = CONF_STRING,
+     .offset = AT(log_file),
+     .flags = CONF_RELOAD,
+     .help = "File that the log is appended to, standard error when unset; opened again on SIGHUP "
+             "and SIGUSR1, so that it can be rotated."},
+    {.section = "agent",
      .name = "listen",
      .type = CONF_STRING,
      .offset = AT(listen),

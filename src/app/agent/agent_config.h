@@ -50,7 +50,8 @@ struct agent_config {
     const char *name;
     const char *state_dir;
     int log_level, log_format;
-    const char *listen; /* NULL = no metrics are served */
+    const char *log_file; /* NULL = standard error */
+    const char *listen;   /* NULL = no metrics are served */
     const char *server_url;
     const char *secret_file;
     int host_enabled;

@@ -15,15 +15,18 @@
 #include "app/agent/agent_listen.h"
 #include "app/agent/agent_scheduler.h"
 #include "app/agent/agent_sender.h"
+#include "app/startup.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/host.h"
+#include "os/logfile.h"
 #include "os/net.h"
 #include "os/process.h"
 #include "os/sig.h"
+#include "os/watchdog.h"
 
 #define CATALOGUE_ARENA (16 * 1024 * 1024)
 #define CONFIG_ARENA    (8 * 1024 * 1024)
@@ -57,7 +60,8 @@ struct daemon {
     struct agent_newest *newest; /* NULL = nobody listens */
     struct agent_listen *listen;
     struct readers *readers;
-    struct readers *first;   /* its configuration outlives reloads: the sender borrows from it */
+    struct readers *first; /* its configuration outlives reloads: the sender borrows from it */
+    struct logfile log_file;
     _Atomic int64_t self_ms; /* when pga_agent was told last */
 };
 
@@ -201,12 +205,25 @@ static enum err_code readers_start(struct daemon *d, struct readers *r, struct e
     return agent_scheduler_new(&config, &r->scheduler, e);
 }
 
-static void set_log(const struct agent_config *c)
+/* On an error the log goes on as before. */
+static enum err_code set_log(struct daemon *d, const struct agent_config *c, struct err *e)
 {
-    log_setup(&(struct log_config){.level = (enum log_level)c->log_level,
-                                   .format = (enum log_format)c->log_format,
-                                   .fd = 2,
-                                   .wall_us = clock_wall_us});
+    struct log_config log = {.level = (enum log_level)c->log_level,
+                             .format = (enum log_format)c->log_format,
+                             .wall_us = clock_wall_us};
+    enum err_code code = logfile_point(&d->log_file, c->log_file, &log.fd, e);
+    log_setup(&log);
+    return code;
+}
+
+static void reopen_log(struct daemon *d)
+{
+    struct err e;
+    if (logfile_reopen(&d->log_file, &e)) {
+        log_error(&CTX, "the old log file is written on: %s", e.text);
+    } else {
+        log_info(&CTX, "log file opened again");
+    }
 }
 
 static enum err_code reload(struct daemon *d, struct err *e)
@@ -217,7 +234,10 @@ static enum err_code reload(struct daemon *d, struct err *e)
         err_clear(e);
         return ERR_OK;
     }
-    set_log(fresh->config);
+    if (set_log(d, fresh->config, e)) {
+        log_error(&CTX, "the old log file is written on: %s", e->text);
+        err_clear(e);
+    }
     if (d->newest) {
         agent_newest_watch(d->newest, NULL, 0);
     }
@@ -309,16 +329,27 @@ static enum err_code start(struct daemon *d, struct err *e)
 static enum err_code serve(struct daemon *d, struct err *e)
 {
     log_info(&CTX, "watching %zu targets", d->readers->config->target_count);
+    struct watchdog watchdog;
+    watchdog_init(&watchdog);
     net_notify("READY=1");
     for (;;) {
-        enum sig_event event = sig_wait(agent_scheduler_step(d->readers->scheduler));
+        int64_t beat_us = watchdog_beat(&watchdog);
+        int64_t step_us = agent_scheduler_step(d->readers->scheduler);
+        enum sig_event event = sig_wait(beat_us < step_us ? beat_us : step_us);
         if (event == SIG_EVENT_STOP || sig_stopping()) {
             log_info(&CTX, "stopping");
             net_notify("STOPPING=1");
             return ERR_OK;
         }
-        if (event == SIG_EVENT_RELOAD && reload(d, e)) {
-            return e->code;
+        if (event == SIG_EVENT_REOPEN) {
+            reopen_log(d);
+        }
+        if (event == SIG_EVENT_RELOAD) {
+            startup_notify_reload();
+            if (reload(d, e)) {
+                return e->code;
+            }
+            net_notify("READY=1");
         }
     }
 }
@@ -347,18 +378,19 @@ int agent_daemon(const struct agent_options *o)
     struct err e = {0};
     memset(&d, 0, sizeof(d));
     d.options = o;
+    d.log_file = LOGFILE_NONE;
     arena_init(&d.fixed, "catalogue", CATALOGUE_ARENA);
     if (readers_load(&d, &d.first, &e)) {
         log_error(&CTX, "%s", e.text);
         arena_fini(&d.fixed);
         return AGENT_EXIT_USAGE;
     }
-    set_log(d.first->config);
-    enum err_code code = sig_setup(&e);
+    enum err_code code = set_log(&d, d.first->config, &e);
+    code = code ? code : sig_setup(&e);
     code = code ? code : start(&d, &e);
     code = code ? code : serve(&d, &e);
     if (code) {
-        log_error(&CTX, "%s", e.text);
+        log_error(&CTX, "%s%s", e.text, startup_hint(&e));
     }
     stop(&d);
     readers_free(d.first);

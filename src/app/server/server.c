@@ -8,9 +8,13 @@
 
 #include "app/server/server_config.h"
 #include "app/server/server_run.h"
+#include "app/startup.h"
 #include "base/log.h"
+#include "os/clock.h"
+#include "os/logfile.h"
 #include "os/net.h"
 #include "os/sig.h"
+#include "os/watchdog.h"
 
 int app_server_main(int argc, char **argv);
 
@@ -123,7 +127,7 @@ static void read_options(int argc, char **argv, struct invocation *in)
 
 static int fail(const struct err *e)
 {
-    log_error(&ctx, "%s", e->text);
+    log_error(&ctx, "%s%s", e->text, startup_hint(e));
     return e->code == ERR_INVALID ? 2 : 1;
 }
 
@@ -164,40 +168,77 @@ static int print_reference(void)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* On an error the log goes on as before. */
+static enum err_code apply_log(struct logfile *file, const struct server_config *config,
+                               struct err *e)
+{
+    struct log_config log = {.level = (enum log_level)config->log_level,
+                             .format = (enum log_format)config->log_format,
+                             .wall_us = clock_wall_us};
+    enum err_code rc = logfile_point(file, config->log_file, &log.fd, e);
+
+    log_setup(&log);
+    return rc;
+}
+
+static void reopen(struct logfile *file)
+{
+    struct err e;
+
+    if (logfile_reopen(file, &e) != ERR_OK)
+        log_error(&ctx, "the old log file is written on: %s", e.text);
+    else
+        log_info(&ctx, "log file opened again");
+}
+
 /* Read the configuration again; only what can change without a restart takes effect. */
-static void reload(const struct server_options *options)
+static void reload(const struct server_options *options, struct logfile *file)
 {
     const struct server_config *config;
     struct arena a;
     struct err e;
 
+    startup_notify_reload();
     arena_init(&a, "reload", 1 << 20);
-    if (server_config_load(&a, options, &config, &e) == ERR_OK) {
-        server_run_apply_log(config);
-        log_info(&ctx, "configuration read again");
-    } else {
+    if (server_config_load(&a, options, &config, &e) != ERR_OK)
         log_error(&ctx, "configuration not taken, the old one stays: %s", e.text);
-    }
+    else if (apply_log(file, config, &e) != ERR_OK)
+        log_error(&ctx, "the old log file is written on: %s", e.text);
+    else
+        log_info(&ctx, "configuration read again");
     arena_fini(&a);
+    net_notify("READY=1");
+}
+
+/* Until a signal says stop. */
+static void wait_for_signals(const struct invocation *in, struct logfile *file)
+{
+    struct watchdog watchdog;
+
+    watchdog_init(&watchdog);
+    for (;;) {
+        enum sig_event event = sig_wait(watchdog_beat(&watchdog));
+
+        if (event == SIG_EVENT_STOP)
+            return;
+        if (event == SIG_EVENT_RELOAD)
+            reload(&in->options, file);
+        if (event == SIG_EVENT_REOPEN)
+            reopen(file);
+    }
 }
 
 static int run(const struct invocation *in, const struct server_config *config)
 {
+    struct logfile file = LOGFILE_NONE;
     struct server *s;
     struct err e;
 
-    server_run_apply_log(config);
-    if (sig_setup(&e) != ERR_OK || server_run_start(config, &s, &e) != ERR_OK)
+    if (apply_log(&file, config, &e) != ERR_OK || sig_setup(&e) != ERR_OK ||
+        server_run_start(config, &s, &e) != ERR_OK)
         return fail(&e);
     net_notify("READY=1");
-    for (;;) {
-        enum sig_event event = sig_wait(INT64_MAX);
-
-        if (event == SIG_EVENT_STOP)
-            break;
-        if (event == SIG_EVENT_RELOAD)
-            reload(&in->options);
-    }
+    wait_for_signals(in, &file);
     net_notify("STOPPING=1");
     log_info(&ctx, "stopping");
     server_run_stop(s);

@@ -56,6 +56,13 @@ static const struct conf_key keys[] = {
      .flags = CONF_RELOAD,
      .help = "The form of the log."},
     {.section = "server",
+     .name = "log_file",
+     .type = CONF_STRING,
+     .offset = AT(log_file),
+     .flags = CONF_RELOAD,
+     .help = "File that the log is appended to, standard error when unset; opened again on SIGHUP "
+             "and SIGUSR1, so that it can be rotated."},
+    {.section = "server",
      .name = "health_check_interval",
      .type = CONF_DURATION,
      .offset = AT(check_interval_ms),
@@ -122,7 +129,7 @@ static const char *default_state_dir(struct arena *a)
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     struct stat st;
 
-    if (geteuid() == 0 && stat(SYSTEM_DIR, &st) == 0 && S_ISDIR(st.st_mode))
+    if (stat(SYSTEM_DIR, &st) == 0 && S_ISDIR(st.st_mode) && access(SYSTEM_DIR, W_OK) == 0)
         return SYSTEM_DIR;
     if (state != NULL && state[0] == '/')
         return arena_printf(a, "%s/pga-server", state);

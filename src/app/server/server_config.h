@@ -16,6 +16,7 @@ struct server_config {
     const char *store;     /* filled in when it was not set */
     int log_level;         /* enum log_level */
     int log_format;        /* enum log_format */
+    const char *log_file;  /* NULL = standard error */
     uint64_t flush_bytes;
     int64_t flush_age_ms;
     int64_t check_interval_ms;

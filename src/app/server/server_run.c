@@ -48,16 +48,6 @@ struct server {
 
 static const struct log_ctx ctx = {.component = "server"};
 
-void server_run_apply_log(const struct server_config *config)
-{
-    struct log_config log = {.level = (enum log_level)config->log_level,
-                             .format = (enum log_format)config->log_format,
-                             .fd = 2,
-                             .wall_us = clock_wall_us};
-
-    log_setup(&log);
-}
-
 /* --- setup code --- */
 
 /* Alone on its line, without the log's prefix: a person copies it. */
@@ -67,8 +57,8 @@ static void show_code(void *arg, const char *code)
     const char *file = getenv("PGA_SETUP_CODE_FILE");
     struct err e;
 
-    fprintf(stderr, "setup code: %s (valid 30 min): open http://%s:%u/ or run pga ctl setup\n",
-            code, s->listeners[0].at.host, s->listeners[0].at.port);
+    fprintf(stderr, "setup code: %s (valid 30 min): open http://%s/ or run pga ctl setup\n", code,
+            s->config->listen.items[0]);
     if (file != NULL && file_write_atomic(file, str_of(code), 0600, &e) != ERR_OK)
         log_warn(&ctx, "the setup code was not written: %s", e.text);
 }
@@ -170,7 +160,7 @@ static enum err_code start_api(struct server *s, struct err *e)
     return maintenance_start(s->api, &s->maintenance, e);
 }
 
-/* "https://host:port/path" -> host */
+/* "https://host:port/path" -> host, of "[::1]:port" what stands in the brackets */
 static const char *host_of(struct arena *a, const char *url)
 {
     struct str rest = str_of(url), host;
@@ -181,6 +171,10 @@ static const char *host_of(struct arena *a, const char *url)
     if (str_find(rest, STR("://"), &at))
         rest = str_make(rest.ptr + at + 3, rest.len - at - 3);
     host = str_split(&rest, '/');
+    if (str_starts(host, STR("["))) {
+        host = str_make(host.ptr + 1, host.len - 1);
+        return arena_cstr(a, str_split(&host, ']'));
+    }
     return arena_cstr(a, str_split(&host, ':'));
 }
 

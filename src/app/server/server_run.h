@@ -16,6 +16,5 @@ struct server;
 enum err_code server_run_start(const struct server_config *config, struct server **out,
                                struct err *e) ERR_MUST_CHECK;
 void server_run_stop(struct server *s); /* NULL allowed */
-void server_run_apply_log(const struct server_config *config);
 
 #endif
