@@ -21,12 +21,13 @@
 #define ENTER_US     (5LL * 1000000)
 #define ASK_AGAIN_US (3600LL * 1000000) /* a login that was refused */
 #define SILENT_MAX   3
+#define SILENT_PAUSE 12 /* walks without a database whose login got no answer */
 #define REASON_MAX   (LIMIT_KEY_BYTES + ERR_TEXT_MAX + 4)
 
 struct database {
     char name[LIMIT_KEY_BYTES + 1];
     bool current, may_connect, invalid;
-    int64_t blocked_until_us; /* the login was refused: not tried before */
+    int64_t blocked_until_us; /* a login failed: none is tried before */
     struct err trouble;       /* of the last visit; code 0 = none */
 };
 
@@ -214,6 +215,24 @@ static enum err_code open_database(struct agent_lane *lane, const struct databas
     return code;
 }
 
+/*
+ * How long a database is left alone after a failed login. A refusal by pg_hba.conf or password is
+ * asked about hourly; a missing right is told by the listing. A login without an answer may be
+ * waiting for a lock on a catalogue in there, and the server keeps that session until the lock is
+ * gone: pauses keep them few.
+ */
+static int64_t pause_us(const struct agent_lane *lane, const struct err *e)
+{
+    if (e->code == ERR_DENIED && strcmp(e->sqlstate, "42501") != 0) {
+        return ASK_AGAIN_US;
+    }
+    if (e->code == ERR_TIMEOUT) {
+        int64_t pause = lane->slots[0].every_ms * 1000 * SILENT_PAUSE;
+        return pause < ASK_AGAIN_US ? pause : ASK_AGAIN_US;
+    }
+    return 0;
+}
+
 /* Connect; counts the databases in a row whose server does not answer. */
 static enum err_code try_database(struct agent_lane *lane, struct database *d, struct err *e)
 {
@@ -228,9 +247,7 @@ static enum err_code try_database(struct agent_lane *lane, struct database *d, s
     if (silent) {
         w->silence = *e;
     }
-    if (code == ERR_DENIED) {
-        d->blocked_until_us = clock_mono_us() + ASK_AGAIN_US;
-    }
+    d->blocked_until_us = clock_mono_us() + pause_us(lane, e);
     return code;
 }
 
