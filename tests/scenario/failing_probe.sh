@@ -59,8 +59,8 @@ check_denied_function() { # a function of the catalogue may not be called any mo
 }
 
 check_locked_catalogue() { # in one database
-    PGDATABASE=app spawn "lock$version" psql -qAtX \
-        -c 'begin; lock table pg_catalog.pg_namespace in access exclusive mode; select pg_sleep(300)'
+    local lock='lock table pg_catalog.pg_namespace in access exclusive mode'
+    PGDATABASE=app spawn "lock$version" psql -qAtX -c "begin; $lock; select pg_sleep(300)"
     poll 20 eval '[ "$(probe pg_stat_user_indexes state)" = error ]'
     ok $? "$version: a locked catalogue: the API says error"
     like "$(probe pg_stat_user_indexes reason)" '^app: .*(timeout|deadline)' \
@@ -90,7 +90,8 @@ check_refused_database() {
     goes_on pg_stat_user_tables app
     ok $? "$version: the other databases go on"
     doctor
-    like "$OUT" 'fix: +GRANT CONNECT ON DATABASE "other" TO "pga"' "$version: and the doctor says it"
+    like "$OUT" 'fix: +GRANT CONNECT ON DATABASE "other" TO "pga"' \
+        "$version: and the doctor says it"
     sql "$(probe pg_stat_user_tables fix)"
     poll 20 eval '[ "$(probe pg_stat_user_tables state)" = ok ]'
     ok $? "$version: that SQL helps"
