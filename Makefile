@@ -324,7 +324,16 @@ EMBED_catalogue := $(sort $(wildcard src/probe/catalogue/*.toml))
 EMBED_sql       := $(sort $(wildcard src/store/sql/*.sql src/store/tsdb/sql/*.sql src/app/demo/sql/*.sql))
 EMBED_migration := $(sort $(wildcard src/store/migrations/*.sql))
 EMBED_web       := $(sort $(shell find web/dist -type f 2>/dev/null))
-EMBED_TABLES    := catalogue sql migration web
+# Of every library that is linked in, and of musl; those of the user interface are in web/dist.
+MUSL_LICENCE := $(firstword $(wildcard /usr/share/doc/musl/copyright /usr/share/doc/musl-dev/copyright))
+EMBED_licence   := $(addprefix $(B)/gen/licence/,pga $(VENDOR_HAVE) $(if $(MUSL_LICENCE),musl))
+EMBED_TABLES    := catalogue sql migration web licence
+$(B)/gen/licence/pga: LICENSE
+$(B)/gen/licence/musl: $(MUSL_LICENCE)
+$(foreach l,$(VENDOR_HAVE),$(eval $(B)/gen/licence/$l: $(B)/vendor/$l.stamp))
+$(EMBED_licence):
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $(if $(filter %.stamp,$<),$(B)/vendor/$(@F)/LICENSE,$<) $@
 build/tool/embed: src/tool/embed.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -O1 $(WARN) -D_GNU_SOURCE $< -o $@

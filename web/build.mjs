@@ -42,7 +42,19 @@ async function bundle() {
   const js = names.find((name) => name.endsWith(".js"));
   const css = names.find((name) => name.endsWith(".css"));
   if (!js || !css) throw new Error("esbuild wrote no script or no style");
-  return { js, css };
+  return { js, css, inputs: Object.keys(result.metafile.inputs) };
+}
+
+// Of every package that is in the bundle: what `pga version --licenses` prints.
+async function licences(inputs) {
+  const found = inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]);
+  let text = "";
+  for (const name of [...new Set(found.filter(Boolean))].sort()) {
+    const licence = await readFile(join(here, "node_modules", name, "LICENSE"), "utf8");
+    text += `== ${name}\n\n${licence.trimEnd()}\n\n`;
+  }
+  if (!text) throw new Error("the bundle names no package");
+  await writeFile(join(dist, "licences.txt"), text);
 }
 
 async function shell({ js, css }) {
@@ -80,5 +92,7 @@ async function compress() {
 
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
-await shell(await bundle());
+const bundled = await bundle();
+await shell(bundled);
 await compress();
+await licences(bundled.inputs); // no part of the first load

@@ -2,6 +2,7 @@
 /* applets.c: the table of applets, and what `pga` says of itself. */
 #include "app/applets.h"
 
+#include "base/embed.h"
 #include "base/fault.h"
 
 #include <stdio.h>
@@ -42,7 +43,7 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < applet_count; i++) {
         fprintf(to, "  %-8s  %s\n", applets[i].name, applets[i].summary);
     }
-    fputs("  version   print the version\n", to);
+    fputs("  version   print the version; with --licenses the licences of all that is in it\n", to);
 }
 
 static int print_version(void)
@@ -51,6 +52,35 @@ static int print_version(void)
     (void)fault_names(&points);
     printf("pga %s%s\n", PGA_VERSION, points > 0 ? " (with fault points: for tests only)" : "");
     return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* Our own, then of every library, then of what the web interface is made of. */
+static int print_licenses(void)
+{
+    const struct embed_file *own = embed_find(embed_licence, embed_licence_count, "pga");
+    const struct embed_file *web = embed_find(embed_web, embed_web_count, "licences.txt");
+    if (own) {
+        printf("== pga\n\n%s\n", (const char *)own->data);
+    }
+    for (size_t i = 0; i < embed_licence_count; i++) {
+        if (&embed_licence[i] != own) {
+            printf("== %s\n\n%s\n", embed_licence[i].name, (const char *)embed_licence[i].data);
+        }
+    }
+    fputs(web ? (const char *)web->data : "", stdout);
+    return fflush(stdout) == 0 && own && web ? 0 : 1;
+}
+
+static int version(int argc, char **argv)
+{
+    if (argc == 1) {
+        return print_version();
+    }
+    if (argc == 2 && strcmp(argv[1], "--licenses") == 0) {
+        return print_licenses();
+    }
+    fputs("usage: pga version [--licenses]\n", stderr);
+    return 2;
 }
 
 static int print_fault_points(void)
@@ -64,10 +94,11 @@ static int print_fault_points(void)
 }
 
 /* What `pga` answers without an applet; -1 = not one of these words. */
-static int run_word(const char *word)
+static int run_word(int argc, char **argv)
 {
+    const char *word = argv[0];
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
-        return print_version();
+        return version(argc, argv);
     }
     if (strcmp(word, "--fault-points") == 0) {
         return print_fault_points();
@@ -97,7 +128,7 @@ int applets_run(int argc, char **argv)
     if (applet) {
         return applet->run(argc - 1, argv + 1);
     }
-    int rc = run_word(argv[1]);
+    int rc = run_word(argc - 1, argv + 1);
     if (rc < 0) {
         fprintf(stderr, "pga: unknown applet \"%s\"; see pga --help\n", argv[1]);
         rc = 2;

@@ -42,6 +42,9 @@ extern const size_t embed_sql_count;
 /* store/migrations: names such as 0001_init.sqlite.sql */
 extern const struct embed_file embed_migration[];
 extern const size_t embed_migration_count;
+/* Licences of what is linked in; names such as zstd, and pga for our own */
+extern const struct embed_file embed_licence[];
+extern const size_t embed_licence_count;
 /* web/dist: paths such as index.html or assets/app-3FJ2K1QA.js, without leading slash */
 extern const struct embed_file embed_web[];
 extern const size_t embed_web_count;

@@ -22,6 +22,15 @@ unlike "$segments" 'LOAD .* RWE' "no segment is writable and executable"
 le "$(stat -c %s "$PGA")" 8000000 "smaller than 8 MB"
 like "$("$PGA" --version)" '^pga [0-9]+\.[0-9]+' "pga --version"
 is "$("$PGA" version)" "$("$PGA" --version)" "pga version says the same"
+"$PGA" version --licenses >"$T/licenses"
+is $? 0 "pga version --licenses"
+for name in pga $(sed -n 's/^VENDOR      := //p' "$ROOT/Makefile") musl preact @preact/signals-core \
+    @preact/signals uplot; do
+    text=$(awk -v name="== $name" '$0 == name {on = 1; next} /^== /{on = 0} on' "$T/licenses")
+    ge "$(wc -c <<<"$text")" 200 "it holds the licence of $name"
+done
+"$PGA" version --nonsense >"$T/out" 2>&1
+is $? 2 "another option is refused"
 best=$(python3 - "$PGA" <<'P'
 import subprocess, sys, time
 def run():

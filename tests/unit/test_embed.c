@@ -45,6 +45,7 @@ static void every_table_is_sorted_and_terminated(void **state)
     (void)state;
     check_table(embed_catalogue, embed_catalogue_count);
     check_table(embed_migration, embed_migration_count);
+    check_table(embed_licence, embed_licence_count);
     check_table(embed_sql, embed_sql_count);
     check_table(embed_web, embed_web_count);
 }
