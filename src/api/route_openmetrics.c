@@ -108,6 +108,26 @@ static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
                        cell_f64((double)s->last_flush_ms / 1000));
 }
 
+static void put_http(struct openmetrics *m, const struct api_call *call)
+{
+    struct httpd_counts now;
+
+    httpd_count(call->req->server, &now);
+    const struct fact facts[] = {
+        {"pga_http_connections", OPENMETRICS_GAUGE, NULL, "Connections open.", now.open},
+        {"pga_http_connections_working", OPENMETRICS_GAUGE, NULL,
+         "Connections whose request is at work.", now.working},
+        {"pga_http_connections_displaced", OPENMETRICS_COUNTER, NULL,
+         "Idle connections closed for a new one, at a cap.", now.displaced},
+        {"pga_http_connections_refused", OPENMETRICS_COUNTER, NULL,
+         "New connections answered 503, at a cap.", now.refused},
+        {"pga_http_connections_expired", OPENMETRICS_COUNTER, NULL,
+         "Connections closed as idle or slow with a head.", now.expired},
+    };
+
+    PUT_FACTS(m, facts);
+}
+
 static void put_process(struct openmetrics *m, const struct api *api)
 {
     int64_t up_ms = clock_mono_ms() - api->start_mono_ms;
@@ -137,6 +157,7 @@ static enum err_code metrics(struct api_call *call, struct err *e)
     openmetrics_begin(&m, &call->resp->body, form);
     put_process(&m, call->api);
     api_count_write(call->api->count, &m);
+    put_http(&m, call);
     put_ingest(&m, &stats);
     put_store(&m, &stats);
     openmetrics_end(&m);

@@ -9,6 +9,8 @@
 #define LIMIT_HTTP_HEAD_BYTES     (16 * 1024)
 #define LIMIT_HTTP_URI_BYTES      (4 * 1024)
 #define LIMIT_HTTP_HEADERS        64
+#define LIMIT_HTTP_IDLE_MS        75000             /* a connection without a byte (security T5) */
+#define LIMIT_HTTP_HEAD_MS        10000             /* from the first byte of a head to its end */
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)       /* every route but push */
 #define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives */
 #define LIMIT_PUSH_INFLATED_BYTES (64 * 1024 * 1024)

@@ -2,9 +2,9 @@
 /*
  * httpd.c: CivetWeb as our HTTP server.
  *
- * CivetWeb accepts, keeps connections alive and parses heads; everything else happens in its
- * begin_request callback, which never falls through to CivetWeb's own handling of files.
- * Threads: CivetWeb's workers; shared are the counters `in_work` and `draining` (atomic).
+ * CivetWeb accepts and parses heads; connections without a request are in our room; everything else
+ * happens in CivetWeb's begin_request callback, which never falls through to its handling of files.
+ * Threads: CivetWeb's workers and the room's; shared are the room and `draining` (atomic).
  */
 #include "httpd/httpd.h"
 
@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "httpd/httpd_private.h"
+#include "httpd/httpd_room.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 
@@ -81,7 +82,6 @@ static int on_request(struct mg_connection *conn)
     struct httpd_response w;
     struct arena arena;
 
-    atomic_fetch_add(&h->in_work, 1);
     arena_init(&arena, "request", LIMIT_REQUEST_ARENA_BYTES);
     r.arena = &arena;
     httpd_response_init(&w);
@@ -90,7 +90,6 @@ static int on_request(struct mg_connection *conn)
     httpd_response_send(conn, &r, &w);
     httpd_response_fini(&w);
     arena_fini(&arena);
-    atomic_fetch_sub(&h->in_work, 1);
     return w.status;
 }
 
@@ -106,6 +105,20 @@ static int on_error(struct mg_connection *conn, int status, const char *text)
     httpd_response_send(conn, NULL, &w);
     httpd_response_fini(&w);
     return 0;
+}
+
+static void on_rest(struct mg_context *context, struct mg_rest *rest)
+{
+    const struct httpd *h = mg_get_user_data(context);
+
+    httpd_room_enter(h->room, context, rest);
+}
+
+static void on_rest_gone(struct mg_context *context, struct mg_rest *rest)
+{
+    const struct httpd *h = mg_get_user_data(context);
+
+    httpd_room_gone(h->room, rest);
 }
 
 static int on_message(const struct mg_connection *conn, const char *message)
@@ -151,17 +164,17 @@ static enum err_code start_context(struct httpd *h, const char *ports, struct er
 {
     static const struct mg_callbacks callbacks = {.begin_request = on_request,
                                                   .raw_head = httpd_gate_raw,
+                                                  .rest = on_rest,
+                                                  .rest_gone = on_rest_gone,
                                                   .http_error = on_error,
                                                   .log_message = on_message};
-    char threads[16], text[256] = "";
+    char threads[16], queue[16], text[256] = "";
     const char *options[] = {"listening_ports",
                              ports,
                              "num_threads",
                              threads,
                              "enable_keep_alive",
                              "yes",
-                             "keep_alive_timeout_ms",
-                             "75000",
                              "request_timeout_ms",
                              "10000",
                              "decode_url",
@@ -169,7 +182,7 @@ static enum err_code start_context(struct httpd *h, const char *ports, struct er
                              "tcp_nodelay",
                              "1",
                              "connection_queue",
-                             "256",
+                             queue,
                              "listen_backlog",
                              "512",
                              "max_request_size",
@@ -181,10 +194,21 @@ static enum err_code start_context(struct httpd *h, const char *ports, struct er
     struct mg_error_data error = {0, 0, text, sizeof(text)};
 
     snprintf(threads, sizeof(threads), "%u", h->config.threads);
+    snprintf(queue, sizeof(queue), "%u", h->config.connections); /* all may speak at once */
     h->context = mg_start2(&init, &error);
     if (h->context == NULL)
         return err_set(e, ERR_IO, "cannot listen on %s: %s", ports, text);
     return ERR_OK;
+}
+
+static enum err_code open_room(struct httpd *h, struct err *e)
+{
+    struct httpd_room_limits limits = {.connections = h->config.connections,
+                                       .per_address = h->config.connections_per_address,
+                                       .idle_ms = LIMIT_HTTP_IDLE_MS,
+                                       .head_ms = LIMIT_HTTP_HEAD_MS};
+
+    return httpd_room_open(&limits, &h->room, e);
 }
 
 enum err_code httpd_start(const struct httpd_config *config, struct httpd **out, struct err *e)
@@ -200,10 +224,12 @@ enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
     if (rc == ERR_OK)
         rc = put_ports(config, &ports, e);
     if (rc == ERR_OK)
+        rc = open_room(h, e);
+    if (rc == ERR_OK)
         rc = start_context(h, ports.ptr, e);
     buf_fini(&ports);
     if (rc != ERR_OK) {
-        alloc_free(h);
+        httpd_stop(h);
         return rc;
     }
     *out = h;
@@ -212,15 +238,25 @@ enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
 
 void httpd_drain(struct httpd *h, int64_t mono_us)
 {
+    struct httpd_counts now;
+
     atomic_store(&h->draining, true);
-    while (atomic_load(&h->in_work) > 0 && clock_mono_us() < mono_us)
+    httpd_room_drain(h->room);
+    for (httpd_count(h, &now); now.working > 0 && clock_mono_us() < mono_us; httpd_count(h, &now))
         clock_sleep_ms(5);
+}
+
+void httpd_count(const struct httpd *h, struct httpd_counts *out)
+{
+    httpd_room_count(h->room, out);
 }
 
 void httpd_stop(struct httpd *h)
 {
     if (h == NULL)
         return;
+    httpd_room_stop(h->room);
     mg_stop(h->context);
+    httpd_room_free(h->room);
     alloc_free(h);
 }

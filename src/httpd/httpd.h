@@ -2,9 +2,10 @@
 /*
  * httpd.h: the HTTP server: listeners, strict requests, whole answers.
  *
- * Listeners are data. A request runs in a thread of the server with an arena of its own; the
- * handler fills the answer, which is sent when the handler returns. What no handler should see
- * (a wrong Host, two lengths, a huge head) is refused before.
+ * Listeners are data. A connection waits without a thread (httpd_room.h) until a whole head has
+ * come; the request then runs in a thread of the server with an arena of its own. The handler fills
+ * the answer, which is sent when the handler returns. What no handler should see (a wrong Host, two
+ * lengths, a huge head) is refused before.
  * Threads: httpd_start and httpd_stop from one thread; the handler runs in many at once.
  */
 #ifndef HTTPD_HTTPD_H
@@ -70,8 +71,18 @@ struct httpd_config {
     size_t listener_count;
     const char *public_host; /* a further name that Host may have; NULL = none */
     unsigned threads;
+    unsigned connections;             /* in all; over it see httpd_room.h */
+    unsigned connections_per_address; /* an IPv6 address counts as its /64 */
     httpd_handler *handler;
     void *arg;
+};
+
+/* Connections, now and since the start. */
+struct httpd_counts {
+    unsigned open, working; /* working: a request has come whole and is not answered */
+    uint64_t displaced;     /* closed in favour of a new one, at a cap */
+    uint64_t refused;       /* new ones answered 503, at a cap */
+    uint64_t expired;       /* idle, or slow with a head, for too long */
 };
 
 /* --- Life cycle --- */
@@ -84,9 +95,13 @@ enum err_code httpd_check(const struct httpd_config *config, struct err *e) ERR_
  */
 enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
                           struct err *e) ERR_MUST_CHECK;
-/* New requests get 503 from now on; returns when those in work were answered, or at mono_us. */
+/*
+ * Connections without a request are closed, new requests get 503; returns when those in work were
+ * answered, or at mono_us.
+ */
 void httpd_drain(struct httpd *h, int64_t mono_us);
 void httpd_stop(struct httpd *h); /* NULL allowed */
+void httpd_count(const struct httpd *h, struct httpd_counts *out);
 
 /* --- Request --- */
 

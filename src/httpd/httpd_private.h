@@ -12,7 +12,7 @@
 struct httpd {
     struct httpd_config config;
     struct mg_context *context;
-    atomic_int in_work;
+    struct httpd_room *room;
     atomic_bool draining;
 };
 
@@ -29,5 +29,7 @@ void httpd_response_send(struct mg_connection *conn, const struct httpd_request 
 /* Fill a problem document for errors that no handler made. */
 void httpd_response_problem(struct httpd_response *w, int status, const char *detail,
                             const char *id);
+/* A whole answer to nobody's request: a problem, after which the connection ends. */
+void httpd_response_bare(struct buf *out, int status, const char *detail);
 
 #endif

@@ -183,6 +183,20 @@ static void put_head(struct buf *out, const struct httpd_request *r, const struc
     buf_add_c(out, "\r\n");
 }
 
+void httpd_response_bare(struct buf *out, int status, const char *detail)
+{
+    struct httpd_response w;
+
+    httpd_response_init(&w);
+    httpd_response_problem(&w, status, detail, NULL);
+    if (status == 503)
+        httpd_add_header(&w, "Retry-After", "2");
+    w.close = true;
+    put_head(out, NULL, &w, w.body.len);
+    buf_add_str(out, buf_view(&w.body));
+    httpd_response_fini(&w);
+}
+
 /* Whether this side ends the connection: an unread body, HTTP/1.0, or the client's wish. */
 static bool must_close(const struct httpd_request *r)
 {

@@ -297,6 +297,17 @@ enum err_code process_title(pid_t pid, char *out, size_t size, struct err *e)
     return code;
 }
 
+uint64_t process_raise_files(uint64_t count)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count) {
+        limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return process_max_files();
+}
+
 /* name:password:uid:gid:... */
 static bool process_passwd_line(struct str line, const char *name, uid_t *uid, gid_t *gid)
 {

@@ -34,6 +34,8 @@ uint64_t process_max_files(void);  /* the soft limit */
 enum err_code process_cpu_ns(pid_t pid, uint64_t *out, struct err *e) ERR_MUST_CHECK;
 /* Its command line as `ps` shows it, into `out`. */
 enum err_code process_title(pid_t pid, char *out, size_t size, struct err *e) ERR_MUST_CHECK;
+/* Raise the soft limit to `count`, or to the hard limit; returns what it is then. */
+uint64_t process_raise_files(uint64_t count);
 /*
  * First user of the list ("postgres", "nobody") that exists; reads /etc/passwd itself (static
  * binary).

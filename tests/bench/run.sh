@@ -5,12 +5,13 @@
 #
 # Each prints one line `bench name=... value=... unit=... peer=... ratio=...` per figure: value
 # is ours, peer a floor or a peer measured in the same run, ratio = value / peer. Figures are CPU
-# seconds and bytes, not wall time; nothing here passes or fails.
+# seconds and bytes; latencies, which have no other form, come with a peer measured in turns.
+# Nothing here passes or fails.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(agent_cost ingest bytes_per_sample)
+[ ${#names[@]} -gt 0 ] || names=(agent_cost ingest bytes_per_sample idle)
 status=0
 for name in "${names[@]}"; do bash "$here/$name.sh" || status=1; done
 exit "$status"

@@ -8,8 +8,9 @@
 #include "os/clock.h"
 #include "os/process.h"
 
-#define THREADS  4
-#define DRAIN_US 1000000
+#define THREADS     4
+#define CONNECTIONS 64
+#define DRAIN_US    1000000
 
 struct agent_listen {
     struct agent_listen_config config;
@@ -136,6 +137,8 @@ enum err_code agent_listen_start(const struct agent_listen_config *config,
         .listeners = &l->at,
         .listener_count = 1,
         .threads = THREADS,
+        .connections = CONNECTIONS,
+        .connections_per_address = CONNECTIONS,
         .handler = handle,
         .arg = l,
     };

@@ -23,6 +23,7 @@ struct server_config {
     uint64_t journal_bytes;
     int64_t retention_days;
     int metrics_access; /* enum api_metrics_access */
+    int64_t max_connections, max_connections_per_address;
 };
 
 /* What the command line says; NULL = nothing. */

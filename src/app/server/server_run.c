@@ -19,6 +19,7 @@
 #include "httpd/httpd.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "store/store.h"
 #include "store/store_key.h"
 #include "store/store_target.h"
@@ -28,6 +29,8 @@
 
 #define HTTP_THREADS  64
 #define LISTENERS_MAX 16
+#define FILES_RESERVE 1024 /* open files that are no client's: store, log, listeners */
+#define FEWEST        64   /* connections, whatever the limit on files is */
 #define DRAIN_US      (10 * (int64_t)1000000)
 #define SQLITE        "sqlite:"
 
@@ -198,6 +201,20 @@ static enum err_code read_listeners(struct server *s, struct err *e)
     return ERR_OK;
 }
 
+/* As many connections as configured, or as the limit on open files allows. */
+static unsigned connections_allowed(const struct server_config *c)
+{
+    uint64_t wanted = (uint64_t)c->max_connections;
+    uint64_t files = process_raise_files(wanted + FILES_RESERVE);
+
+    if (files >= wanted + FILES_RESERVE)
+        return (unsigned)wanted;
+    wanted = files > FILES_RESERVE + FEWEST ? files - FILES_RESERVE : FEWEST;
+    log_warn(&ctx, "only %llu connections in place of %lld: the limit of open files is %llu",
+             (unsigned long long)wanted, (long long)c->max_connections, (unsigned long long)files);
+    return (unsigned)wanted;
+}
+
 static enum err_code start_http(struct server *s, struct err *e)
 {
     s->http = (struct httpd_config){
@@ -205,6 +222,8 @@ static enum err_code start_http(struct server *s, struct err *e)
         .listener_count = s->config->listen.count,
         .public_host = host_of(&s->arena, s->config->public_url),
         .threads = HTTP_THREADS,
+        .connections = connections_allowed(s->config),
+        .connections_per_address = (unsigned)s->config->max_connections_per_address,
         .handler = api_handle,
         .arg = s->api,
     };

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * httpd_room.h: the room in which connections wait that have nothing to say.
+ *
+ * A worker is given to a connection only when a whole request head has arrived, so any number of
+ * idle browsers and agents, and of clients that drip, hold no worker. Between an answer and the
+ * next head the connection is back here. Three bounds end the waiting: LIMIT_HTTP_IDLE_MS without
+ * a byte (closed), LIMIT_HTTP_HEAD_MS after the first byte of a head (408), and the caps in all
+ * and per address: over a cap the connection that has waited longest is closed in favour of the
+ * new one, unfinished heads first; when none of them waits, the new one gets 503.
+ *
+ *     accept --> IDLE <--> PARTIAL --> WORKING --> (gone)      IDLE, PARTIAL --> LEAVING
+ *                  ^___________________________|
+ *
+ * A TLS listener fits in here in three places. `room_look` in httpd_room.c decides what has
+ * arrived: for TLS any byte of a ClientHello, the handshake with its own deadline running
+ * elsewhere, and afterwards a record. The patch's mg_rest keeps what a connection owns while no
+ * worker has it: the session joins the socket there. And a session with bytes that are decrypted
+ * but not read must not come to rest, because its socket stays silent.
+ *
+ * Owner:   the room owns every connection at rest; a worker owns it from mg_rest_resume until
+ *          it rests again or is gone. httpd_room_free closes what is left.
+ * Threads: one of its own looks at sockets and closes them; httpd_room_enter and _gone are called
+ *          by CivetWeb's threads. One lock, rank 60.
+ */
+#ifndef HTTPD_HTTPD_ROOM_H
+#define HTTPD_HTTPD_ROOM_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "httpd/httpd.h"
+
+struct httpd_room;
+struct mg_context;
+struct mg_rest;
+
+struct httpd_room_limits {
+    unsigned connections; /* in all, those at work included */
+    unsigned per_address; /* an IPv6 address counts as its /64 */
+    int64_t idle_ms, head_ms;
+};
+
+/* --- Life cycle --- */
+
+enum err_code httpd_room_open(const struct httpd_room_limits *limits, struct httpd_room **out,
+                              struct err *e) ERR_MUST_CHECK;
+/* What waits is closed at once; from now on nothing rests between two requests. */
+void httpd_room_drain(struct httpd_room *room);
+/* No connection gets a worker any more. Before mg_stop. NULL allowed, as below. */
+void httpd_room_stop(struct httpd_room *room);
+/* Close what is left. After mg_stop. */
+void httpd_room_free(struct httpd_room *room);
+
+/* --- Use: the callbacks of vendor/civetweb/waiting-connections.patch --- */
+
+void httpd_room_enter(struct httpd_room *room, struct mg_context *context, struct mg_rest *rest);
+void httpd_room_gone(struct httpd_room *room, struct mg_rest *rest);
+
+/* --- Query --- */
+
+void httpd_room_count(struct httpd_room *room, struct httpd_counts *out);
+
+#endif
