@@ -88,7 +88,39 @@ check_blocking() {
     eval "exec $root_fd>&- $second_fd>&- $third_fd>&-"
     stop root; stop second; stop third
     rm -f "$T"/*.in
-    sql 'drop table hot'
+}
+
+check_prepared() {
+    sql "begin; insert into hot values (3, 'x'); prepare transaction 'p'"
+    backend behind "insert into hot values (3, 'literal-behind');"
+    poll 20 has_events blocking_started 'a prepared transaction' 1
+    ok $? "$version: a prepared transaction that blocks is an event"
+    is "$(newest blocking_started 'a prepared transaction' body.waiters)" 1 \
+        "$version: with who waits for it"
+    sql "rollback prepared 'p'"
+    poll 20 has_events blocking_ended 'a prepared transaction' 1
+    ok $? "$version: so is its end"
+    eval "exec $FD>&-"
+    stop behind
+    rm -f "$T"/*.in
+}
+
+check_circle() { # a deadlock that the server is slow to see
+    backend left "set deadlock_timeout = '12s'; begin; update hot set word = 'l' where id = 1;"
+    local left_fd=$FD
+    backend right "set deadlock_timeout = '12s'; begin; update hot set word = 'r' where id = 2;"
+    local right_fd=$FD
+    printf "update hot set word = 'l' where id = 2;\n" >&"$left_fd"
+    sleep 1.5
+    printf "update hot set word = 'r' where id = 1;\n" >&"$right_fd"
+    poll 20 has_events blocking_started 'a circle of sessions' 1
+    ok $? "$version: sessions that wait for one another are an event"
+    is "$(newest blocking_started 'a circle of sessions' body.waiters)" 2 "$version: both of them"
+    poll 30 has_events blocking_ended 'a circle of sessions' 1
+    ok $? "$version: which ends when the server breaks the circle"
+    eval "exec $left_fd>&- $right_fd>&-"
+    stop left; stop right
+    rm -f "$T"/*.in
 }
 
 waiting_is() { # NUMBER: the newest reading of pg_blocking has so many waiters
@@ -135,7 +167,8 @@ check_settings() {
 start_server server && set_up_owner
 ok $? "the server is ready" || done_testing
 for version in $versions; do
-    if ! start_pg "pg$version" "$version" 'archive_mode = on'; then
+    if ! start_pg "pg$version" "$version" 'archive_mode = on' \
+        'max_prepared_transactions = 2'; then
         fail "PostgreSQL $version starts"
         continue
     fi
@@ -146,6 +179,8 @@ for version in $versions; do
 print(next(r["id"] for r in json.load(sys.stdin)["data"] if r["name"] == sys.argv[1]))' \
         "agent$version-db" <<<"$BODY")
     check_blocking
+    check_prepared
+    check_circle
     check_settings
     stop "agent$version"
     stop_pg "pg$version"

@@ -135,6 +135,121 @@ def check_databases(tap, db):
            ", ".join(missing))
 
 
+# --- counters of the cluster ---------------------------------------------------------------
+
+# Names of version 17 for what versions 13 to 16 call otherwise.
+SLRU_NAMES = {"CommitTs": "commit_timestamp", "MultiXactMember": "multixact_member",
+              "MultiXactOffset": "multixact_offset", "Notify": "notify",
+              "Serial": "serializable", "Subtrans": "subtransaction", "Xact": "transaction"}
+CHECKPOINTER_NAMES = {"checkpoints_timed": "num_timed", "checkpoints_req": "num_requested",
+                      "checkpoint_write_time": "write_time", "checkpoint_sync_time": "sync_time",
+                      "buffers_checkpoint": "buffers_written"}
+# relation, its keys, first version, query
+CLUSTER_SOURCES = (
+    ("pg_stat_bgwriter", (), 10, "select * from pg_stat_bgwriter"),
+    ("pg_stat_checkpointer", (), 17, "select * from pg_stat_checkpointer"),
+    ("pg_stat_wal", (), 14, "select * from pg_stat_wal"),
+    ("pg_stat_archiver", (), 10, "select * from pg_stat_archiver"),
+    ("pg_stat_io", ("backend_type", "object", "context"), 16, "select * from pg_stat_io"),
+    ("pg_stat_slru", ("name",), 13, "select * from pg_stat_slru"),
+    ("pg_wal_position", (), 10,
+     "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') as current_lsn"),
+    ("pg_wraparound", (), 10, "select txid_snapshot_xmax(txid_current_snapshot()) as next_xid"),
+)
+DERIVED = {"op_bytes", "stats_reset", *CHECKPOINTER_NAMES}
+
+
+def read_cluster(version):
+    """{relation: {key tuple: row}} as psql sees it."""
+    found = {}
+    for relation, keys, first, query in CLUSTER_SOURCES:
+        if version >= first:
+            rows = psql(query)
+            for row in rows:
+                if relation == "pg_stat_slru":
+                    row["name"] = SLRU_NAMES.get(row["name"], row["name"])
+                if relation == "pg_stat_io" and "op_bytes" in row:
+                    for what in ("read", "write", "extend"):
+                        count = row[what + "s"]
+                        row[what + "_bytes"] = None if count is None else count * row["op_bytes"]
+            found[relation] = {tuple(row[k] for k in keys): row for row in rows}
+    if version < 17:
+        row = psql("select * from pg_stat_bgwriter")[0]
+        found["pg_stat_checkpointer"] = {(): {CHECKPOINTER_NAMES[k]: v for k, v in row.items()
+                                              if k in CHECKPOINTER_NAMES}}
+    return found
+
+
+def check_counters(tap, db, relation, window, pair):
+    """One test for each counter of the relation, and one that none is left out."""
+    keys = next(s[1] for s in CLUSTER_SOURCES if s[0] == relation)
+    columns = db.columns(relation, "counter")
+    before, after = pair
+    lowest = db.values(relation, columns, window, "min")
+    highest = db.values(relation, columns, window, "max")
+    by_column = {column: [] for column in columns}
+    for (key, column), low in lowest.items():
+        labels = labels_of(key, keys)
+        first = before.get(labels, {}).get(column)
+        last = after.get(labels, {}).get(column)
+        if first is None or last is None:
+            by_column[column].append(("not known to PostgreSQL: %s" % (labels,), 1, low, 0))
+            continue
+        slack = 0.001 if isinstance(first, float) else 0
+        for what, value in (("min", low), ("max", highest[(key, column)])):
+            by_column[column].append(("%s %s" % (labels, what), first - slack, value,
+                                      last + slack))
+    for column in columns:
+        known = [labels for labels, row in after.items() if row.get(column) is not None]
+        if known or by_column[column]:
+            check_bounds(tap, "%s.%s" % (relation, column), by_column[column])
+            tap.ok(len(by_column[column]) == 2 * len(known),
+                   "%s.%s: has each of %d rows" % (relation, column, len(known)),
+                   len(by_column[column]) / 2)
+    told = {c["name"] for c in db.relation(relation)["columns"]} | set(keys)
+    missing = {c for row in after.values() for c in row} - told - DERIVED
+    tap.ok(not missing, "%s: every column of this version is read" % relation, missing)
+
+
+def check_cluster(tap, db):
+    version = psql("select current_setting('server_version_num')::int / 10000 as v")[0]["v"]
+    before = read_cluster(version)
+    start = now_ms() + MARGIN_MS
+    ends = {relation: db.wait_reading(relation, start) for relation in before}
+    after = read_cluster(version)
+    for relation, end in ends.items():
+        check_counters(tap, db, relation, (start, end), (before[relation], after[relation]))
+
+
+UNITS = {"": 1, "B": 1, "kB": 1024, "MB": 1024 ** 2, "GB": 1024 ** 3, "us": 1e-6, "ms": 1e-3,
+         "s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def as_number(row):
+    """What pga must say of a setting."""
+    if row["vartype"] == "bool":
+        return {"on": 1, "off": 0}[row["value"]]
+    number = float(row["value"])
+    digits = "".join(c for c in row["unit"] or "" if c.isdigit())
+    unit = (row["unit"] or "")[len(digits):]
+    return number if number < 0 else number * int(digits or 1) * UNITS[unit]
+
+
+def check_settings(tap, db):
+    # What another session set for itself differs from session to session.
+    rows = psql("select name, vartype, unit, reset_val as value from pg_settings"
+                " where vartype in ('bool', 'integer', 'real') and name !~ '^transaction_'"
+                " and name !~ '_mode$|_permissions$' and source not in ('client', 'session')")
+    end = db.wait_reading("pg_settings", 0)
+    got = db.values("pg_settings", ["value"], (end - 1000, end), "last")
+    told = {labels_of(key, ("name",))[0]: value for (key, _), value in got.items()}
+    wrong = {row["name"]: (told.get(row["name"]), as_number(row)) for row in rows
+             if told.get(row["name"]) is None
+             or abs(told[row["name"]] - as_number(row)) > 1e-9 * abs(as_number(row))}
+    tap.ok(len(rows) > 100 and not wrong,
+           "pg_settings: %d numbers are what psql says, in bytes and seconds" % len(rows), wrong)
+
+
 # --- pg_stat_statements --------------------------------------------------------------------
 
 
@@ -330,7 +445,8 @@ def main():
     with open(args.token_file, encoding="utf-8") as f:
         api = Api(args.url, f.read().strip())
     tap = Tap()
-    checks = ((check_databases, args.database), (check_statements, args.database),
+    checks = ((check_databases, args.database), (check_cluster, args.database),
+              (check_settings, args.database), (check_statements, args.database),
               (check_sessions, args.database), (check_host, args.host))
     for check, target in checks:
         try:
