@@ -30,6 +30,8 @@ struct api_config {
     struct tsdb *tsdb;
     const struct store_keys *keys;
     int64_t check_interval_ms; /* how often collectors are expected to call; twice that: offline */
+    /* Whether a text is a configuration that an agent could take; the agent's own table decides. */
+    enum err_code (*check_config)(struct str text, struct err *e);
     /* Shows a new setup code to whoever runs the server. */
     void (*show_code)(void *arg, const char *code);
     void *arg;

@@ -88,7 +88,7 @@ static enum err_code collector_by_token(struct api_call *call, struct str token,
     if (!text_parse_uuid(str_of(claims.subject), &who->collector))
         return err_set(e, ERR_DENIED, "the token names no collector");
     text_uuid(&who->collector, who->collector_id);
-    rc = store_collector_check(call->api->config.store, who->collector_id, e);
+    rc = store_collector_check(call->api->config.store, who->collector_id, &who->config_version, e);
     if (rc == ERR_NOT_FOUND)
         return err_set(e, ERR_DENIED, "the collector is not known or was revoked");
     if (rc != ERR_OK)
@@ -108,8 +108,13 @@ enum err_code api_sign_in(struct api_call *call, struct err *e)
 
         if (!str_starts(header, STR(BEARER)))
             return err_set(e, ERR_DENIED, "only bearer tokens are taken");
-        return call->route->role == ROUTE_COLLECTOR ? collector_by_token(call, token, e)
-                                                    : user_by_token(call, token, e);
+        enum err_code rc = ERR_DENIED;
+
+        if (call->route->role != ROUTE_COLLECTOR)
+            rc = user_by_token(call, token, e);
+        if (call->route->role == ROUTE_COLLECTOR || (call->route->own_agent && rc == ERR_DENIED))
+            rc = collector_by_token(call, token, e);
+        return rc;
     }
     if (cookie.len == 0 || call->route->role == ROUTE_COLLECTOR)
         return err_set(e, ERR_DENIED, "sign in first");

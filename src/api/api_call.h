@@ -50,7 +50,8 @@ struct api_principal {
     struct store_session session; /* of a user */
     struct uuid collector;        /* of a collector */
     char collector_id[TEXT_UUID_SIZE];
-    const char *name; /* for audit: "user:alice", "collector:<id>", "" */
+    int64_t config_version; /* the newest for that collector */
+    const char *name;       /* for audit: "user:alice", "collector:<id>", "" */
 };
 
 struct api_call {

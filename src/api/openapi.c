@@ -228,12 +228,18 @@ static enum err_code put_answers(struct json_writer *w, const struct route *r, s
 
 /* --- operations --- */
 
-static void put_security(struct json_writer *w, enum route_role role)
+static void put_security(struct json_writer *w, const struct route *r)
 {
-    json_member_c(w, "x-pga-role", route_role_name(role));
+    enum route_role role = r->role;
+    char who[64];
+
+    snprintf(who, sizeof(who), "%s%s", route_role_name(role), r->own_agent ? " or agent" : "");
+    json_member_c(w, "x-pga-role", who);
     json_key(w, "security");
     if (role == ROUTE_ANYONE || role == ROUTE_LOCAL)
         json_put_raw(w, STR("[]"));
+    else if (r->own_agent)
+        json_put_raw(w, STR("[{\"token\":[]},{\"cookie\":[]},{\"agent\":[]}]"));
     else if (role == ROUTE_COLLECTOR)
         json_put_raw(w, STR("[{\"agent\":[]}]"));
     else
@@ -251,7 +257,7 @@ static enum err_code put_operation(struct json_writer *w, const struct route *r,
     json_put_str(w, openapi_tag(index));
     json_array_end(w);
     json_member_c(w, "summary", r->summary);
-    put_security(w, r->role);
+    put_security(w, r);
     json_key(w, "parameters");
     json_array_begin(w);
     put_path_parameters(w, r->path);

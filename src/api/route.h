@@ -35,6 +35,7 @@ struct route {
     const char *method;
     const char *path; /* "{name}" stands for one segment, a last "*" for the rest */
     enum route_role role;
+    bool own_agent;   /* an agent's token opens it as well; the handler shows its own alone */
     unsigned classes; /* of listeners; enum httpd_class */
     enum route_body body;
     size_t max_body;

@@ -130,7 +130,7 @@ static enum err_code who_renews(struct api_call *call, struct jwt_claims *claims
     rc = jwt_verify(&call->api->agents, str_make(header.ptr + 7, header.len - 7),
                     (struct jwt_moment){clock_wall_ms() / 1000, REFRESH_GRACE_S}, claims, e);
     if (rc == ERR_OK)
-        rc = store_collector_check(call->api->config.store, claims->subject, e);
+        rc = store_collector_check(call->api->config.store, claims->subject, NULL, e);
     return rc == ERR_NOT_FOUND ? err_set(e, ERR_DENIED, "not known or revoked") : rc;
 }
 
@@ -187,6 +187,8 @@ static const char *status_of(const struct store_collector *c)
         return "revoked";
     if (c->last_seen_ms == 0)
         return "registered";
+    if (c->offline_ms == 0 && c->config_failed != 0)
+        return "error";
     return c->offline_ms == 0 ? "active" : "offline"; /* api_tick.c decides */
 }
 
@@ -204,7 +206,12 @@ static void put_collector(struct api_call *call, const struct store_collector *c
     api_member_time(w, "last_seen", c->last_seen_ms);
     json_member_null(w, "certificate_thumbprint");
     json_member_null(w, "certificate_expires_at");
-    json_member_i64(w, "config_version", 0);
+    json_member_i64(w, "config_version", c->config_applied);
+    json_member_i64(w, "config_version_newest", c->config_version);
+    if (c->config_failed != 0)
+        json_member_c(w, "config_error", c->config_error);
+    else
+        json_member_null(w, "config_error");
     json_member_i64(w, "metrics_count_total", c->samples_total);
     json_member_i64(w, "metrics_count_24h", c->samples_day);
     json_member_i64(w, "health_check_interval", call->api->config.check_interval_ms / 1000);

@@ -135,7 +135,7 @@ static enum err_code acknowledge(struct api_call *call, const struct delivery *d
     put_counts(w, call, d);
     api_member_time(w, "server_time", clock_wall_ms());
     json_member_i64(w, "server_ms", clock_wall_ms());
-    json_member_i64(w, "next_config_version", 0);
+    json_member_i64(w, "next_config_version", call->who.config_version);
     json_member_i64(w, "next_check_in_seconds", call->api->config.check_interval_ms / 1000);
     json_object_end(w);
     return ERR_OK;

@@ -13,7 +13,8 @@ const struct shape_named shape_list[] = {
     {"Collector", "{id: uuid, name: text, hostname: text, address: text, version: text,"
                   " status: text(registered|active|offline|error|revoked), last_seen: time?,"
                   " certificate_thumbprint: text?, certificate_expires_at: time?,"
-                  " config_version: int, metrics_count_total: int,"
+                  " config_version: int 'in effect', config_version_newest: int,"
+                  " config_error: text? 'why a version is not in effect', metrics_count_total: int,"
                   " metrics_count_24h: int 'a rolling window', health_check_interval: int"
                   " 'seconds', created_at: time?}"},
     {"Column", "{name: text, kind: text(gauge|counter|delta|text), unit: text, type~: text,"

@@ -41,6 +41,7 @@
 #define LIMIT_DATABASES          1000 /* read one by one: each costs a connection a walk */
 #define LIMIT_HOST_ROWS          256  /* disks, file systems, interfaces of one reading */
 #define LIMIT_CONFIG_BYTES       (1024 * 1024)
+#define LIMIT_CENTRAL_BYTES      (128 * 1024) /* an agent's configuration kept by the server */
 #define LIMIT_KEEP_BYTES         (32 * 1024 * 1024) /* 50000 statements with all counters */
 #define LIMIT_TOML_MEMBERS       4096 /* of a table or array: members are found one by one */
 #define LIMIT_TOML_DEPTH         32   /* levels of a value, parts of a key: they take stack */

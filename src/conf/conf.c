@@ -23,7 +23,8 @@ struct conf_loader {
     const struct conf_schema *schema;
     const char *origin;
     void *config;
-    bool *seen; /* per key, of the struct or of the row being read */
+    bool *seen;         /* per key, of the struct or of the row being read */
+    unsigned forbidden; /* keys with one of these flags are refused */
 };
 
 static enum err_code conf_fail(const struct conf_loader *l, const struct toml *node, struct err *e)
@@ -117,6 +118,11 @@ static enum err_code conf_set_key(const struct conf_loader *l, const char *secti
                       *section ? " in [" : "", section, *section ? "]" : "");
         return conf_fail(l, node, e);
     }
+    if (key->flags & l->forbidden) {
+        (void)err_set(e, ERR_INVALID, "%s is set in the host's own file alone%s", key->name,
+                      key->flags & CONF_LOCAL ? "" : " for a row that stands there");
+        return conf_fail(l, node, e);
+    }
     if (key->flags & CONF_DEPRECATED)
         conf_note_old(l, key, node->line);
     rc = conf_value_set_toml(l->arena, key, base, node, e);
@@ -142,18 +148,20 @@ static enum err_code conf_check_required(const struct conf_loader *l, const char
     return ERR_OK;
 }
 
+/* CONF_ORIGIN forbidden: the row is one of an overlay's base, and filled in. */
 static enum err_code conf_load_row(const struct conf_loader *l, const struct conf_array *array,
                                    void *row, const struct toml *table, struct err *e)
 {
     struct conf_loader mine = *l;
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
     mine.seen = arena_array(l->arena, conf_key_count(l->schema), sizeof(*mine.seen));
     if (!mine.seen)
         return arena_fail(l->arena, e);
     if (array->line_offset)
         memcpy((char *)row + array->line_offset, &table->line, sizeof(table->line));
-    rc = conf_set_defaults(&mine, array->section, row, e);
+    if (!(l->forbidden & CONF_ORIGIN))
+        rc = conf_set_defaults(&mine, array->section, row, e);
     for (const struct toml *at = table->first; at && rc == ERR_OK; at = at->next)
         rc = conf_set_key(&mine, array->section, row, at, e);
     if (rc != ERR_OK)
@@ -162,11 +170,54 @@ static enum err_code conf_load_row(const struct conf_loader *l, const struct con
     return rc == ERR_OK ? rc : err_wrap(e, "line %u", table->line);
 }
 
+/* Rows of an overlay's base, found by their names. */
+struct conf_rows {
+    char *rows;
+    size_t known, count;
+};
+
+static enum err_code conf_start_rows(const struct conf_loader *l, const struct conf_array *array,
+                                     size_t more, struct conf_rows *out, struct err *e)
+{
+    const char *config = l->config;
+    char *old = NULL;
+
+    memcpy(&old, config + array->offset, sizeof(old));
+    memcpy(&out->known, config + array->count_offset, sizeof(out->known));
+    out->count = out->known;
+    out->rows = arena_array(l->arena, out->known + more, array->row_size);
+    if (!out->rows)
+        return arena_fail(l->arena, e);
+    if (out->known > 0)
+        memcpy(out->rows, old, out->known * array->row_size);
+    return ERR_OK;
+}
+
+/* The row that a table of an overlay is about: one that is known, or out->count. */
+static size_t conf_find_row(const struct conf_loader *l, const struct conf_array *array,
+                            const struct conf_rows *in, const struct toml *table)
+{
+    const struct toml *name = array->row_key ? toml_get(table, array->row_key) : NULL;
+    const struct conf_key *key;
+    size_t index;
+
+    if (!name || name->type != TOML_STRING)
+        return in->count;
+    key = conf_find_key(l->schema, array->section, name->key, &index);
+    for (size_t i = 0; key && i < in->count; i++) {
+        const char *have;
+
+        memcpy(&have, in->rows + i * array->row_size + key->offset, sizeof(have));
+        if (have && str_eq_c(name->string, have))
+            return i;
+    }
+    return in->count;
+}
+
 static enum err_code conf_load_rows(const struct conf_loader *l, const struct conf_array *array,
                                     const struct toml *node, struct err *e)
 {
-    char *rows;
-    size_t count = 0;
+    struct conf_rows in;
     enum err_code rc;
 
     if (node->count > array->max_rows) {
@@ -174,21 +225,29 @@ static enum err_code conf_load_rows(const struct conf_loader *l, const struct co
                       node->count, array->max_rows);
         return conf_fail(l, node, e);
     }
-    rows = arena_array(l->arena, node->count, array->row_size);
-    if (!rows)
-        return arena_fail(l->arena, e);
+    if (conf_start_rows(l, array, node->count, &in, e) != ERR_OK)
+        return e->code;
     for (const struct toml *at = node->first; at; at = at->next) {
+        struct conf_loader mine = *l;
+        size_t row;
+
         if (at->type != TOML_TABLE) {
             (void)err_set(e, ERR_INVALID, "[[%.*s]] is expected", STR_ARG(node->key));
             return conf_fail(l, node, e);
         }
-        rc = conf_load_row(l, array, rows + count * array->row_size, at, e);
+        row = l->forbidden ? conf_find_row(l, array, &in, at) : in.count;
+        if (row < in.known)
+            mine.forbidden |= CONF_ORIGIN;
+        rc = conf_load_row(&mine, array, in.rows + row * array->row_size, at, e);
         if (rc != ERR_OK)
             return rc;
-        count++;
+        in.count += row == in.count;
     }
-    memcpy((char *)l->config + array->offset, &rows, sizeof(rows));
-    memcpy((char *)l->config + array->count_offset, &count, sizeof(count));
+    if (in.count > array->max_rows)
+        return err_set(e, ERR_LIMIT, "%s: more than %zu rows of [[%.*s]] in all", l->origin,
+                       array->max_rows, STR_ARG(node->key));
+    memcpy((char *)l->config + array->offset, &in.rows, sizeof(in.rows));
+    memcpy((char *)l->config + array->count_offset, &in.count, sizeof(in.count));
     return ERR_OK;
 }
 
@@ -298,6 +357,34 @@ enum err_code conf_load(struct arena *a, const struct conf_schema *schema, struc
         rc = schema->check(l.config, e);
         if (rc != ERR_OK)
             (void)err_wrap(e, "%s", origin);
+    }
+    if (rc == ERR_OK)
+        rc = arena_check(a, e);
+    if (rc == ERR_OK)
+        *out = l.config;
+    return rc;
+}
+
+enum err_code conf_overlay(struct arena *a, const struct conf_over *over, void **out, struct err *e)
+{
+    const struct conf_schema *schema = over->schema;
+    struct conf_loader l = {
+        .arena = a, .schema = schema, .origin = over->origin, .forbidden = CONF_LOCAL};
+    struct err mine;
+    enum err_code rc;
+
+    if (!e)
+        e = &mine;
+    l.config = arena_alloc(a, schema->struct_size);
+    l.seen = arena_array(a, conf_key_count(schema), sizeof(*l.seen));
+    if (!l.config || !l.seen)
+        return arena_fail(a, e);
+    memcpy(l.config, over->base, schema->struct_size);
+    rc = conf_load_text(&l, over->text, e);
+    if (rc == ERR_OK && schema->check) {
+        rc = schema->check(l.config, e);
+        if (rc != ERR_OK)
+            (void)err_wrap(e, "%s", l.origin);
     }
     if (rc == ERR_OK)
         rc = arena_check(a, e);

@@ -41,6 +41,8 @@ enum conf_flag {
     CONF_REQUIRED = 8,
     CONF_OR_INTEGER = 16, /* a string that may be written as an integer: a port */
     CONF_OR_COMMAS = 32,  /* a list that may be written as one string with commas */
+    CONF_LOCAL = 64,      /* the host's own: never in an overlay */
+    CONF_ORIGIN = 128,    /* in an overlay only in a row that is new with it */
 };
 
 struct conf_strings {
@@ -70,6 +72,7 @@ struct conf_array {
     size_t line_offset;  /* in a row, of `unsigned line`, where it stands in the file; 0 = none */
     size_t row_size;
     size_t max_rows;
+    const char *row_key; /* the CONF_STRING key that names a row in an overlay; NULL = none */
 };
 
 struct conf_schema {
@@ -91,6 +94,20 @@ struct conf_schema {
  */
 enum err_code conf_load(struct arena *a, const struct conf_schema *schema, struct str text,
                         const char *origin, void **out, struct err *e) ERR_MUST_CHECK;
+/* What stands over a loaded configuration. */
+struct conf_over {
+    const struct conf_schema *schema;
+    const void *base; /* lives as long as what is made of it */
+    struct str text;
+    const char *origin;
+};
+/*
+ * The base with what the text says in its place. A row of an array that has the name of one in the
+ * base changes that one, any other is added. The environment is not read again.
+ * Errors: as conf_load, and where a key has CONF_LOCAL or CONF_ORIGIN
+ */
+enum err_code conf_overlay(struct arena *a, const struct conf_over *over, void **out,
+                           struct err *e) ERR_MUST_CHECK;
 enum err_code conf_load_file(struct arena *a, const struct conf_schema *schema, const char *path,
                              void **out, struct err *e) ERR_MUST_CHECK;
 /* The defaults of one row of an array-of-tables section, for rows that come from elsewhere. */

@@ -116,6 +116,10 @@ static void conf_reference_key(const struct conf_key *key, struct buf *out)
         buf_printf(out, " Environment: `%s`.", key->env);
     if (key->flags & CONF_RELOAD)
         buf_add_c(out, " Takes effect on reload.");
+    if (key->flags & CONF_LOCAL)
+        buf_add_c(out, " Never from the server.");
+    if (key->flags & CONF_ORIGIN)
+        buf_add_c(out, " From the server only for targets that this file does not have.");
     if (key->flags & CONF_DEPRECATED)
         buf_printf(out, " Deprecated: use `%s`.", key->replaced_by ? key->replaced_by : "");
     buf_add_char(out, '\n');

@@ -78,6 +78,7 @@ static void answer_reset(struct httpc_answer *answer, size_t max_bytes)
     answer->status = 0;
     answer->retry_after_s = -1;
     answer->content_type[0] = '\0';
+    answer->etag[0] = '\0';
     buf_reset(&answer->body);
     answer->body.max = max_bytes;
 }
@@ -116,6 +117,11 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     struct str value = header_value(line, "Retry-After");
     if (value.ptr && num_parse_i64(value, 0, INT32_MAX, &answer->retry_after_s, NULL) != ERR_OK) {
         answer->retry_after_s = -1;
+    }
+    value = header_value(line, "ETag");
+    if (value.ptr && value.len < sizeof(answer->etag)) {
+        memcpy(answer->etag, value.ptr, value.len);
+        answer->etag[value.len] = '\0';
     }
     value = header_value(line, "Content-Type");
     if (value.ptr) {

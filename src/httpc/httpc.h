@@ -43,6 +43,7 @@ struct httpc_answer {
     int status;
     int64_t retry_after_s; /* -1 = not given */
     char content_type[64]; /* without parameters */
+    char etag[64];         /* "" = not given, or longer */
     struct buf body;       /* after httpc_answer_init */
 };
 

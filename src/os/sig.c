@@ -102,3 +102,9 @@ void sig_stop(void)
     atomic_store(&sig_stop_seen, true);
     sig_send((char)SIG_EVENT_STOP);
 }
+
+void sig_reload(void)
+{
+    if (sig_pipe[1] >= 0)
+        sig_send((char)SIG_EVENT_RELOAD);
+}

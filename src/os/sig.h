@@ -27,5 +27,6 @@ enum sig_event sig_wait(int64_t mono_us);
 int sig_fd(void);        /* for poll; readable when an event waits */
 bool sig_stopping(void); /* a stop was seen */
 void sig_stop(void);     /* as if SIGTERM had come; any thread */
+void sig_reload(void);   /* as if SIGHUP had come; any thread */
 
 #endif

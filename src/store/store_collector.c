@@ -137,12 +137,15 @@ enum err_code store_collector_register(struct store *s, const struct store_actor
 
 /* --- reading --- */
 
-enum err_code store_collector_check(struct store *s, const char *id, struct err *e)
+enum err_code store_collector_check(struct store *s, const char *id, int64_t *config_version,
+                                    struct err *e)
 {
     struct sqldb_stmt *q = NULL;
     enum err_code rc = sqldb_row(store_read_begin(s), "collector_alive",
                                  SQLDB_ARGS(sqldb_text_c(id)), &q, e);
 
+    if (rc == ERR_OK && config_version != NULL)
+        *config_version = store_i64(q, "config_version");
     sqldb_end(q);
     store_read_end(s);
     return rc;
@@ -161,6 +164,10 @@ static void read_collector(struct sqldb_stmt *q, struct arena *a, struct store_c
     out->created_ms = store_ms(q, "created_ms");
     out->revoked_ms = store_ms(q, "revoked_ms");
     out->offline_ms = store_ms(q, "offline_ms");
+    out->config_version = store_i64(q, "config_version");
+    out->config_applied = store_i64(q, "config_applied");
+    out->config_failed = store_i64(q, "config_failed");
+    out->config_error = store_text(q, a, "config_error");
 }
 
 enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,

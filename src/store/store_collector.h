@@ -11,6 +11,9 @@ struct store_collector {
     int64_t samples_total, samples_day;
     int64_t last_seen_ms, created_ms, revoked_ms; /* 0 = never */
     int64_t offline_ms;                           /* silent since; 0 = heard of */
+    /* Versions of its configuration (store_config.h); 0 = none. */
+    int64_t config_version, config_applied, config_failed;
+    const char *config_error; /* why config_failed is not in effect */
 };
 
 struct store_collector_new {
@@ -32,8 +35,9 @@ enum err_code store_collector_register(struct store *s, const struct store_actor
                                        const struct store_collector_new *c,
                                        struct store_collector_identity *out,
                                        struct err *e) ERR_MUST_CHECK;
-/* ERR_NOT_FOUND when unknown or revoked. */
-enum err_code store_collector_check(struct store *s, const char *id, struct err *e) ERR_MUST_CHECK;
+/* ERR_NOT_FOUND when unknown or revoked. *config_version: the newest for it; NULL allowed. */
+enum err_code store_collector_check(struct store *s, const char *id, int64_t *config_version,
+                                    struct err *e) ERR_MUST_CHECK;
 enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,
                                   struct store_collector *out, struct err *e) ERR_MUST_CHECK;
 struct store_collector_page {

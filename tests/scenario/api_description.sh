@@ -24,6 +24,8 @@ api GET monitoring
 stream=$(member streams.0.stream)
 api GET registration-secrets
 secret=$(member data.0.id)
+api PUT "config/$collector" '# nothing'
+is "$STATUS" 200 "a configuration for the agent"
 # Wait for rows of statements and session history, so that lists are not empty.
 has_data() {
     api GET "servers/$server/queries/top?from=-1h"
@@ -36,7 +38,7 @@ ok $? "there are statements and sessions"
 
 python3 "$TOOL/contract.py" --url "$SERVER_URL" --token-file "$T/token" \
     --param "id=$server" --param "server.id=$server" --param "collector.id=$collector" \
-    --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 \
+    --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 --param config.id=1 \
     --param "collector=$collector" --param "stream=$stream" --param relation=pg_stat_database \
     >"$T/contract" 2>&1
 tap_from "$T/contract" "contract: "

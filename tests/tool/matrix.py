@@ -24,7 +24,9 @@ OWN_CHECK = {("post", "/api/v1/collectors/refresh-token")}
 
 
 def allowed(caller, need):
-    if need == "anyone":
+    if need.endswith(" or agent"):
+        return caller == "agent" or allowed(caller, need[:-9])
+    if need in ("anyone", "anyone here"):
         return True
     if need == "agent":
         return caller == "agent"

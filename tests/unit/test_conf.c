@@ -14,7 +14,7 @@
 #include "conf/conf.h"
 
 struct row {
-    const char *name;
+    const char *name, *place;
     unsigned line;
     int64_t every_ms;
     int enabled;
@@ -99,7 +99,7 @@ static const struct conf_key keys[] = {
      .name = "password",
      .type = CONF_STRING,
      .offset = AT(password),
-     .flags = CONF_SECRET,
+     .flags = CONF_SECRET | CONF_LOCAL,
      .help = "Hush."},
     {.section = "target[]",
      .name = "name",
@@ -107,6 +107,12 @@ static const struct conf_key keys[] = {
      .offset = IN(name),
      .flags = CONF_REQUIRED,
      .help = "Name."},
+    {.section = "target[]",
+     .name = "place",
+     .type = CONF_STRING,
+     .offset = IN(place),
+     .flags = CONF_ORIGIN,
+     .help = "Where."},
     {.section = "target[]",
      .name = "every",
      .type = CONF_DURATION,
@@ -140,7 +146,8 @@ static const struct conf_array arrays[] = {{.section = "target[]",
                                             .count_offset = AT(row_count),
                                             .line_offset = IN(line),
                                             .row_size = sizeof(struct row),
-                                            .max_rows = 3}};
+                                            .max_rows = 3,
+                                            .row_key = "name"}};
 
 static enum err_code check(void *config, struct err *e)
 {
@@ -351,6 +358,75 @@ static void the_environment_wins(void **state)
     (void)unsetenv("PGA_TEST_QUIET");
 }
 
+static const char base_text[] = "title = 'base'\n[server]\nquiet = true\n"
+                                "[[target]]\nname = 'a'\nplace = 'here'\nevery = '5s'\n"
+                                "[[target]]\nname = 'b'\nenabled = false\n";
+
+static void an_overlay_changes_what_it_names(void **state)
+{
+    const struct sample *base = load(base_text);
+    const struct row *rows, *old = base->rows;
+    const struct sample *s;
+    void *out = NULL;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(conf_overlay(&arena,
+                                  &(struct conf_over){
+                                      &schema, base,
+                                      STR("title = 'over'\n[[target]]\nname = 'b'\nevery = '7s'\n"
+                                          "[[target]]\nname = 'c'\nplace = 'there'\n"),
+                                      "overlay"},
+                                  &out, &e),
+                     ERR_OK);
+    s = out;
+    rows = s->rows;
+    assert_string_equal(s->title, "over");
+    assert_int_equal(s->quiet, 1);
+    assert_int_equal(s->count, 7);
+    assert_int_equal(s->row_count, 3);
+    assert_string_equal(rows[0].place, "here");
+    assert_int_equal(rows[0].every_ms, 5000);
+    assert_int_equal(rows[1].every_ms, 7000);
+    assert_int_equal(rows[1].enabled, 0);
+    assert_string_equal(rows[2].place, "there");
+    assert_int_equal(rows[2].every_ms, 10000);
+    /* the base is as it was */
+    assert_string_equal(base->title, "base");
+    assert_int_equal(base->row_count, 2);
+    assert_int_equal(old[1].every_ms, 10000);
+}
+
+static void an_overlay_keeps_its_bounds(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"[server]\npassword = 'x'\n", "overlay: line 2, column 1: password is set in the host"},
+        {"[[target]]\nname = 'a'\nplace = 'x'\n", "overlay: line 3, column 1: place is set in"},
+        {"[server.limits]\ncount = 13\n", "overlay: 13 brings bad luck"},
+        {"[[target]]\nevery = '3s'\n", "name is required"},
+        {"[[target]]\nname = 'c'\n[[target]]\nname = 'd'\n", "more than 3 rows"},
+        {"x = 1\n", "overlay: line 1, column 1: unknown key"},
+    };
+    const struct sample *base = load(base_text);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        void *out = NULL;
+        struct err e = {0};
+
+        assert_int_not_equal(
+            conf_overlay(&arena,
+                         &(struct conf_over){&schema, base, str_of(cases[i].text), "overlay"}, &out,
+                         &e),
+            ERR_OK);
+        assert_null(out);
+        if (strstr(e.text, cases[i].want) == NULL)
+            fail_msg("%s: %s", cases[i].text, e.text);
+    }
+}
+
 static void files_are_read(void **state)
 {
     char path[] = "/tmp/pga-test-conf-XXXXXX";
@@ -394,6 +470,8 @@ int main(void)
         cmocka_unit_test(a_dump_loads_to_the_same_dump),
         cmocka_unit_test(errors_name_file_place_and_key),
         cmocka_unit_test(the_environment_wins),
+        cmocka_unit_test(an_overlay_changes_what_it_names),
+        cmocka_unit_test(an_overlay_keeps_its_bounds),
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(the_reference_names_every_key),
     };

@@ -19,6 +19,7 @@
 #include "sqldb/sqldb_migrate.h"
 #include "store/store_audit.h"
 #include "store/store_collector.h"
+#include "store/store_config.h"
 #include "store/store_key.h"
 #include "store/store_secret.h"
 #include "store/store_session.h"
@@ -308,7 +309,7 @@ static void a_secret_is_used_as_often_as_it_says(void **state)
     assert_int_equal(got.total_registrations, 2);
     assert_int_equal(store_collector_revoke(s, &who, first.id, &e), ERR_OK);
     assert_int_equal(store_collector_revoke(s, &who, first.id, &e), ERR_NOT_FOUND);
-    assert_int_equal(store_collector_check(s, first.id, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_collector_check(s, first.id, NULL, &e), ERR_NOT_FOUND);
     assert_int_equal(store_secret_revoke(s, &who, made.id, &e), ERR_OK);
     c = agent(made.value, "b");
     assert_int_equal(store_collector_register(s, &who, &c, &id, &e), ERR_DENIED);
@@ -421,6 +422,83 @@ static void silence_is_noticed_once(void **state)
     assert_int_equal(store_collector_set_offline(s, id.id, 0, &e), ERR_OK);
     assert_int_equal(store_collector_get(s, &arena, id.id, &got, &e), ERR_OK);
     assert_int_equal(got.offline_ms, 0);
+}
+
+static int64_t put_config(const char *collector, const char *toml, bool *added)
+{
+    struct store_config_put put = {.collector = collector, .toml = str_of(toml)};
+
+    assert_int_equal(store_config_put(s, &who, &put, &e), ERR_OK);
+    *added = put.added;
+    return put.version;
+}
+
+static void configurations_count_their_versions(void **state)
+{
+    struct store_config_put none = {.collector = "00000000-0000-4000-8000-000000000000",
+                                    .toml = STR("")};
+    struct store_collector_identity id;
+    struct store_config got;
+    struct store_config_page page = {.limit = 2};
+    int64_t version;
+    bool added;
+
+    (void)state;
+    enrol("a", &id);
+    page.collector = id.id;
+    assert_int_equal(store_config_get(s, &arena, (struct store_config_key){id.id, 0}, &got, &e),
+                     ERR_NOT_FOUND);
+    assert_int_equal(put_config(id.id, "a = 1\n", &added), 1);
+    assert_true(added);
+    assert_int_equal(put_config(id.id, "a = 1\n", &added), 1);
+    assert_false(added);
+    assert_int_equal(put_config(id.id, "", &added), 2);
+    assert_int_equal(put_config(id.id, "a = 1\n", &added), 3);
+    assert_true(added);
+    assert_int_equal(store_config_get(s, &arena, (struct store_config_key){id.id, 0}, &got, &e),
+                     ERR_OK);
+    assert_int_equal(got.version, 3);
+    assert_string_equal(got.toml, "a = 1\n");
+    assert_string_equal(got.author, who.name);
+    assert_int_equal(store_config_get(s, &arena, (struct store_config_key){id.id, 2}, &got, &e),
+                     ERR_OK);
+    assert_string_equal(got.toml, "");
+    assert_int_equal(store_config_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.rows[0].version, 3);
+    page.before = page.rows[1].version;
+    assert_int_equal(store_config_list(s, &arena, &page, &e), ERR_OK);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.rows[0].size, 6);
+    assert_int_equal(store_config_put(s, &who, &none, &e), ERR_NOT_FOUND);
+    assert_int_equal(store_collector_check(s, id.id, &version, &e), ERR_OK);
+    assert_int_equal(version, 3);
+    assert_int_equal(store_collector_revoke(s, &who, id.id, &e), ERR_OK);
+    none.collector = id.id;
+    assert_int_equal(store_config_put(s, &who, &none, &e), ERR_NOT_FOUND);
+}
+
+static void a_report_is_news_once(void **state)
+{
+    struct store_collector_identity id;
+    struct store_config_report r = {.applied = 1, .failed = 2, .error = STR("why")};
+    struct store_collector got;
+    bool news;
+
+    (void)state;
+    enrol("a", &id);
+    r.collector = id.id;
+    assert_int_equal(store_config_report(s, &r, &news, &e), ERR_OK);
+    assert_true(news);
+    assert_int_equal(store_config_report(s, &r, &news, &e), ERR_OK);
+    assert_false(news);
+    assert_int_equal(store_collector_get(s, &arena, id.id, &got, &e), ERR_OK);
+    assert_int_equal(got.config_applied, 1);
+    assert_int_equal(got.config_failed, 2);
+    assert_string_equal(got.config_error, "why");
+    r = (struct store_config_report){.collector = id.id, .applied = 2};
+    assert_int_equal(store_config_report(s, &r, &news, &e), ERR_OK);
+    assert_true(news);
 }
 
 static void targets_are_taken_once_per_lsn(void **state)
@@ -607,6 +685,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_secret_is_used_as_often_as_it_says, begin, end),
         cmocka_unit_test_setup_teardown(the_count_of_a_day_rolls, begin, end),
         cmocka_unit_test_setup_teardown(silence_is_noticed_once, begin, end),
+        cmocka_unit_test_setup_teardown(configurations_count_their_versions, begin, end),
+        cmocka_unit_test_setup_teardown(a_report_is_news_once, begin, end),
         cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_taken_once_per_lsn, begin, end),
         cmocka_unit_test_setup_teardown(the_audit_chain_shows_a_change, begin, end),

@@ -17,6 +17,8 @@
 #include "httpc/httpc.h"
 #include "os/file.h"
 
+#define CENTRAL_ARENA (8 * 1024 * 1024)
+
 #define AT(member)        offsetof(struct agent_config, member)
 #define TARGET_AT(member) offsetof(struct agent_target_config, member)
 
@@ -28,11 +30,13 @@ static const struct conf_key KEYS[] = {
      .name = "name",
      .type = CONF_STRING,
      .offset = AT(name),
+     .flags = CONF_LOCAL,
      .help = "Name shown for this agent; the host name when unset."},
     {.section = "agent",
      .name = "state_dir",
      .type = CONF_STRING,
      .offset = AT(state_dir),
+     .flags = CONF_LOCAL,
      .help = "Folder for identity and spool."},
     {.section = "agent",
      .name = "log_level",
@@ -54,23 +58,26 @@ static const struct conf_key KEYS[] = {
      .name = "log_file",
      .type = CONF_STRING,
      .offset = AT(log_file),
-     .flags = CONF_RELOAD,
+     .flags = CONF_RELOAD | CONF_LOCAL,
      .help = "File that the log is appended to, standard error when unset; opened again on SIGHUP "
              "and SIGUSR1, so that it can be rotated."},
     {.section = "agent",
      .name = "listen",
      .type = CONF_STRING,
      .offset = AT(listen),
+     .flags = CONF_LOCAL,
      .help = "Loopback address such as 127.0.0.1:9187 at which /metrics is served to Prometheus."},
     {.section = "server",
      .name = "url",
      .type = CONF_STRING,
      .offset = AT(server_url),
+     .flags = CONF_LOCAL,
      .help = "Address of the server, such as http://127.0.0.1:8080; nothing is sent when unset."},
     {.section = "server",
      .name = "registration_secret_file",
      .type = CONF_STRING,
      .offset = AT(secret_file),
+     .flags = CONF_LOCAL,
      .help = "File with a registration secret (mode 0600), or the name of a systemd credential; "
              "used while the agent has no identity."},
     {.section = "host",
@@ -86,24 +93,28 @@ static const struct conf_key KEYS[] = {
      .min = 0,
      .max = 1099511627776.0,
      .text = "0",
+     .flags = CONF_LOCAL,
      .help = "Most that waits on disk; 0 = 256 MiB or 1 % of the free space, if that is less."},
     {.section = "spool",
      .name = "max_age",
      .type = CONF_DURATION,
      .offset = AT(spool_max_age_ms),
      .text = "48h",
+     .flags = CONF_LOCAL,
      .help = "What is older is given up with a gap; the server takes nothing older."},
     {.section = "spool",
      .name = "keep_after_ack",
      .type = CONF_DURATION,
      .offset = AT(spool_keep_ms),
      .text = "1h",
+     .flags = CONF_LOCAL,
      .help = "How long delivered records are kept for a server that was restored."},
     {.section = "spool",
      .name = "keep_bytes",
      .type = CONF_SIZE,
      .offset = AT(spool_keep_bytes),
      .text = "32MB",
+     .flags = CONF_LOCAL,
      .help = "How much of them."},
     {.section = "spool",
      .name = "live_after",
@@ -112,6 +123,7 @@ static const struct conf_key KEYS[] = {
      .text = "5m",
      .min = 1000,
      .max = 86400000,
+     .flags = CONF_LOCAL,
      .help = "Records older than this become backlog, sent behind live data."},
     {.section = "target[]",
      .name = "name",
@@ -123,39 +135,51 @@ static const struct conf_key KEYS[] = {
      .name = "dsn",
      .type = CONF_STRING,
      .offset = TARGET_AT(dsn),
+     .flags = CONF_ORIGIN,
      .help = "Connection string or URI without a password: that goes into password_file."},
     {.section = "target[]",
      .name = "host",
      .type = CONF_STRING,
      .offset = TARGET_AT(host),
+     .flags = CONF_ORIGIN,
      .help = "Host name, address or socket folder."},
     {.section = "target[]",
      .name = "port",
      .type = CONF_STRING,
      .offset = TARGET_AT(port),
-     .flags = CONF_OR_INTEGER,
+     .flags = CONF_OR_INTEGER | CONF_ORIGIN,
      .help = "Port, 5432 when unset."},
     {.section = "target[]",
      .name = "user",
      .type = CONF_STRING,
      .offset = TARGET_AT(user),
+     .flags = CONF_ORIGIN,
      .help = "Role to log in as; give it pg_monitor."},
     {.section = "target[]",
      .name = "dbname",
      .type = CONF_STRING,
      .offset = TARGET_AT(dbname),
+     .flags = CONF_ORIGIN,
      .help = "Database to connect to; the one that has pg_stat_statements."},
     {.section = "target[]",
      .name = "sslmode",
      .type = CONF_STRING,
      .offset = TARGET_AT(sslmode),
+     .flags = CONF_ORIGIN,
      .help = "disable, allow or prefer: TLS to PostgreSQL is not in this build."},
     {.section = "target[]",
      .name = "password_file",
      .type = CONF_STRING,
      .offset = TARGET_AT(password_file),
+     .flags = CONF_LOCAL,
      .help = "File with the password (mode 0600), or the name of a systemd credential. Without it "
              "PGPASSFILE and ~/.pgpass are asked."},
+    {.section = "target[]",
+     .name = "enabled",
+     .type = CONF_BOOL,
+     .offset = TARGET_AT(enabled),
+     .text = "true",
+     .help = "Whether this target is read."},
     {.section = "target[]",
      .name = "no_prepare",
      .type = CONF_BOOL,
@@ -229,7 +253,8 @@ static const struct conf_array ARRAYS[] = {
      .count_offset = AT(target_count),
      .line_offset = TARGET_AT(line),
      .row_size = sizeof(struct agent_target_config),
-     .max_rows = LIMIT_TARGETS},
+     .max_rows = LIMIT_TARGETS,
+     .row_key = "name"},
 };
 
 const struct agent_target_config *agent_config_target(const struct agent_config *config, size_t i)
@@ -332,6 +357,40 @@ enum err_code agent_config_load(struct arena *a, const char *path, struct agent_
     }
     *out = loaded;
     return ERR_OK;
+}
+
+static enum err_code put_over(struct arena *a, const struct conf_over *over, void **made,
+                              struct err *e)
+{
+    if (conf_overlay(a, over, made, e)) {
+        return e->code;
+    }
+    return check(*made, e) ? err_wrap(e, "%s", over->origin) : ERR_OK;
+}
+
+enum err_code agent_config_overlay(struct arena *a, const struct agent_config *base,
+                                   struct str text, struct agent_config **out, struct err *e)
+{
+    const struct conf_over over = {&SCHEMA, base, text, "server's configuration"};
+    void *made = NULL;
+    enum err_code code = put_over(a, &over, &made, e);
+    if (!code) {
+        *out = made;
+    }
+    return code;
+}
+
+enum err_code agent_config_check_central(struct str text, struct err *e)
+{
+    struct arena a;
+    void *base = NULL, *made = NULL;
+    arena_init(&a, "central config", CENTRAL_ARENA);
+    enum err_code code = conf_load(&a, &SCHEMA, (struct str){NULL, 0}, "defaults", &base, e);
+    if (!code) {
+        code = put_over(&a, &(struct conf_over){&SCHEMA, base, text, "configuration"}, &made, e);
+    }
+    arena_fini(&a);
+    return code;
 }
 
 enum err_code agent_config_dump(const struct agent_config *config, struct buf *out, struct err *e)

@@ -25,6 +25,7 @@ struct agent_target_config {
     const char *password_file; /* or the name of a systemd credential */
     const char *password;      /* of an old collector's file alone */
     unsigned line;             /* of the file; 0 = it does not stand there */
+    int enabled;
     int no_prepare;
     double cost_budget; /* percent of one core; 0 = none */
     int64_t statements_every_ms, sessions_every_ms,
@@ -72,6 +73,12 @@ enum err_code agent_config_old_take(struct arena *a, const struct conf_schema *s
 /* path NULL = defaults only. */
 enum err_code agent_config_load(struct arena *a, const char *path, struct agent_config **out,
                                 struct err *e) ERR_MUST_CHECK;
+/* `base` with what the server says in its place; `base` must live as long as *out. */
+enum err_code agent_config_overlay(struct arena *a, const struct agent_config *base,
+                                   struct str text, struct agent_config **out,
+                                   struct err *e) ERR_MUST_CHECK;
+/* Whether a text could be such; what it changes of the host's own file is not known here. */
+enum err_code agent_config_check_central(struct str text, struct err *e) ERR_MUST_CHECK;
 enum err_code agent_config_dump(const struct agent_config *config, struct buf *out,
                                 struct err *e) ERR_MUST_CHECK;
 /* The reference page of all keys, in Markdown. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "app/agent/agent.h"
+#include "app/agent/agent_central.h"
 #include "app/agent/agent_keep.h"
 #include "app/agent/agent_listen.h"
 #include "app/agent/agent_scheduler.h"
@@ -56,8 +57,9 @@ struct daemon {
     int64_t keep_max_age_ms;
     struct spool *spool;
     struct agent_outbox *outbox;
-    struct agent_sender *sender; /* NULL = nothing is sent */
-    struct agent_newest *newest; /* NULL = nobody listens */
+    struct agent_central *central; /* NULL until it is known where it is */
+    struct agent_sender *sender;   /* NULL = nothing is sent */
+    struct agent_newest *newest;   /* NULL = nobody listens */
     struct agent_listen *listen;
     struct readers *readers;
     struct readers *first; /* its configuration outlives reloads: the sender borrows from it */
@@ -152,12 +154,19 @@ static void readers_free(struct readers *r)
     alloc_free(r);
 }
 
-/* Parsed and checked; nothing runs yet. NULL when the configuration is bad. */
-static enum err_code readers_load(struct daemon *d, struct readers **out, struct err *e)
+/*
+ * Parsed and checked; nothing runs yet. NULL when the configuration is bad.
+ * central: what the server says; NULL = the agent's own file alone
+ */
+static enum err_code readers_load(struct daemon *d, const struct agent_central_text *central,
+                                  struct readers **out, struct err *e)
 {
     struct readers *r = alloc_new(sizeof(*r));
     arena_init(&r->arena, "config", CONFIG_ARENA);
     enum err_code code = agent_load(d->options, &r->arena, &r->config, e);
+    if (!code && central && central->version) {
+        code = agent_config_overlay(&r->arena, r->config, central->toml, &r->config, e);
+    }
     if (code) {
         readers_free(r);
         r = NULL;
@@ -176,6 +185,9 @@ static enum err_code add_targets(struct daemon *d, struct readers *r, struct err
     }
     for (size_t i = 0; i < c->target_count; i++) {
         const struct agent_target_config *tc = agent_config_target(c, i);
+        if (!tc->enabled) {
+            continue;
+        }
         struct agent_target *t = agent_target_new(&d->catalogue, d->probes, d->probe_count, tc);
         r->targets[r->count++] = t;
         t->host_id = d->host_id;
@@ -226,14 +238,40 @@ static void reopen_log(struct daemon *d)
     }
 }
 
-static enum err_code reload(struct daemon *d, struct err *e)
+/*
+ * What the server kept for this agent no longer fits its file (which may have changed): the file
+ * alone counts, and the server is told.
+ */
+static enum err_code load_without(struct daemon *d, const struct agent_central_text *central,
+                                  struct readers **out, struct err *e)
 {
-    struct readers *fresh;
-    if (readers_load(d, &fresh, e)) {
-        log_error(&CTX, "the configuration stays as it is: %s", e->text);
-        err_clear(e);
-        return ERR_OK;
+    struct err failure = *e;
+    err_clear(e);
+    enum err_code code = readers_load(d, NULL, out, e);
+    if (!code) {
+        agent_central_settle(d->central, central, &failure);
     }
+    return code;
+}
+
+/* The readers to be: of the file, with what the server says; *tried says what that was. */
+static enum err_code load_all(struct daemon *d, struct arena *a, struct agent_central_text *tried,
+                              struct readers **out, struct err *e)
+{
+    enum err_code code = agent_central_begin(d->central, a, tried, e);
+    if (code) {
+        return code;
+    }
+    code = readers_load(d, tried, out, e);
+    if (code && !tried->offered && tried->version) {
+        code = load_without(d, tried, out, e);
+        tried->version = 0; /* settled */
+    }
+    return code;
+}
+
+static enum err_code swap_readers(struct daemon *d, struct readers *fresh, struct err *e)
+{
     if (set_log(d, fresh->config, e)) {
         log_error(&CTX, "the old log file is written on: %s", e->text);
         err_clear(e);
@@ -249,8 +287,33 @@ static enum err_code reload(struct daemon *d, struct err *e)
     if (readers_start(d, fresh, e)) {
         return e->code;
     }
-    log_info(&CTX, "configuration read again: %zu targets", fresh->config->target_count);
+    log_info(&CTX, "configuration read again: %zu targets", fresh->count);
     return ERR_OK;
+}
+
+static enum err_code reload(struct daemon *d, struct err *e)
+{
+    struct agent_central_text tried = {0};
+    struct readers *fresh = NULL;
+    struct arena a;
+    arena_init(&a, "central config", 2 * LIMIT_CENTRAL_BYTES);
+    enum err_code code = load_all(d, &a, &tried, &fresh, e);
+    if (code) {
+        if (tried.offered) {
+            agent_central_settle(d->central, &tried, e);
+        } else {
+            log_error(&CTX, "the configuration stays as it is: %s", e->text);
+        }
+        err_clear(e);
+        code = ERR_OK;
+    } else {
+        code = swap_readers(d, fresh, e);
+        if (!code && tried.version) {
+            agent_central_settle(d->central, &tried, NULL);
+        }
+    }
+    arena_fini(&a);
+    return code;
 }
 
 /* --- start and end ---------------------------------------------------------------------------- */
@@ -286,6 +349,7 @@ static enum err_code open_spool(struct daemon *d, const struct agent_config *c, 
         .live_after_ms = c->spool_live_after_ms,
         .spool = d->spool,
         .outbox = d->outbox,
+        .central = d->central,
     };
     d->sender = agent_sender_new(&sender);
     return agent_sender_start(d->sender, e);
@@ -317,18 +381,32 @@ static enum err_code start(struct daemon *d, struct err *e)
     }
     snprintf(d->keep_dir, sizeof(d->keep_dir), "%s/keep", c->state_dir);
     d->keep_max_age_ms = c->spool_max_age_ms;
+    d->central = agent_central_new(c->state_dir);
     if (file_make_dirs(d->keep_dir, 0700, e) ||
         agent_target_id(c->state_dir, NULL, &d->host_id, e) || open_spool(d, c, e) ||
         start_listening(d, c, e)) {
         return e->code;
     }
-    d->readers = d->first;
-    return readers_start(d, d->readers, e);
+    struct agent_central_text tried = {0};
+    struct readers *fresh = NULL;
+    struct arena a;
+    arena_init(&a, "central config", 2 * LIMIT_CENTRAL_BYTES);
+    enum err_code code = agent_central_begin(d->central, &a, &tried, e);
+    if (!code && tried.version) {
+        code = load_all(d, &a, &tried, &fresh, e);
+    }
+    d->readers = fresh ? fresh : d->first;
+    code = code ? code : readers_start(d, d->readers, e);
+    if (!code && tried.version) {
+        agent_central_settle(d->central, &tried, NULL);
+    }
+    arena_fini(&a);
+    return code;
 }
 
 static enum err_code serve(struct daemon *d, struct err *e)
 {
-    log_info(&CTX, "watching %zu targets", d->readers->config->target_count);
+    log_info(&CTX, "watching %zu targets", d->readers->count);
     struct watchdog watchdog;
     watchdog_init(&watchdog);
     net_notify("READY=1");
@@ -366,6 +444,7 @@ static void stop(struct daemon *d)
         agent_sender_stop(d->sender, clock_mono_us() + DRAIN_US);
     }
     agent_sender_free(d->sender);
+    agent_central_free(d->central);
     agent_outbox_free(d->outbox);
     agent_newest_free(d->newest);
     spool_close(d->spool);
@@ -380,7 +459,7 @@ int agent_daemon(const struct agent_options *o)
     d.options = o;
     d.log_file = LOGFILE_NONE;
     arena_init(&d.fixed, "catalogue", CATALOGUE_ARENA);
-    if (readers_load(&d, &d.first, &e)) {
+    if (readers_load(&d, NULL, &d.first, &e)) {
         log_error(&CTX, "%s", e.text);
         arena_fini(&d.fixed);
         return AGENT_EXIT_USAGE;

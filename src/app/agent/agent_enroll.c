@@ -33,7 +33,7 @@ enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post 
     }
     snprintf(url, sizeof(url), "%.*s/api/v1%s", (int)len, s->config.url, post->path);
     const struct httpc_request request = {
-        .method = "POST",
+        .method = post->method ? post->method : "POST",
         .url = url,
         .headers = post->headers,
         .header_count = post->header_count,
@@ -134,7 +134,7 @@ enum err_code agent_sender_register(struct agent_sender *s, struct err *e)
         };
         registration_body(s, &body);
         code = agent_sender_post(
-            s, &(struct agent_post){"/collectors/register", headers, 2, buf_view(&body)}, e);
+            s, &(struct agent_post){"/collectors/register", headers, 2, buf_view(&body), NULL}, e);
     }
     if (!code && s->answer.status != 200 && s->answer.status != 201) {
         code = refused(s, "registration", e);
@@ -159,7 +159,7 @@ enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e)
     const struct httpc_header headers[] = {{"Authorization", bearer},
                                            {"Content-Type", "application/json"}};
     enum err_code code = agent_sender_post(
-        s, &(struct agent_post){"/collectors/refresh-token", headers, 2, {NULL, 0}}, e);
+        s, &(struct agent_post){"/collectors/refresh-token", headers, 2, {NULL, 0}, NULL}, e);
     if (!code && s->answer.status != 200) {
         code = refused(s, "token refresh", e);
     }

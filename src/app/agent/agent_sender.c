@@ -180,7 +180,7 @@ static enum err_code post_batch(struct agent_sender *s, const struct batch_of *b
     if (!code) {
         FAULT_POINT("agent.before_send");
         code = agent_sender_post(
-            s, &(struct agent_post){"/metrics/push", headers, 3, buf_view(&packed)}, e);
+            s, &(struct agent_post){"/metrics/push", headers, 3, buf_view(&packed), NULL}, e);
         FAULT_POINT("agent.after_answer");
     }
     buf_fini(&body);
@@ -261,6 +261,7 @@ static struct outcome on_stored(struct agent_sender *s, const struct batch_of *b
         return (struct outcome){false, backoff_ms(s)};
     }
     check_epoch(s, &answer.store_epoch);
+    agent_sender_heard(s, &answer);
     note_up(s);
     s->batch_max = s->batch_max * 2 < SENDER_RECORDS_MAX ? s->batch_max * 2 : SENDER_RECORDS_MAX;
     return (struct outcome){true, 0};
@@ -531,6 +532,7 @@ static void run(void *arg)
             continue;
         }
         renew_token(s);
+        agent_sender_configure(s);
         struct outcome live = send_one(s, false);
         struct outcome old = live.progressed ? send_one(s, true) : live;
         if (live.wait_ms || old.wait_ms) {

@@ -12,6 +12,7 @@
 #include "app/agent/agent_outbox.h"
 #include "app/agent/agent_state.h"
 
+struct agent_central;
 struct httpc;
 
 struct agent_sender_config {
@@ -23,6 +24,7 @@ struct agent_sender_config {
     int64_t live_after_ms;
     struct spool *spool;
     struct agent_outbox *outbox;
+    struct agent_central *central; /* NULL = none */
 };
 
 struct agent_sender;

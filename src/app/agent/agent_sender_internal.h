@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/thread.h"
 #include "httpc/httpc.h"
+#include "model/push.h"
 
 #define SENDER_RECORDS_MAX 64
 #define SENDER_BYTES_MAX   (1024 * 1024)
@@ -29,6 +30,10 @@ struct agent_sender {
     unsigned conflicts; /* 409 in a row */
     bool told_down;     /* the log knows that the server is away */
     int64_t refreshed_us;
+    int64_t config_version;  /* the newest, as the last answer said; 0 = nothing new */
+    int64_t check_s;         /* how often the server wants to hear of us */
+    int64_t heard_us;        /* when it last did */
+    int64_t config_retry_us; /* configurations are not asked for before */
     struct uuid sent_stream; /* what the last reading took */
 };
 
@@ -37,6 +42,7 @@ struct agent_post {
     const struct httpc_header *headers;
     size_t header_count;
     struct str body;
+    const char *method; /* NULL = POST */
 };
 
 /* agent_enroll.c: identity and tokens */
@@ -45,5 +51,10 @@ enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e) ERR_MU
 /* POST JSON to a path of the server; the answer is in s->answer. */
 enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post *post,
                                 struct err *e) ERR_MUST_CHECK;
+
+/* agent_sender_config.c: configurations of the server */
+void agent_sender_heard(struct agent_sender *s, const struct push_answer *answer);
+/* Report what is not told yet, fetch what is new, call after silence. */
+void agent_sender_configure(struct agent_sender *s);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "app/agent/agent_config.h"
 #include "app/server/maintenance.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -154,6 +155,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .tsdb = s->tsdb,
         .keys = &s->keys,
         .check_interval_ms = s->config->check_interval_ms,
+        .check_config = agent_config_check_central,
         .show_code = show_code,
         .arg = s,
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
