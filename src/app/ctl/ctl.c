@@ -307,6 +307,12 @@ static void forget_answers(struct ctl *ctl)
     arena_reset(&ctl->arena);
 }
 
+enum err_code ctl_forget(struct ctl *ctl, struct err *e)
+{
+    forget_answers(ctl);
+    return ctl_context_load(ctl, ctl_option(ctl, "context"), e);
+}
+
 /* Until Ctrl-C ends the process. What failed may be well again the next time; wrong use not. */
 static int watch(struct ctl *ctl, int64_t every_ms)
 {

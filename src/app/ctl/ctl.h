@@ -126,6 +126,8 @@ enum err_code ctl_take_tokens(struct ctl *ctl, const struct json *answer,
 /* The option as the API takes times: "30m" becomes "-30m", the rest stays. Lives in the arena. */
 const char *ctl_time(struct ctl *ctl, const char *name, const char *fallback);
 
+/* Forget all answers and everything in the arena, and load the context again. */
+enum err_code ctl_forget(struct ctl *ctl, struct err *e) ERR_MUST_CHECK;
 /* Report an error in the form of the output in force, and give its exit code. */
 int ctl_fail(const struct ctl *ctl, const struct err *e);
 int ctl_exit_code(enum err_code code);
