@@ -24,7 +24,8 @@ like "$("$PGA" --version)" '^pga [0-9]+\.[0-9]+' "pga --version"
 is "$("$PGA" version)" "$("$PGA" --version)" "pga version says the same"
 "$PGA" version --licenses >"$T/licenses"
 is $? 0 "pga version --licenses"
-for name in pga $(sed -n 's/^VENDOR      := //p' "$ROOT/Makefile") musl preact @preact/signals-core \
+libraries=$(sed -n "s/^VENDOR      := //p" "$ROOT/Makefile")
+for name in pga $libraries musl preact @preact/signals-core \
     @preact/signals uplot; do
     text=$(awk -v name="== $name" '$0 == name {on = 1; next} /^== /{on = 0} on' "$T/licenses")
     ge "$(wc -c <<<"$text")" 200 "it holds the licence of $name"

@@ -64,6 +64,8 @@ struct daemon {
     struct readers *readers;
     struct readers *first; /* its configuration outlives reloads: the sender borrows from it */
     struct logfile log_file;
+    _Atomic int64_t loss_told_us;
+    _Atomic uint64_t lost;
     _Atomic int64_t self_ms; /* when pga_agent was told last */
 };
 
@@ -108,6 +110,21 @@ static void add_self(struct daemon *d, struct agent_cycle *c)
     }
 }
 
+#define LOSS_EVERY_US (60LL * 1000000)
+
+/* A full disk loses a record a second: one line a minute says how many. */
+static void tell_loss(struct daemon *d, const struct err *e)
+{
+    int64_t now = clock_mono_us(), told = atomic_load(&d->loss_told_us);
+    uint64_t lost = atomic_fetch_add(&d->lost, 1) + 1;
+    if ((told && now - told < LOSS_EVERY_US) ||
+        !atomic_compare_exchange_strong(&d->loss_told_us, &told, now)) {
+        return;
+    }
+    log_error(&CTX, "a record was lost (%llu since the start): %s%s", (unsigned long long)lost,
+              e->text, startup_hint(e));
+}
+
 static void finish(void *arg, struct agent_lane *lane, struct agent_cycle *cycle)
 {
     struct daemon *d = arg;
@@ -117,7 +134,7 @@ static void finish(void *arg, struct agent_lane *lane, struct agent_cycle *cycle
     }
     if (agent_keep_forget(d->keep_dir, lane, &e) ||
         agent_outbox_put(d->outbox, lane->target, cycle, &e)) {
-        log_error(&CTX, "a record was lost: %s", e.text);
+        tell_loss(d, &e);
     }
     if (d->newest) {
         agent_newest_take(d->newest, lane->target, cycle);

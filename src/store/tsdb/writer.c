@@ -356,11 +356,26 @@ static void finish_jobs(struct tsdb *db, struct batch_of_jobs *b)
 
 static void check_full(struct tsdb *db)
 {
-    bool full = atomic_load(&db->count.journal_bytes) > 2 * db->config.journal_bytes ||
-                atomic_load(&db->count.free_bytes) < 2 * db->config.flush_bytes;
-    if (atomic_exchange(&db->full, full) != full) {
-        log_warn(&writer_log, full ? "store is full: pushes are refused"
-                                   : "store has room again: pushes are taken");
+    uint64_t journal = atomic_load(&db->count.journal_bytes);
+    uint64_t left = atomic_load(&db->count.free_bytes);
+    bool no_disk = left < 2 * db->config.flush_bytes;
+    bool full = journal > 2 * db->config.journal_bytes || no_disk;
+    if (atomic_exchange(&db->full, full) == full) {
+        return;
+    }
+    if (!full) {
+        log_warn(&writer_log, "store has room again: pushes are taken");
+    } else if (no_disk) {
+        log_error(&writer_log,
+                  "store is full: pushes are refused: %llu kB left on the file system of %s, "
+                  "%llu kB needed: free space there",
+                  (unsigned long long)(left / 1024), db->dir,
+                  (unsigned long long)(2 * db->config.flush_bytes / 1024));
+    } else {
+        log_error(&writer_log,
+                  "store is full: pushes are refused: the journal has %llu kB and cannot be "
+                  "written down as blocks: earlier lines say why",
+                  (unsigned long long)(journal / 1024));
     }
 }
 
