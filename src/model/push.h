@@ -27,6 +27,7 @@ struct push {
     uint64_t count;           /* sequence numbers covered */
     bool backlog;             /* older than the live stream */
     bool closes;              /* final_seq: nothing follows in this stream */
+    bool unnumbered;          /* of an older form: one record, to which the store gives a number */
     int64_t wall_ms, mono_ms; /* the agent's clocks when it sent */
     struct str version, hostname;
     struct push_record *records;

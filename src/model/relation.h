@@ -44,6 +44,10 @@ struct relation_column {
     double resolution; /* F64: values are multiples of it (1e-6); 0 = none declared */
 };
 
+/*
+ * Without help it was not written by who knows the relation (model/flatten.h): it says only what
+ * nobody described yet.
+ */
 struct relation {
     struct str name;
     struct str help;

@@ -226,8 +226,34 @@ static bool knows_column(const struct catalog_relation *r, const struct relation
            str_eq(col->help, d->help);
 }
 
+/* A description without help yields to what is known: it adds what nobody described yet. */
+static bool yields(const struct relation *d)
+{
+    return d->help.len == 0;
+}
+
+static bool knows_something(const struct catalog_relation *r, const struct relation *d)
+{
+    for (size_t i = 0; r && i < d->key_count; i++) {
+        if (!find_in(r->keys, r->key_count, d->keys[i].name)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; r && i < d->column_count; i++) {
+        const struct catalog_column *col = find_in(r->columns, r->column_count,
+                                                   d->columns[i].name);
+        if (!col || !col->described) {
+            return false;
+        }
+    }
+    return r && r->described;
+}
+
 static bool knows(const struct catalog_relation *r, const struct relation *d)
 {
+    if (yields(d)) {
+        return knows_something(r, d);
+    }
     if (!r || !r->described || r->shape != d->shape || r->sparse != d->sparse ||
         !str_eq(r->help, d->help)) {
         return false;
@@ -364,7 +390,7 @@ static enum err_code describe_parts(struct catalog *c, struct catalog_relation *
         if (!key) {
             code = catalog_add_key(c, r, d->keys[i].name, &key, e);
         }
-        if (code == ERR_OK) {
+        if (code == ERR_OK && !(yields(d) && key->described)) {
             lock_take(&c->lock);
             catalog_replace(&key->help, d->keys[i].help);
             key->described = key->dirty = true;
@@ -376,7 +402,7 @@ static enum err_code describe_parts(struct catalog *c, struct catalog_relation *
         if (!col) {
             code = catalog_add_column(c, r, d->columns[i].name, &col, e);
         }
-        if (code == ERR_OK) {
+        if (code == ERR_OK && !(yields(d) && col->described)) {
             set_column(c, col, &d->columns[i]);
         }
     }
@@ -396,8 +422,10 @@ enum err_code catalog_describe(struct catalog *c, const struct relation *describ
     }
     /* the shape stays what the first slice made it: groups on disk have it */
     lock_take(&c->lock);
-    r->sparse = described->sparse;
-    catalog_replace(&r->help, described->help);
+    if (!yields(described) || !r->described) {
+        r->sparse = described->sparse;
+        catalog_replace(&r->help, described->help);
+    }
     r->described = r->dirty = c->relations_dirty = true;
     lock_release(&c->lock);
     return describe_parts(c, r, described, e);

@@ -32,6 +32,8 @@
 #define TSDB_CLOCK_AHEAD_MS 120000LL
 #define TSDB_RECORDS_KEPT   100000 /* acknowledged records a stream, for audits */
 #define TSDB_HASHES_KEPT    64     /* hashes compared when a number comes again */
+#define TSDB_HEARD_KEPT     4096   /* hashes compared when pushes have no numbers */
+#define TSDB_HEARD_US       600000000LL /* and for how long */
 #define TSDB_ARENA_BYTES    (512UL * 1024 * 1024)
 
 enum day_class { DAY_FAST, DAY_SLOW, DAY_CLASSES };
@@ -54,6 +56,12 @@ struct stream_gap {
     uint64_t records;
 };
 
+/* The body of a push without a number. */
+struct heard_record {
+    unsigned char hash[PUSH_HASH_BYTES];
+    int64_t mono_us; /* when it was committed, or the store opened; 0 = a free place */
+};
+
 /* A stream: identity, what was acknowledged, and caches that make a steady push cheap. */
 struct stream {
     uint64_t id; /* 0 = no row yet */
@@ -69,6 +77,8 @@ struct stream {
     struct map *cache; /* relation, target, scope -> struct stream_entry */
     uint64_t push_no;
     int64_t owner_told_us; /* monotonic; when an event last said that another collector owns */
+    struct heard_record *heard; /* ring of TSDB_HEARD_KEPT; NULL unless pushes have no numbers */
+    size_t heard_next;
 };
 
 enum job_state { JOB_QUEUED, JOB_TAKEN, JOB_DONE };

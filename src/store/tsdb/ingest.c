@@ -490,19 +490,26 @@ static bool fill_slice(struct preparing *p, struct work *w, struct codec_slice *
     return !p->job->arena->overflow;
 }
 
-/* Whether t rises in this stream's group; what does not is dropped and counted. */
+/*
+ * Whether t rises in this stream's group; what does not is dropped and counted. Older forms tell
+ * whole seconds, and may tell of one second in several pushes: those are a millisecond apart.
+ */
 static bool take_time(struct preparing *p, struct work *w)
 {
     struct stream_entry *n = w->entry;
+    struct slice *s = w->slice;
 
     if (n->push_no != p->job->stream->push_no) {
         n->push_no = p->job->stream->push_no;
         n->push_t_ms = n->last_t_ms;
     }
-    if (w->slice->t_ms <= n->push_t_ms) {
+    if (p->job->push->unnumbered && s->t_ms <= n->push_t_ms && s->t_ms > n->push_t_ms - 1000) {
+        s->t_ms = n->push_t_ms + 1;
+    }
+    if (s->t_ms <= n->push_t_ms) {
         return false;
     }
-    n->push_t_ms = w->slice->t_ms;
+    n->push_t_ms = s->t_ms;
     return true;
 }
 

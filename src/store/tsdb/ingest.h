@@ -86,6 +86,13 @@ struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice
 void stream_remember(struct stream *s, const struct known_record *k);
 /* NULL when it is no longer kept. */
 const struct known_record *stream_known(const struct stream *s, uint64_t seq);
+/*
+ * Pushes without numbers share one stream, whose id is that of the collector. What was stored
+ * within the last ten minutes is known by its hash.
+ */
+bool stream_is_unnumbered(const struct stream *s);
+void stream_hear(struct stream *s, const unsigned char hash[PUSH_HASH_BYTES]);
+bool stream_heard(const struct stream *s, const unsigned char hash[PUSH_HASH_BYTES]);
 void stream_count_gap(struct stream *s, struct str reason, uint64_t records);
 enum err_code stream_load_all(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 

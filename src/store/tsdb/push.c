@@ -197,11 +197,29 @@ static void fill_ack(const struct ingest_job *job, struct tsdb_ack *ack)
     }
 }
 
+/* The one record of a push without a number: the next one of its stream, unless it is known. */
+static void number_record(struct ingest_job *job, struct tsdb_ack *ack)
+{
+    const struct push_record *r = &job->push->records[0];
+
+    if (stream_heard(job->stream, r->hash)) {
+        ack->duplicate_records++;
+        return;
+    }
+    job->records[job->record_count++] = (struct ingest_record){
+        .source = r, .seq = job->stream->next_seq, .span = 1};
+}
+
 static enum err_code push_stream(struct tsdb *db, struct ingest_job *job, struct tsdb_ack *ack,
                                  struct err *e)
 {
-    enum err_code code = sort_records(job, ack, e);
+    enum err_code code = ERR_OK;
 
+    if (job->push->unnumbered) {
+        number_record(job, ack);
+    } else {
+        code = sort_records(job, ack, e);
+    }
     if (code) {
         return code;
     }

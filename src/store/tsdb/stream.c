@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "os/clock.h"
 
 #include <string.h>
 
@@ -47,6 +48,7 @@ void stream_free(void *stream)
         alloc_free(s->gaps[i].reason);
     }
     alloc_free(s->gaps);
+    alloc_free(s->heard);
     alloc_free(s);
 }
 
@@ -78,8 +80,41 @@ struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice
     return entry;
 }
 
+bool stream_is_unnumbered(const struct stream *s)
+{
+    return text_uuid_eq(&s->collector, &s->uuid);
+}
+
+void stream_hear(struct stream *s, const unsigned char hash[PUSH_HASH_BYTES])
+{
+    if (!s->heard) {
+        s->heard = alloc_array(TSDB_HEARD_KEPT, sizeof(*s->heard));
+    }
+    struct heard_record *h = &s->heard[s->heard_next];
+    memcpy(h->hash, hash, sizeof(h->hash));
+    h->mono_us = clock_mono_us();
+    s->heard_next = (s->heard_next + 1) % TSDB_HEARD_KEPT;
+}
+
+bool stream_heard(const struct stream *s, const unsigned char hash[PUSH_HASH_BYTES])
+{
+    int64_t now = clock_mono_us();
+
+    for (size_t i = 0; s->heard && i < TSDB_HEARD_KEPT; i++) {
+        const struct heard_record *h = &s->heard[i];
+        if (h->mono_us && now - h->mono_us <= TSDB_HEARD_US &&
+            memcmp(h->hash, hash, sizeof(h->hash)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void stream_remember(struct stream *s, const struct known_record *k)
 {
+    if (stream_is_unnumbered(s) && !k->is_gap) {
+        stream_hear(s, k->hash);
+    }
     s->known[s->known_next] = *k;
     s->known_next = (s->known_next + 1) % TSDB_HASHES_KEPT;
 }
@@ -166,7 +201,8 @@ static enum err_code load_known(struct tsdb *db, struct stream *stream, struct e
 {
     struct sqldb_stmt *s = NULL;
     bool row = true;
-    uint64_t from = stream->next_seq > TSDB_HASHES_KEPT ? stream->next_seq - TSDB_HASHES_KEPT : 1;
+    uint64_t kept = stream_is_unnumbered(stream) ? TSDB_HEARD_KEPT : TSDB_HASHES_KEPT;
+    uint64_t from = stream->next_seq > kept ? stream->next_seq - kept : 1;
     enum err_code code = sqldb_query(
         db->ingest, "tsdb_record_known",
         SQLDB_ARGS(sqldb_i64((int64_t)stream->id), sqldb_i64((int64_t)from)), &s, e);
