@@ -24,12 +24,15 @@ struct api *api_new(const struct api_config *config)
     struct api *api = alloc_new(sizeof(*api));
 
     api->config = *config;
+    if (api->config.push_bytes == 0)
+        api->config.push_bytes = LIMIT_PUSH_INFLATED_BYTES;
     jwt_key_init(&api->people, JWT_PEOPLE, config->keys->people);
     jwt_key_init(&api->agents, JWT_AGENTS, config->keys->agents);
     api->start_mono_ms = clock_mono_ms();
     lock_init(&api->setup.lock, "api.setup", 50);
     lock_init(&api->seen_lock, "api.seen", 51);
     api->seen = map_new();
+    api->announced = map_new();
     api->count = api_count_new();
     return api;
 }
@@ -39,6 +42,7 @@ void api_free(struct api *api)
     if (api == NULL)
         return;
     map_free(api->seen, alloc_free);
+    map_free(api->announced, alloc_free);
     lock_fini(&api->seen_lock);
     lock_fini(&api->setup.lock);
     api_count_free(api->count);

@@ -36,6 +36,8 @@ struct api_config {
     void (*show_code)(void *arg, const char *code);
     void *arg;
     enum api_metrics_access metrics_access;
+    size_t push_bytes; /* of a push, inflated; 0 = LIMIT_PUSH_INFLATED_BYTES */
+    bool open_ingest;  /* a push without a token is taken for the collector that it names */
 };
 
 struct api *api_new(const struct api_config *config);

@@ -76,6 +76,29 @@ static enum err_code user_by_token(struct api_call *call, struct str token, stru
     return be_user(call, STORE_SESSION_BY_ID, str_of(claims.session), e);
 }
 
+static enum err_code be_collector(struct api_call *call, struct err *e)
+{
+    struct api_principal *who = &call->who;
+    enum err_code rc;
+
+    text_uuid(&who->collector, who->collector_id);
+    rc = store_collector_check(call->api->config.store, who->collector_id, &who->config_version, e);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "the collector is not known or was revoked");
+    if (rc != ERR_OK)
+        return rc;
+    who->kind = API_COLLECTOR;
+    who->name = arena_printf(call->arena, "collector:%s", who->collector_id);
+    return ERR_OK;
+}
+
+enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e)
+{
+    if (!text_parse_uuid(id, &call->who.collector))
+        return err_set(e, ERR_DENIED, "collector_id names no collector");
+    return be_collector(call, e);
+}
+
 static enum err_code collector_by_token(struct api_call *call, struct str token, struct err *e)
 {
     struct api_principal *who = &call->who;
@@ -87,15 +110,7 @@ static enum err_code collector_by_token(struct api_call *call, struct str token,
         return rc;
     if (!text_parse_uuid(str_of(claims.subject), &who->collector))
         return err_set(e, ERR_DENIED, "the token names no collector");
-    text_uuid(&who->collector, who->collector_id);
-    rc = store_collector_check(call->api->config.store, who->collector_id, &who->config_version, e);
-    if (rc == ERR_NOT_FOUND)
-        return err_set(e, ERR_DENIED, "the collector is not known or was revoked");
-    if (rc != ERR_OK)
-        return rc;
-    who->kind = API_COLLECTOR;
-    who->name = arena_printf(call->arena, "collector:%s", who->collector_id);
-    return ERR_OK;
+    return be_collector(call, e);
 }
 
 enum err_code api_sign_in(struct api_call *call, struct err *e)
@@ -128,6 +143,9 @@ enum err_code api_authenticate(struct api_call *call, struct err *e)
     call->who.kind = API_NOBODY;
     call->who.name = "";
     if (role == ROUTE_ANYONE || (role == ROUTE_LOCAL && net_is_loopback(call->req->peer)))
+        return ERR_OK;
+    if (call->route->open_door && call->api->config.open_ingest &&
+        httpd_header(call->req, "Authorization").len == 0)
         return ERR_OK;
     return api_sign_in(call, e);
 }

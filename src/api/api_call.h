@@ -36,6 +36,7 @@ struct api {
     struct api_setup setup;
     struct lock seen_lock; /* guards `seen`: collector id -> struct store_collector_seen */
     struct map *seen;
+    struct map *announced; /* by the same lock: targets of older collectors; api_push_old.c */
     int64_t purged_mono_ms;
     atomic_llong inflated_bytes; /* of pushes in work */
     struct api_count *count;
@@ -159,6 +160,8 @@ struct store_actor api_actor(const struct api_call *call);
 enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The same where the route is open to anyone and its handler wants to know after all. */
 enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
+/* Through an open door: be the collector of that id. ERR_DENIED (401) when there is none. */
+enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e) ERR_MUST_CHECK;
 /* Whether a change asked for by a browser comes from our own pages. ERR_DENIED (403). */
 enum err_code api_check_origin(const struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The CSRF value of a session: 64 hexadecimal digits. */

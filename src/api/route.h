@@ -36,6 +36,7 @@ struct route {
     const char *path; /* "{name}" stands for one segment, a last "*" for the rest */
     enum route_role role;
     bool own_agent;   /* an agent's token opens it as well; the handler shows its own alone */
+    bool open_door;   /* with ingest.open_ingest, callers without a token reach the handler */
     unsigned classes; /* of listeners; enum httpd_class */
     enum route_body body;
     size_t max_body;

@@ -4,7 +4,7 @@
  *
  * Whether there is room is decided before the body is read, and the answer waits for the commit.
  */
-#include "api/api_call.h"
+#include "api/api_push_old.h"
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/pack.h"
@@ -15,40 +15,80 @@
 
 struct delivery {
     struct buf raw, plain;
+    long long held; /* bytes of both, counted in api->inflated_bytes */
     struct str text;
     struct json_doc *doc;
     struct push push;
+    bool is_old; /* of an older form */
+    struct api_push_old old;
     struct tsdb_ack ack;
 };
 
 /* --- taking the body --- */
 
+/* Count bytes as held by this push. False when all pushes together hold too much. */
+static bool hold(struct api_call *call, struct delivery *d, long long bytes)
+{
+    d->held += bytes;
+    return atomic_fetch_add(&call->api->inflated_bytes, bytes) + bytes <= INFLATED_BUDGET;
+}
+
+static void let_go(struct api_call *call, struct delivery *d)
+{
+    atomic_fetch_sub(&call->api->inflated_bytes, d->held);
+    d->held = 0;
+}
+
+/* ERR_CANCELLED: all pushes together hold too much. */
 static enum err_code read_text(struct api_call *call, struct delivery *d, struct err *e)
 {
-    enum err_code rc = httpd_read_body(call->req, &d->raw, e);
+    long long told = call->req->content_length > 0 ? call->req->content_length : 0;
+    enum err_code rc = ERR_OK;
     enum pack_kind kind;
 
+    if (told <= (long long)d->raw.max && !hold(call, d, told))
+        rc = err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
+    if (rc == ERR_OK)
+        rc = httpd_read_body(call->req, &d->raw, e);
+    if (rc == ERR_OK && told == 0 && !hold(call, d, (long long)d->raw.len)) /* chunks */
+        rc = err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
     if (rc != ERR_OK)
         return rc;
     kind = pack_sniff(buf_view(&d->raw));
     d->text = buf_view(&d->raw);
     if (kind == PACK_PLAIN)
         return ERR_OK;
+    if (d->raw.len > LIMIT_PUSH_BYTES)
+        return err_set(e, ERR_LIMIT, "a compressed body of more than %d bytes", LIMIT_PUSH_BYTES);
     rc = pack_unpack(d->text, kind, &d->plain, e);
     d->text = buf_view(&d->plain);
+    if (rc == ERR_OK && !hold(call, d, (long long)d->plain.len))
+        return err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
     return rc;
 }
 
 static enum err_code parse(struct api_call *call, struct delivery *d, struct err *e)
 {
-    static const struct json_limits limits = {LIMIT_PUSH_INFLATED_BYTES, LIMIT_JSON_DEPTH, false};
+    const struct json_limits limits = {call->api->config.push_bytes, LIMIT_JSON_DEPTH, false};
     enum err_code rc = json_parse(d->text, &limits, &d->doc, e);
+    const struct json *root;
 
     if (rc != ERR_OK)
         return rc;
-    if (json_type(json_root(d->doc)) != JSON_OBJECT)
+    root = json_root(d->doc);
+    if (json_type(root) != JSON_OBJECT)
         return err_set(e, ERR_INVALID, "the body is not a JSON object");
-    return push_read(call->arena, json_root(d->doc), &d->push, e);
+    if (call->who.kind == API_NOBODY) /* through the open door */
+        rc = api_be_collector(call, json_str(json_get(root, "collector_id")), e);
+    if (rc != ERR_OK)
+        return rc;
+    d->is_old = flatten_is_push(root);
+    if (d->is_old)
+        return api_push_old_read(call, d->text, root, &d->old, &d->push, e);
+    rc = push_read(call->arena, root, &d->push, e);
+    if (rc == ERR_OK && !text_uuid_eq(&d->push.collector, &call->who.collector))
+        return err_set(e, ERR_DENIED, "collector_id is not that of the token");
+    return rc;
 }
 
 /* --- answers --- */
@@ -62,6 +102,11 @@ static enum err_code refuse_body(struct api_call *call, const struct err *e)
         return api_problem(call, 413, "%s", e->text);
     case ERR_TIMEOUT:
         return api_problem(call, 408, "%s", e->text);
+    case ERR_DENIED:
+        return api_problem(call, 401, "%s", e->text);
+    case ERR_CANCELLED:
+        api_retry_after(call, 2);
+        return api_problem(call, 503, "%s", e->text);
     case ERR_INVALID:
         return api_problem(call, 400, "%s", e->text);
     default:
@@ -101,19 +146,41 @@ static enum err_code conflict(struct api_call *call, const struct delivery *d)
     return ERR_OK;
 }
 
+/* Older clients read no events: they are told here of values that the store did not take. */
+static void put_rejected(struct json_writer *w, const struct delivery *d)
+{
+    if (!d->is_old || d->ack.rejected == 0)
+        return;
+    json_object_begin(w);
+    json_member_null(w, "item");
+    json_member_c(w, "reason",
+                  "values were not stored: their time is out of range or does not rise, "
+                  "or a row came twice");
+    json_member_u64(w, "values", d->ack.rejected);
+    json_object_end(w);
+}
+
 static void put_counts(struct json_writer *w, const struct api_call *call, const struct delivery *d)
 {
     bool duplicate = d->ack.stored_records == 0 && d->ack.duplicate_records > 0;
 
     json_member_u64(w, "next_seq", d->ack.next_seq);
     json_member_u64(w, "metrics_inserted", d->ack.samples);
-    json_member_u64(w, "metrics_rejected", d->ack.rejected);
+    json_member_u64(w, "metrics_rejected", d->ack.rejected + d->old.flat.refused);
     json_key(w, "errors");
     json_array_begin(w);
+    api_push_old_errors(&d->old, w);
+    put_rejected(w, d);
     json_array_end(w);
     json_member_bool(w, "duplicate", duplicate);
     json_member_u64(w, "bytes_received", d->raw.len);
     json_member_i64(w, "processing_time_ms", (clock_mono_us() - call->req->start_mono_us) / 1000);
+}
+
+/* Older clients count items. */
+static unsigned long long received(const struct delivery *d)
+{
+    return d->is_old ? d->old.flat.item_count - d->old.flat.refused : d->ack.samples;
 }
 
 static enum err_code acknowledge(struct api_call *call, const struct delivery *d)
@@ -126,9 +193,7 @@ static enum err_code acknowledge(struct api_call *call, const struct delivery *d
     json_object_begin(w);
     json_member_bool(w, "success", true);
     json_member_c(w, "status", "success");
-    json_member_c(
-        w, "message",
-        arena_printf(call->arena, "Received %llu metrics", (unsigned long long)d->ack.samples));
+    json_member_c(w, "message", arena_printf(call->arena, "Received %llu metrics", received(d)));
     json_member_c(w, "collector_id", call->who.collector_id);
     json_member_c(w, "stream", stream);
     json_member_c(w, "store_epoch", epoch);
@@ -150,6 +215,8 @@ static enum err_code store(struct api_call *call, struct delivery *d, struct err
     api_seen(call->api, call->who.collector_id, rc == ERR_OK ? (int64_t)d->ack.samples : 0);
     switch (rc) {
     case ERR_OK:
+        if (d->is_old)
+            api_push_old_stored(call, &d->old);
         FAULT_POINT("server.before_answer");
         return acknowledge(call, d);
     case ERR_CONFLICT:
@@ -175,24 +242,23 @@ static enum err_code take(struct api_call *call, struct delivery *d, struct err 
 {
     enum err_code rc = read_text(call, d, e);
 
-    if (rc == ERR_OK) {
-        long long inflated = (long long)d->plain.len;
-
-        if (atomic_fetch_add(&call->api->inflated_bytes, inflated) > INFLATED_BUDGET) {
-            atomic_fetch_sub(&call->api->inflated_bytes, inflated);
-            return not_now(call, 503, "too much is being taken in; try again later");
-        }
+    if (rc == ERR_OK)
         rc = parse(call, d, e);
-        if (rc == ERR_OK && !text_uuid_eq(&d->push.collector, &call->who.collector))
-            rc = api_problem(call, 401, "collector_id is not that of the token");
-        else if (rc == ERR_OK)
-            rc = store(call, d, e);
-        else
-            rc = refuse_body(call, e);
-        atomic_fetch_sub(&call->api->inflated_bytes, inflated);
-        return rc;
+    return rc == ERR_OK ? store(call, d, e) : refuse_body(call, e);
+}
+
+/* Bodies are told by their first bytes; a type that can be neither is a mistake of the sender. */
+static bool is_taken_type(struct str type)
+{
+    static const char *const taken[] = {"application/json", "application/gzip",
+                                        "application/zstd", "application/octet-stream"};
+    struct str name = str_trim(str_split(&type, ';'));
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (str_eq_nocase(name, str_of(taken[i])))
+            return true;
     }
-    return refuse_body(call, e);
+    return name.len == 0;
 }
 
 static enum err_code push(struct api_call *call, struct err *e)
@@ -204,9 +270,15 @@ static enum err_code push(struct api_call *call, struct err *e)
         return not_now(call, 503, "the store does not take data now; try again later");
     if (rc != ERR_OK)
         return rc;
-    buf_init(&d.raw, LIMIT_PUSH_BYTES);
-    buf_init(&d.plain, LIMIT_PUSH_INFLATED_BYTES);
+    if (!is_taken_type(httpd_header(call->req, "Content-Type"))) {
+        call->resp->close = true;
+        return api_problem(call, 415, "the body must be application/json");
+    }
+    buf_init(&d.raw, call->api->config.push_bytes);
+    buf_init(&d.plain, call->api->config.push_bytes);
     rc = take(call, &d, e);
+    let_go(call, &d);
+    json_doc_free(d.old.doc);
     json_doc_free(d.doc);
     buf_fini(&d.plain);
     buf_fini(&d.raw);
@@ -216,24 +288,25 @@ static enum err_code push(struct api_call *call, struct err *e)
 static const char *const push_members[] = {
     "collector_id uuid!: the agent's own id", "stream uuid: the stream that the records belong to",
     "seq int: number of the first record",    "records [any]: what was collected; see protocol.md",
-    "metrics [any]: older clients",           NULL,
+    "metrics [any]: what an older client collected; see protocol.md 6",           NULL,
 };
 
 const struct route route_push = {
     .method = "POST",
     .path = "/api/v1/metrics/push",
     .role = ROUTE_COLLECTOR,
+    .open_door = true,
     .classes = HTTPD_API | HTTPD_AGENT,
     .body = ROUTE_RAW,
-    .max_body = LIMIT_PUSH_BYTES,
+    .max_body = LIMIT_PUSH_INFLATED_BYTES,
     .members = push_members,
     .accepts = "application/json",
     .handle = push,
-    .summary = "Deliver records of a stream.",
+    .summary = "Deliver what was collected.",
     .answer = "{success: bool, status: text, message: text, collector_id: uuid, stream~: uuid,"
               " store_epoch: uuid, next_seq: int, metrics_inserted: int, metrics_rejected: int,"
               " errors: [any], duplicate: bool, bytes_received: int, processing_time_ms: int,"
               " server_time: time, server_ms: ms, next_config_version: int,"
               " next_check_in_seconds: int}",
-    .also = "201 401 408 409 429 503 507",
+    .also = "201 401 408 409 415 429 503 507",
 };

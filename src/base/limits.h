@@ -12,7 +12,7 @@
 #define LIMIT_HTTP_IDLE_MS        75000             /* a connection without a byte (security T5) */
 #define LIMIT_HTTP_HEAD_MS        10000             /* from the first byte of a head to its end */
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)       /* every route but push */
-#define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives */
+#define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives, when it is compressed */
 #define LIMIT_PUSH_INFLATED_BYTES (64 * 1024 * 1024)
 #define LIMIT_JSON_DEPTH          16
 #define LIMIT_JSON_MEMORY_BYTES   (256 * 1024 * 1024) /* of one parsed document: 16 bytes a value */

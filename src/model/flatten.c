@@ -69,6 +69,23 @@ static bool read_time(const struct json *n, int64_t *ms)
 
 /* --- texts --- */
 
+/* The store takes no text with a NUL: PostgreSQL has none. */
+static bool has_nul(struct str text)
+{
+    return text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL;
+}
+
+static bool is_fit(struct walk *w, struct str text)
+{
+    if (text.len > LIMIT_TEXT_BYTES)
+        complain(w, "a text in it has more than 1 MiB");
+    else if (has_nul(text))
+        complain(w, "a text in it has a NUL");
+    else
+        return true;
+    return false;
+}
+
 static void add_text(struct walk *w, const char *kind, struct str key, struct str text)
 {
     struct batch *b = &w->out->batch;
@@ -118,6 +135,10 @@ static void add_key(struct walk *w, struct flatten_row *row, struct str name, st
 
     if (value.len > LIMIT_KEY_BYTES) {
         complain(w, "a name in it has more than 256 bytes");
+        return;
+    }
+    if (has_nul(value)) {
+        complain(w, "a name in it has a NUL");
         return;
     }
     while (at < row->key_count && !str_eq(row->keys[at].name, name))
@@ -203,12 +224,8 @@ static bool take_query(struct walk *w, struct flatten_row *row, struct str name,
     key = query_key(w, object, &beside);
     if (!flatten_word_is_query(name) && !(str_eq_c(name, "text") && beside))
         return false;
-    if (text.len == 0)
+    if (text.len == 0 || !is_fit(w, text) || has_nul(key))
         return true;
-    if (text.len > LIMIT_TEXT_BYTES) {
-        complain(w, "a text in it has more than 1 MiB");
-        return true;
-    }
     if (!beside || str_ends(name, STR("_query"))) {
         key = flatten_word_hash(w->arena, text);
         add_key(w, row, flatten_word_name(w->arena, name, STR("hash")), key);
@@ -230,10 +247,8 @@ static void read_text(struct walk *w, struct flatten_row *row, struct str name,
     }
     if (take_query(w, row, name, n, object))
         return;
-    if (text.len > LIMIT_TEXT_BYTES) {
-        complain(w, "a text in it has more than 1 MiB");
+    if (!is_fit(w, text))
         return;
-    }
     if (flatten_word_time(text, &number)) {
         value.sort = FLATTEN_TIME;
         value.cell = cell_f64((double)number / 1000);
@@ -296,6 +311,7 @@ static bool is_event(const struct json *n)
     int64_t t;
 
     return json_type(json_get(n, "message")) == JSON_STR &&
+           !has_nul(json_str(json_get(n, "message"))) &&
            read_time(json_get(n, "timestamp"), &t);
 }
 
@@ -675,6 +691,8 @@ static const char *read_sample(struct walk *w)
     add_key(w, row, STR("name"), name);
     add_key(w, row, STR("labels"), labels);
     read_number(w, row, STR("value"), value);
+    if (w->why)
+        return w->why;
     table = flatten_table_at(&w->tables, &place, &why);
     if (table)
         why = flatten_table_add(&w->tables, table, row);

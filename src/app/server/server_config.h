@@ -24,6 +24,8 @@ struct server_config {
     int64_t retention_days;
     int metrics_access; /* enum api_metrics_access */
     int64_t max_connections, max_connections_per_address;
+    uint64_t push_bytes;
+    int open_ingest;
 };
 
 /* What the command line says; NULL = nothing. */

@@ -159,8 +159,13 @@ static enum err_code start_api(struct server *s, struct err *e)
         .show_code = show_code,
         .arg = s,
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
+        .push_bytes = (size_t)s->config->push_bytes,
+        .open_ingest = s->config->open_ingest != 0,
     };
 
+    if (config.open_ingest)
+        log_warn(&ctx, "ingest.open_ingest is on: a push needs no token, and whoever reaches "
+                              "the listener can send data in the name of any collector");
     s->api = api_new(&config);
     return maintenance_start(s->api, &s->maintenance, e);
 }

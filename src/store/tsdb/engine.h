@@ -32,8 +32,8 @@
 #define TSDB_CLOCK_AHEAD_MS 120000LL
 #define TSDB_RECORDS_KEPT   100000 /* acknowledged records a stream, for audits */
 #define TSDB_HASHES_KEPT    64     /* hashes compared when a number comes again */
-#define TSDB_HEARD_KEPT     4096   /* hashes compared when pushes have no numbers */
-#define TSDB_HEARD_US       600000000LL /* and for how long */
+#define TSDB_HEARD_KEPT     1024   /* hashes compared when pushes have no numbers */
+#define TSDB_HEARD_US       600000000LL /* and for how long: ten minutes */
 #define TSDB_ARENA_BYTES    (512UL * 1024 * 1024)
 
 enum day_class { DAY_FAST, DAY_SLOW, DAY_CLASSES };

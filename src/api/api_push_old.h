@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * api_push_old.h: pushes of the older forms ({"metrics": [...]}) as pushes of one record.
+ *
+ * Part of the push route. Everything lives in the request's arena but `doc`.
+ */
+#ifndef API_API_PUSH_OLD_H
+#define API_API_PUSH_OLD_H
+
+#include "api/api_call.h"
+#include "model/flatten.h"
+
+struct api_push_old {
+    struct flatten flat;
+    struct json_doc *doc; /* of the record; json_doc_free */
+    bool announces;       /* the record names the targets */
+    uint64_t print;       /* of what it says of them */
+};
+
+/*
+ * text: the body, inflated; root: the same, parsed. Fills `push`, whose collector is that of the
+ * call.
+ * Errors: ERR_INVALID, ERR_LIMIT, ERR_DENIED when the body names another collector
+ */
+enum err_code api_push_old_read(struct api_call *call, struct str text, const struct json *root,
+                                struct api_push_old *old, struct push *push,
+                                struct err *e) ERR_MUST_CHECK;
+/* The record was stored. */
+void api_push_old_stored(struct api_call *call, const struct api_push_old *old);
+/* What was not taken, as the answer's errors. */
+void api_push_old_errors(const struct api_push_old *old, struct json_writer *w);
+
+#endif
