@@ -115,17 +115,17 @@ static void add_targets(struct api_call *call, const struct flatten_spec *spec,
     if (!b->targets)
         return;
     if (old->flat.has_database)
-        b->targets[b->target_count++] =
-            (struct batch_target){.id = spec->database,
-                                  .kind = STR("postgresql"),
-                                  .name = name,
-                                  .attributes = attributes(call, &old->flat, &spec->host)};
+        b->targets[b->target_count++] = (struct batch_target){
+            .id = spec->database,
+            .kind = STR("postgresql"),
+            .name = name,
+            .attributes = attributes(call, &old->flat, &spec->host)};
     if (old->flat.has_host)
-        b->targets[b->target_count++] =
-            (struct batch_target){.id = spec->host,
-                                  .kind = STR("host"),
-                                  .name = name,
-                                  .attributes = attributes(call, &old->flat, NULL)};
+        b->targets[b->target_count++] = (struct batch_target){
+            .id = spec->host,
+            .kind = STR("host"),
+            .name = name,
+            .attributes = attributes(call, &old->flat, NULL)};
 }
 
 void api_push_old_stored(struct api_call *call, const struct api_push_old *old)
@@ -155,8 +155,7 @@ static enum err_code check_collector(struct api_call *call, const struct flatten
     struct str header = httpd_header(call->req, "X-Collector-ID");
     struct str own = str_of(call->who.collector_id);
 
-    if (str_eq_nocase(flat->collector_id, own) &&
-        (header.len == 0 || str_eq_nocase(header, own)))
+    if (str_eq_nocase(flat->collector_id, own) && (header.len == 0 || str_eq_nocase(header, own)))
         return ERR_OK;
     return err_set(e, ERR_DENIED, "collector_id is not that of the token");
 }
@@ -193,13 +192,13 @@ static enum err_code fill_push(struct api_call *call, struct api_push_old *old, 
     return ERR_OK;
 }
 
-enum err_code api_push_old_read(struct api_call *call, struct str text, const struct json *root,
-                                struct api_push_old *old, struct push *push, struct err *e)
+enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old, struct push *push,
+                                struct err *e)
 {
     const struct flatten_spec spec = {.database = target_id(&call->who.collector, "postgresql"),
                                       .host = target_id(&call->who.collector, "host"),
                                       .now_ms = clock_wall_ms()};
-    enum err_code rc = flatten_push(call->arena, root, &spec, &old->flat, e);
+    enum err_code rc = flatten_push(call->arena, old->root, &spec, &old->flat, e);
 
     if (rc == ERR_OK)
         rc = check_collector(call, &old->flat, e);
@@ -213,7 +212,7 @@ enum err_code api_push_old_read(struct api_call *call, struct str text, const st
     if (rc == ERR_OK)
         rc = fill_push(call, old, push, e);
     if (rc == ERR_OK)
-        body_hash(text, old->flat.timed, push->records[0].hash);
+        body_hash(old->text, old->flat.timed, push->records[0].hash);
     return rc;
 }
 

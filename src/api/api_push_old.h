@@ -11,6 +11,8 @@
 #include "model/flatten.h"
 
 struct api_push_old {
+    struct str text;         /* set by the caller: the body, inflated, */
+    const struct json *root; /* and the same, parsed */
     struct flatten flat;
     struct json_doc *doc; /* of the record; json_doc_free */
     bool announces;       /* the record names the targets */
@@ -18,12 +20,10 @@ struct api_push_old {
 };
 
 /*
- * text: the body, inflated; root: the same, parsed. Fills `push`, whose collector is that of the
- * call.
+ * Fill `push`, whose collector is that of the call.
  * Errors: ERR_INVALID, ERR_LIMIT, ERR_DENIED when the body names another collector
  */
-enum err_code api_push_old_read(struct api_call *call, struct str text, const struct json *root,
-                                struct api_push_old *old, struct push *push,
+enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old, struct push *push,
                                 struct err *e) ERR_MUST_CHECK;
 /* The record was stored. */
 void api_push_old_stored(struct api_call *call, const struct api_push_old *old);

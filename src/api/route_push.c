@@ -83,8 +83,10 @@ static enum err_code parse(struct api_call *call, struct delivery *d, struct err
     if (rc != ERR_OK)
         return rc;
     d->is_old = flatten_is_push(root);
+    d->old.text = d->text;
+    d->old.root = root;
     if (d->is_old)
-        return api_push_old_read(call, d->text, root, &d->old, &d->push, e);
+        return api_push_old_read(call, &d->old, &d->push, e);
     rc = push_read(call->arena, root, &d->push, e);
     if (rc == ERR_OK && !text_uuid_eq(&d->push.collector, &call->who.collector))
         return err_set(e, ERR_DENIED, "collector_id is not that of the token");
@@ -250,8 +252,8 @@ static enum err_code take(struct api_call *call, struct delivery *d, struct err 
 /* Bodies are told by their first bytes; a type that can be neither is a mistake of the sender. */
 static bool is_taken_type(struct str type)
 {
-    static const char *const taken[] = {"application/json", "application/gzip",
-                                        "application/zstd", "application/octet-stream"};
+    static const char *const taken[] = {"application/json", "application/gzip", "application/zstd",
+                                        "application/octet-stream"};
     struct str name = str_trim(str_split(&type, ';'));
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
@@ -286,9 +288,12 @@ static enum err_code push(struct api_call *call, struct err *e)
 }
 
 static const char *const push_members[] = {
-    "collector_id uuid!: the agent's own id", "stream uuid: the stream that the records belong to",
-    "seq int: number of the first record",    "records [any]: what was collected; see protocol.md",
-    "metrics [any]: what an older client collected; see protocol.md 6",           NULL,
+    "collector_id uuid!: the agent's own id",
+    "stream uuid: the stream that the records belong to",
+    "seq int: number of the first record",
+    "records [any]: what was collected; see protocol.md",
+    "metrics [any]: what an older client collected; see protocol.md 6",
+    NULL,
 };
 
 const struct route route_push = {

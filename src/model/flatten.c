@@ -27,15 +27,15 @@ struct walk {
     const struct flatten_spec *spec;
     struct flatten *out;
     struct flatten_tables tables;
-    struct map *texts;  /* keys that are in the batch already */
+    struct map *texts; /* keys that are in the batch already */
     size_t text_cap, event_cap;
-    int64_t push_t_ms;  /* of the push as a whole */
-    size_t item;        /* number of the one that is read */
-    const struct json *node, *data; /* of it */
-    struct str type;    /* of the item, as a name */
-    int64_t t_ms;       /* of the item */
-    const char *why;    /* what is wrong with a part of the item */
-    size_t taken;       /* rows and events of the item */
+    int64_t push_t_ms;                              /* of the push as a whole */
+    size_t item;                                    /* number of the one that is read */
+    const struct json *node, *data;                 /* of it */
+    struct str type;                                /* of the item, as a name */
+    int64_t t_ms;                                   /* of the item */
+    const char *why;                                /* what is wrong with a part of the item */
+    size_t taken;                                   /* rows and events of the item */
     struct flatten_row *rows[LIMIT_JSON_DEPTH + 1]; /* one a level; made when needed */
 };
 
@@ -96,8 +96,8 @@ static void add_text(struct walk *w, const char *kind, struct str key, struct st
         complain(w, "the push holds more texts than a record may");
         return;
     }
-    b->texts =
-        flatten_table_grow(w->arena, b->texts, b->text_count, &w->text_cap, sizeof(*b->texts));
+    b->texts = flatten_table_grow(w->arena, b->texts, b->text_count, &w->text_cap,
+                                  sizeof(*b->texts));
     if (!b->texts)
         return;
     (void)map_put(w->texts, key, w);
@@ -163,13 +163,6 @@ static void add_value(struct walk *w, struct flatten_row *row, const struct flat
         row->values[row->value_count++] = *value;
 }
 
-static struct str number_text(struct walk *w, const struct json *n)
-{
-    if (json_type(n) == JSON_U64)
-        return str_of(arena_printf(w->arena, "%llu", (unsigned long long)json_u64(n, 0)));
-    return str_of(arena_printf(w->arena, "%lld", (long long)json_i64(n, 0)));
-}
-
 static void read_number(struct walk *w, struct flatten_row *row, struct str name,
                         const struct json *n)
 {
@@ -190,7 +183,7 @@ static void read_number(struct walk *w, struct flatten_row *row, struct str name
         break;
     }
     if (json_is_int(n) && flatten_word_is_number_key(name))
-        add_key(w, row, name, number_text(w, n));
+        add_key(w, row, name, flatten_word_number(w->arena, n));
     else
         add_value(w, row, &value);
 }
@@ -204,11 +197,10 @@ static struct str query_key(struct walk *w, const struct json *object, bool *bes
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const struct json *n = json_get(object, names[i]);
 
-        if (json_type(n) == JSON_STR && json_str(n).len > 0 &&
-            json_str(n).len <= LIMIT_KEY_BYTES)
+        if (json_type(n) == JSON_STR && json_str(n).len > 0 && json_str(n).len <= LIMIT_KEY_BYTES)
             return json_str(n);
         if (json_is_int(n))
-            return number_text(w, n);
+            return flatten_word_number(w->arena, n);
     }
     *beside = false;
     return no_text;
@@ -311,8 +303,7 @@ static bool is_event(const struct json *n)
     int64_t t;
 
     return json_type(json_get(n, "message")) == JSON_STR &&
-           !has_nul(json_str(json_get(n, "message"))) &&
-           read_time(json_get(n, "timestamp"), &t);
+           !has_nul(json_str(json_get(n, "message"))) && read_time(json_get(n, "timestamp"), &t);
 }
 
 /* --- events --- */
@@ -378,8 +369,8 @@ static void add_event(struct walk *w, const struct json *n, const struct flatten
     event.severity = flatten_word_severity(json_str(level));
     event.title = first_line(json_str(json_get(n, "message")), LIMIT_EVENT_TITLE_BYTES);
     event.body = event_body(w, n, above);
-    b->events =
-        flatten_table_grow(w->arena, b->events, b->event_count, &w->event_cap, sizeof(*b->events));
+    b->events = flatten_table_grow(w->arena, b->events, b->event_count, &w->event_cap,
+                                   sizeof(*b->events));
     if (event.body.len > 0 && b->events) {
         w->out->has_database = true;
         b->events[b->event_count++] = event;
@@ -399,7 +390,7 @@ static void read_labels(struct walk *w, struct flatten_row *row, const struct js
         else if (json_type(it.value) == JSON_STR)
             add_key(w, row, name, json_str(it.value));
         else if (json_is_int(it.value))
-            add_key(w, row, name, number_text(w, it.value));
+            add_key(w, row, name, flatten_word_number(w->arena, it.value));
         else
             complain(w, "a label is neither text nor a whole number");
     }
@@ -496,16 +487,16 @@ static void settle_row(struct flatten_row *row, size_t inherited)
                                         row->values[i].cell.str.len > LIMIT_KEY_BYTES))
             i++;
         if (i < row->value_count && row->key_count < LIMIT_RELATION_KEYS) {
-            row->keys[row->key_count++] =
-                (struct flatten_key){row->values[i].name, row->values[i].cell.str};
+            row->keys[row->key_count++] = (struct flatten_key){row->values[i].name,
+                                                               row->values[i].cell.str};
             row->value_count--;
             memmove(&row->values[i], &row->values[i + 1],
                     (row->value_count - i) * sizeof(row->values[0]));
         }
     }
     if (row->value_count == 0)
-        row->values[row->value_count++] =
-            (struct flatten_value){STR("present"), cell_i64(1), FLATTEN_NUMBER};
+        row->values[row->value_count++] = (struct flatten_value){STR("present"), cell_i64(1),
+                                                                 FLATTEN_NUMBER};
 }
 
 static void read_array(struct walk *w, struct str relation, const struct json *n, size_t level)
@@ -575,8 +566,8 @@ static const char *read_document(struct walk *w)
 {
     const struct json *n = w->node;
     enum json_type kind = json_type(json_get(n, "data"));
-    bool list = kind == JSON_ARRAY && (json_count(json_get(n, "data")) == 0 ||
-                                       holds_objects(json_get(n, "data")));
+    bool list = kind == JSON_ARRAY &&
+                (json_count(json_get(n, "data")) == 0 || holds_objects(json_get(n, "data")));
     struct flatten_row *row;
 
     if (kind != JSON_ABSENT && kind != JSON_OBJECT && !list)
@@ -604,67 +595,6 @@ static const char *read_document(struct walk *w)
     return NULL;
 }
 
-struct label {
-    struct str name, value;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return str_cmp(((const struct label *)a)->name, ((const struct label *)b)->name);
-}
-
-static void put_escaped(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '"' || s.ptr[i] == '\\')
-            buf_add_str(out, STR("\\"));
-        if (s.ptr[i] == '\n')
-            buf_add_str(out, STR("\\n"));
-        else
-            buf_add_str(out, str_make(s.ptr + i, 1));
-    }
-}
-
-/* Labels as one text that does not depend on their order: {a="1",b="2"}. */
-static const char *label_text(struct walk *w, const struct json *n, struct str *out)
-{
-    struct label labels[LIMIT_RELATION_KEYS];
-    const char *why = NULL;
-    size_t count = 0;
-    struct buf text;
-
-    *out = STR("");
-    if (json_type(n) == JSON_ABSENT || json_type(n) == JSON_NULL)
-        return NULL;
-    if (json_type(n) != JSON_OBJECT || json_count(n) > LIMIT_RELATION_KEYS)
-        return "labels is no object of at most 32 members";
-    for (struct json_iter it = json_iter(n); json_next(&it); count++) {
-        if (json_type(it.value) != JSON_STR && !json_is_int(it.value))
-            return "a label is neither text nor a whole number";
-        labels[count].name = it.key;
-        labels[count].value =
-            json_is_int(it.value) ? number_text(w, it.value) : json_str(it.value);
-    }
-    if (count == 0)
-        return NULL;
-    qsort(labels, count, sizeof(labels[0]), by_name);
-    buf_init(&text, LIMIT_KEY_BYTES + 1);
-    for (size_t i = 0; i < count; i++) {
-        buf_add_str(&text, i == 0 ? STR("{") : STR(","));
-        put_escaped(&text, labels[i].name);
-        buf_add_str(&text, STR("=\""));
-        put_escaped(&text, labels[i].value);
-        buf_add_str(&text, STR("\""));
-    }
-    buf_add_str(&text, STR("}"));
-    if (text.failed || text.len > LIMIT_KEY_BYTES)
-        why = "its labels have more than 256 bytes";
-    else
-        *out = arena_str(w->arena, buf_view(&text));
-    buf_fini(&text);
-    return why;
-}
-
 /* {"name", "value", "timestamp", "labels"}: all samples of a collector are one relation. */
 static const char *read_sample(struct walk *w)
 {
@@ -673,7 +603,7 @@ static const char *read_sample(struct walk *w)
     struct flatten_place place = {STR(FLATTEN_SAMPLE), &w->spec->database, w->t_ms, 0};
     struct flatten_row *row = begin_row(w, 0, NULL);
     struct flatten_table *table;
-    const char *why = label_text(w, json_get(n, "labels"), &labels);
+    const char *why = flatten_label_text(w->arena, json_get(n, "labels"), &labels);
 
     if (!row || why)
         return why;

@@ -81,8 +81,7 @@ static const struct flatten_map_column memory_columns[] = {
     {"memory_cached_mb", "cached", RELATION_GAUGE, RELATION_I64, "bytes", MIB},
 };
 
-static const struct flatten_map_key activity_keys[] = {{"database", "datname"},
-                                                       {"state", "state"}};
+static const struct flatten_map_key activity_keys[] = {{"database", "datname"}, {"state", "state"}};
 static const struct flatten_map_column activity_columns[] = {
     {"count", "count", RELATION_GAUGE, RELATION_I64, "1", 0},
 };

@@ -30,6 +30,13 @@ bool flatten_word_time(struct str text, int64_t *ms);
 /* "0/3000060" */
 bool flatten_word_lsn(struct str text, int64_t *position);
 enum batch_severity flatten_word_severity(struct str level);
+/* A whole number as text. */
+struct str flatten_word_number(struct arena *a, const struct json *n);
+/*
+ * Labels as one text that does not depend on their order: {a="1",b="2"}; no labels: "". Returns
+ * why not; NULL = done. flatten_label.c
+ */
+const char *flatten_label_text(struct arena *a, const struct json *n, struct str *out);
 /* 16 hexadecimal digits for a text. */
 struct str flatten_word_hash(struct arena *a, struct str text);
 

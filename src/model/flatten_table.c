@@ -18,11 +18,11 @@ struct flatten_line {
     struct {
         size_t at;
         struct str value;
-    } *keys;
+    } * keys;
     struct {
         size_t at;
         struct cell cell;
-    } *values;
+    } * values;
 };
 
 #define NAME_MAX_BYTES (LIMIT_NAME_BYTES + sizeof(struct uuid) + sizeof(int64_t))
@@ -364,8 +364,7 @@ static void put_mapped(struct arena *a, struct batch *out, const struct mapped *
         for (size_t k = 0; k < map->key_count; k++)
             s->keys[k][row] = key_of(line, m->key_at[k]);
         for (size_t c = 0; c < map->column_count; c++)
-            s->columns[c].cells[row] =
-                map_cell(&map->columns[c], value_of(line, m->column_at[c]));
+            s->columns[c].cells[row] = map_cell(&map->columns[c], value_of(line, m->column_at[c]));
         row++;
     }
     out->slice_count++;
@@ -466,8 +465,7 @@ void flatten_table_finish(struct flatten_tables *set, struct batch *out)
         put_slice(a, out, set->all[i]);
     }
     for (size_t i = 0; i < set->count && !a->overflow; i++) {
-        if (out->slice_count < LIMIT_RECORD_SLICES &&
-            out->relation_count < LIMIT_RECORD_RELATIONS)
+        if (out->slice_count < LIMIT_RECORD_SLICES && out->relation_count < LIMIT_RECORD_RELATIONS)
             put_as_ours(a, out, set->all[i]);
     }
 }

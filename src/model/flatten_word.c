@@ -8,14 +8,46 @@
 #include "model/flatten_part.h"
 
 static const char *const key_words[] = {
-    "application_name", "backend_type", "client_addr",  "column",      "constraint",
-    "database",         "datname",      "device",       "extension",   "filesystem",
-    "hash",             "index",        "indexrelname", "interface",   "locktype",
-    "lock_type",        "mode",         "mount",        "mountpoint",  "name",
-    "nspname",          "publication",  "query_hash",   "query_id",    "queryid",
-    "relation",         "relname",      "rolname",      "schema",      "schemaname",
-    "slot_name",        "subname",      "subscription", "table",       "tablename",
-    "tablespace",       "trigger",      "usename",      "username",    "wait_event",
+    "application_name",
+    "backend_type",
+    "client_addr",
+    "column",
+    "constraint",
+    "database",
+    "datname",
+    "device",
+    "extension",
+    "filesystem",
+    "hash",
+    "index",
+    "indexrelname",
+    "interface",
+    "locktype",
+    "lock_type",
+    "mode",
+    "mount",
+    "mountpoint",
+    "name",
+    "nspname",
+    "publication",
+    "query_hash",
+    "query_id",
+    "queryid",
+    "relation",
+    "relname",
+    "rolname",
+    "schema",
+    "schemaname",
+    "slot_name",
+    "subname",
+    "subscription",
+    "table",
+    "tablename",
+    "tablespace",
+    "trigger",
+    "usename",
+    "username",
+    "wait_event",
     "wait_event_type",
 };
 
@@ -106,8 +138,8 @@ bool flatten_word_size(struct str text, int64_t *bytes)
     static const struct {
         const char *unit;
         int shift;
-    } units[] = {{"bytes", 0}, {"B", 0},    {"kB", 10},  {"KB", 10},  {"KiB", 10}, {"MB", 20},
-                 {"MiB", 20},  {"GB", 30}, {"GiB", 30}, {"TB", 40},  {"TiB", 40}, {"PB", 50}};
+    } units[] = {{"bytes", 0}, {"B", 0},   {"kB", 10},  {"KB", 10}, {"KiB", 10}, {"MB", 20},
+                 {"MiB", 20},  {"GB", 30}, {"GiB", 30}, {"TB", 40}, {"TiB", 40}, {"PB", 50}};
     size_t digits = 0;
     struct str unit;
     double value;
@@ -177,8 +209,8 @@ enum batch_severity flatten_word_severity(struct str level)
         const char *word;
         enum batch_severity severity;
     } words[] = {
-        {"DEBUG", BATCH_DEBUG},     {"WARNING", BATCH_WARNING},   {"WARN", BATCH_WARNING},
-        {"ERROR", BATCH_ERROR},     {"FATAL", BATCH_CRITICAL},    {"PANIC", BATCH_CRITICAL},
+        {"DEBUG", BATCH_DEBUG},       {"WARNING", BATCH_WARNING}, {"WARN", BATCH_WARNING},
+        {"ERROR", BATCH_ERROR},       {"FATAL", BATCH_CRITICAL},  {"PANIC", BATCH_CRITICAL},
         {"CRITICAL", BATCH_CRITICAL},
     };
 
@@ -187,6 +219,13 @@ enum batch_severity flatten_word_severity(struct str level)
             return words[i].severity;
     }
     return BATCH_INFO;
+}
+
+struct str flatten_word_number(struct arena *a, const struct json *n)
+{
+    if (json_type(n) == JSON_U64)
+        return str_of(arena_printf(a, "%llu", (unsigned long long)json_u64(n, 0)));
+    return str_of(arena_printf(a, "%lld", (long long)json_i64(n, 0)));
 }
 
 struct str flatten_word_hash(struct arena *a, struct str text)

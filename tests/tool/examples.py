@@ -79,8 +79,14 @@ def check(tap, api, example, collector, now):
     if want == 200:
         missing = [name for name in PROMISED if name not in answer]
         tap.ok(not missing, "%s: the answer has every promised member" % title, missing)
-        tap.ok(answer.get("next_seq") == push["seq"] + push["count"],
-               "%s: next_seq follows the push" % title, answer)
+        if "seq" in push:
+            tap.ok(answer.get("next_seq") == push["seq"] + push["count"],
+                   "%s: next_seq follows the push" % title, answer)
+        refused = re.search(r"`metrics_rejected` is (\d+)", above)
+        if refused:
+            tap.ok(answer.get("metrics_rejected") == int(refused.group(1))
+                   and len(answer.get("errors", [])) > 0,
+                   "%s: metrics_rejected and errors tell what was not taken" % title, answer)
         if "`duplicate` is true" in above:
             tap.ok(answer.get("duplicate") is True, "%s: duplicate is true" % title, answer)
     else:

@@ -125,7 +125,8 @@ def check_samples(old, now):
 
     body = {"collector_id": old.collector, "metrics": [
         sample(now - 20, 1, env="prod", app="a"), sample(now - 10, 2, app="a", env="prod"),
-        sample(now - 10, 2.5, app="b"), {"name": "temperature", "value": -3, "timestamp": now - 10}]}
+        sample(now - 10, 2.5, app="b"),
+        {"name": "temperature", "value": -3, "timestamp": now - 10}]}
     status, answer = old.push(body)
     old.tap.ok(status == 200 and answer["metrics_inserted"] == 4, "loose samples are taken", answer)
     target = old.target("postgresql")
@@ -142,7 +143,8 @@ def check_samples(old, now):
                "three pushes within one second are all stored", more)
     status, answer = old.push({"collector_id": old.collector, "metrics": [
         {"type": "queue_depth", "value": 17}, {"type": "queue.Depth-2", "data": {"a": 1}},
-        {"type": "flags", "timestamp": olddocs.stamp(now), "labels": {"env": "prod"}, "up": True}]})
+        {"type": "flags", "timestamp": olddocs.stamp(now), "labels": {"env": "prod"},
+         "up": True}]})
     got = [old.last(target, "queue_depth", "value", {}), old.last(target, "queue_depth_2", "a", {}),
            old.last(target, "flags", "up", {"env": "prod"})]
     old.tap.ok(status == 200 and got == [[17], [1], [1]],
@@ -228,11 +230,8 @@ def raw_request(old, head, body, wait_continue=False):
 
 
 def chunked(body, size=1000):
-    out = b""
-    for at in range(0, len(body), size):
-        piece = body[at:at + size]
-        out += b"%x\r\n%s\r\n" % (len(piece), piece)
-    return out + b"0\r\n\r\n"
+    pieces = [body[at:at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
 
 
 def padded(old, size):
@@ -264,7 +263,8 @@ def check_transport(old, now):
                "Expect: 100-continue with a length is answered first", got[:300])
     limit = old.args.limit
     for name, data, want in (
-            ("a gzip body of exactly the limit, inflated", gzip.compress(padded(old, limit), 1), 200),
+            ("a gzip body of exactly the limit, inflated",
+             gzip.compress(padded(old, limit), 1), 200),
             ("one byte more", gzip.compress(padded(old, limit + 1), 1), 413),
             ("a plain body of exactly the limit", padded(old, limit), 200)):
         status, answer = old.push(data)

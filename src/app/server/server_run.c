@@ -165,7 +165,7 @@ static enum err_code start_api(struct server *s, struct err *e)
 
     if (config.open_ingest)
         log_warn(&ctx, "ingest.open_ingest is on: a push needs no token, and whoever reaches "
-                              "the listener can send data in the name of any collector");
+                       "the listener can send data in the name of any collector");
     s->api = api_new(&config);
     return maintenance_start(s->api, &s->maintenance, e);
 }

@@ -240,8 +240,7 @@ static bool knows_something(const struct catalog_relation *r, const struct relat
         }
     }
     for (size_t i = 0; r && i < d->column_count; i++) {
-        const struct catalog_column *col = find_in(r->columns, r->column_count,
-                                                   d->columns[i].name);
+        const struct catalog_column *col = find_in(r->columns, r->column_count, d->columns[i].name);
         if (!col || !col->described) {
             return false;
         }

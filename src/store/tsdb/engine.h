@@ -30,9 +30,9 @@
 #define TSDB_FAST_MS        15000 /* clocks up to this go into raw/fast */
 #define TSDB_CLOCK_PAST_MS  (48 * 3600000LL)
 #define TSDB_CLOCK_AHEAD_MS 120000LL
-#define TSDB_RECORDS_KEPT   100000 /* acknowledged records a stream, for audits */
-#define TSDB_HASHES_KEPT    64     /* hashes compared when a number comes again */
-#define TSDB_HEARD_KEPT     1024   /* hashes compared when pushes have no numbers */
+#define TSDB_RECORDS_KEPT   100000      /* acknowledged records a stream, for audits */
+#define TSDB_HASHES_KEPT    64          /* hashes compared when a number comes again */
+#define TSDB_HEARD_KEPT     1024        /* hashes compared when pushes have no numbers */
 #define TSDB_HEARD_US       600000000LL /* and for how long: ten minutes */
 #define TSDB_ARENA_BYTES    (512UL * 1024 * 1024)
 
@@ -76,7 +76,7 @@ struct stream {
     size_t known_next;
     struct map *cache; /* relation, target, scope -> struct stream_entry */
     uint64_t push_no;
-    int64_t owner_told_us; /* monotonic; when an event last said that another collector owns */
+    int64_t owner_told_us;      /* monotonic; when an event last said that another collector owns */
     struct heard_record *heard; /* ring of TSDB_HEARD_KEPT; NULL unless pushes have no numbers */
     size_t heard_next;
 };
