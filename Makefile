@@ -183,7 +183,8 @@ asan: unit-asan ## unit and scenario tests with the address and undefined behavi
 
 tsan: unit-tsan ## unit and scenario tests with the thread sanitizer
 	$(Q)+$(MAKE) VARIANT=tsan _binary
-	$(Q)PGA=$(CURDIR)/build/tsan/pga PGA_FAULTY=$(CURDIR)/build/tsan/pga $(LOUD_ENV) tests/scenario/run.sh
+	$(Q)PGA=$(CURDIR)/build/tsan/pga PGA_FAULTY=$(CURDIR)/build/tsan/pga PGA_SLOW=5 \
+	    $(LOUD_ENV) tests/scenario/run.sh
 
 fuzz: ## libFuzzer on every parser, TIME=60 seconds each
 	$(Q)+$(MAKE) VARIANT=fuzz _fuzz

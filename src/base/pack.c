@@ -3,11 +3,13 @@
  * pack.c: gzip and zstd, never beyond the maximum of the output buffer.
  *
  * The contexts of zstd are large (some 100 kB) and dear to make, so a few are kept for reuse.
- * Threads: any; the kept contexts are exchanged atomically.
+ * Threads: any; the kept contexts are exchanged atomically, and libdeflate's choice of functions
+ * for this processor, a plain global that each first call fills in, is made once before any use.
  */
 #include "base/pack.h"
 
 #include <libdeflate.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +49,27 @@ static bool pack_keep(pack_slot *kept, void *ctx)
     return false;
 }
 
+/* Every kind of first call: compressing and taking apart an empty text has all of them. */
+static void pack_choose(void)
+{
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(1);
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    char packed[64], text[1];
+    size_t len = c ? libdeflate_gzip_compress(c, "", 0, packed, sizeof(packed)) : 0;
+
+    if (d && len > 0)
+        (void)libdeflate_gzip_decompress_ex(d, packed, len, text, sizeof(text), NULL, NULL);
+    libdeflate_free_decompressor(d);
+    libdeflate_free_compressor(c);
+}
+
+static void pack_prepare(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, pack_choose);
+}
+
 enum pack_kind pack_sniff(struct str bytes)
 {
     if (str_starts(bytes, STR("\x1F\x8B")))
@@ -63,6 +86,7 @@ enum err_code pack_gzip(struct str in, int level, struct buf *out, struct err *e
     size_t room, len;
     char *to;
 
+    pack_prepare();
     if (!c)
         return err_set(e, ERR_BUG, "gzip: level %d", level);
     room = libdeflate_gzip_compress_bound(c, in.len);
@@ -137,6 +161,7 @@ static enum err_code pack_ungzip(struct str in, struct buf *out, struct err *e)
     d = to ? libdeflate_alloc_decompressor() : NULL;
     if (!d)
         return err_set(e, ERR_LIMIT, "gzip: out of memory");
+    pack_prepare();
     result = libdeflate_gzip_decompress_ex(d, in.ptr, in.len, to, size, &used, NULL);
     libdeflate_free_decompressor(d);
     if (result != LIBDEFLATE_SUCCESS)

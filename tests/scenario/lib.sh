@@ -20,12 +20,16 @@ export TOOL=$ROOT/tests/tool
 PGA=${PGA:-$ROOT/build/release/pga}
 PGA_FAULTY=${PGA_FAULTY:-$ROOT/build/fault/pga} # the same with named fault points
 PGA_FULL=${PGA_FULL:-0}
+export PGA_SLOW=${PGA_SLOW:-1} # every time limit is multiplied by it
 FAULT= # the fault point to die at, for the next server or agent that is started
 export PYTHONDONTWRITEBYTECODE=1
 export PGA_OWNER=$$ # tests/pg/server ends its servers when this process is gone
 T=$(mktemp -d "${TMPDIR:-/tmp}/pga-test.XXXXXX")
 chmod 711 "$T" # PostgreSQL runs as another user below it
 mkdir -p "$T/log" "$T/pid"
+mkdir -m 777 "$T/report" # what the thread sanitizer says, of programs that end and that are killed
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$T/report/tsan"
+TSAN_OPTIONS+=":suppressions=$ROOT/tests/tsan.supp"
 TEST_COUNT=0
 TEST_FAILED=0
 TEST_ENDED=0
@@ -118,7 +122,21 @@ tap_from() { # FILE [PREFIX]: takes over the tests of another program's output
     ok $? "${2:-}all of them were run"
 }
 
+is_tsan() { # whether the binary was built with the thread sanitizer
+    grep -qa __tsan_init "$PGA" 2>/dev/null
+}
+
+no_report() { # a test of its own in builds with the thread sanitizer
+    is_tsan || return 0
+    local reports
+    reports=$(cat "$T"/report/* 2>/dev/null)
+    [ -z "$reports" ]
+    ok $? "the thread sanitizer reports nothing" ||
+        diag "$(grep -E '^SUMMARY|^    #[0-3] ' <<<"$reports" | head -40)"
+}
+
 done_testing() {
+    no_report
     TEST_ENDED=1
     echo "1..$TEST_COUNT"
     exit $((TEST_FAILED > 0))
@@ -160,7 +178,7 @@ is_running() { # PID: alive and not a zombie
 
 wait_gone() { # PID SECONDS
     local i
-    for ((i = 0; i < $2 * 20; i++)); do
+    for ((i = 0; i < $2 * 20 * PGA_SLOW; i++)); do
         is_running "$1" || return 0
         sleep 0.05
     done
@@ -180,7 +198,7 @@ stop() { # NAME [SIGNAL] [SECONDS]: ends what spawn started; fails when SIGKILL 
 }
 
 poll() { # SECONDS COMMAND...: repeats the command until it succeeds
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * PGA_SLOW))
     shift
     while ! "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1

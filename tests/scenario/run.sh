@@ -8,7 +8,8 @@
 # failed test, and at the end `N passed, N failed` counted in tests. Logs stay in
 # build/scenario. A scenario that ends early, breaks its plan or exceeds its time counts as a
 # failed test. --full runs the long forms; a skipped test counts as failed there.
-# Variables: PGA (the binary), PGA_FAULTY (the build with fault points), KILLS, KEEP=1.
+# Variables: PGA (the binary), PGA_FAULTY (the build with fault points), KILLS, KEEP=1, PGA_SLOW
+# (every time limit is multiplied by it; for sanitizers).
 
 set -u
 
@@ -17,7 +18,7 @@ root=$(cd "$here/../.." && pwd)
 logs=$root/build/scenario
 passed=0 failed=0 skipped=0
 
-export PGA_FULL=${PGA_FULL:-0}
+export PGA_FULL=${PGA_FULL:-0} PGA_SLOW=${PGA_SLOW:-1}
 if [ "${1:-}" = --full ]; then
     PGA_FULL=1
     shift
@@ -29,7 +30,7 @@ limit_of() { # FILE: its time limit in seconds
     [ "$PGA_FULL" = 0 ] ||
         limit=$(sed -n 's/^# timeout: .*full \([0-9]*\).*/\1/p' "$1" | head -1 | grep . ||
             echo "$limit")
-    echo "${limit:-300}"
+    echo $((${limit:-300} * PGA_SLOW))
 }
 
 count() { grep -c -E "$1" "$2" || true; }
