@@ -59,10 +59,11 @@ struct host_disk {
 
 /* A mounted file system of a kind that is measured. */
 struct host_filesystem {
+    char number[24]; /* "8:1", what tells two of them apart */
     char device[HOST_NAME_MAX], type[32];
     char mountpoint[HOST_MOUNT_MAX];
-    bool read_only;
-    bool measured; /* statvfs answered: the numbers below are known */
+    bool read_only; /* as a whole, not in this place alone */
+    bool measured;  /* statvfs answered: the numbers below are known */
     uint64_t size_bytes, free_bytes, available_bytes, inodes, inodes_free;
 };
 
@@ -126,10 +127,11 @@ enum err_code host_read_disks(const char *root, struct host_disk *out, size_t ma
                               struct err *e) ERR_MUST_CHECK;
 /*
  * File systems of local disks by type (ext4, xfs, btrfs, zfs ...), tmpfs at /dev/shm, overlay at /.
- * Network and FUSE types are not named here, so that one that hangs is never touched. A device that
- * is mounted in several places counts once, at the shortest one.
+ * Network and FUSE types are not named here, so that one that hangs is never touched. A file
+ * system that is mounted in several places counts once, at the shortest one; one that another
+ * mount hides does not count.
  */
-size_t host_parse_mounts(struct str text, struct host_filesystem *out, size_t max);
+size_t host_parse_mountinfo(struct str text, struct host_filesystem *out, size_t max);
 enum err_code host_read_filesystems(const char *root, struct host_filesystem *out, size_t max,
                                     size_t *count, struct err *e) ERR_MUST_CHECK;
 /* Every interface but the host's ends of containers (veth) and those that carried nothing. */

@@ -60,54 +60,76 @@ static bool unescape(struct str s, char *out, size_t size)
     return len > 0;
 }
 
-/* "/dev/sda1 /data xfs rw,relatime 0 0" */
+/*
+ * proc(5): "36 35 8:1 /root /data rw,noatime shared:1 - xfs /dev/sda1 rw,errors=continue". Options
+ * of the place come first, those of the file system last: a service may see everything read-only.
+ */
 static bool mount_line(struct str line, struct host_filesystem *out)
 {
-    struct str device = host_word(&line), point = host_word(&line), type = host_word(&line);
-    struct str options = host_word(&line);
+    struct str number, point, word, type, device, options;
 
     memset(out, 0, sizeof(*out));
-    if (!unescape(device, out->device, sizeof(out->device)) ||
-        !unescape(point, out->mountpoint, sizeof(out->mountpoint)) ||
-        !unescape(type, out->type, sizeof(out->type)) || out->mountpoint[0] != '/')
-        return false;
+    (void)host_word(&line);
+    (void)host_word(&line);
+    number = host_word(&line);
+    (void)host_word(&line);
+    point = host_word(&line);
+    do {
+        word = host_word(&line);
+    } while (word.len > 0 && !str_eq_c(word, "-"));
+    type = host_word(&line);
+    device = host_word(&line);
+    options = host_word(&line);
     out->read_only = str_eq_c(str_split(&options, ','), "ro");
-    return is_local(out);
+    return unescape(number, out->number, sizeof(out->number)) &&
+           unescape(point, out->mountpoint, sizeof(out->mountpoint)) &&
+           unescape(type, out->type, sizeof(out->type)) &&
+           unescape(device, out->device, sizeof(out->device)) && out->mountpoint[0] == '/';
 }
 
-/* The file system that the new one stands for: same place (it hides it), or same device. */
-static struct host_filesystem *mount_same(struct host_filesystem *list, size_t count,
-                                          const struct host_filesystem *f)
+/* What was mounted in this place before is hidden now. */
+static size_t mount_hide(struct host_filesystem *list, size_t count, const char *mountpoint)
 {
     for (size_t i = 0; i < count; i++) {
-        bool device = f->device[0] == '/' && strcmp(list[i].device, f->device) == 0;
-
-        if (device || strcmp(list[i].mountpoint, f->mountpoint) == 0)
-            return &list[i];
+        if (strcmp(list[i].mountpoint, mountpoint) == 0) {
+            memmove(&list[i], &list[i + 1], (count - i - 1) * sizeof(*list));
+            return count - 1;
+        }
     }
-    return NULL;
+    return count;
 }
 
-size_t host_parse_mounts(struct str text, struct host_filesystem *out, size_t max)
+/* The same file system in a place with a longer name is told under the shorter one. */
+static bool mount_merge(struct host_filesystem *list, size_t count, const struct host_filesystem *f)
 {
-    size_t count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].number, f->number) == 0) {
+            if (strlen(f->mountpoint) < strlen(list[i].mountpoint))
+                list[i] = *f;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t host_parse_mountinfo(struct str text, struct host_filesystem *out, size_t max)
+{
+    size_t count = 0, more = 0;
 
     while (text.len > 0) {
-        struct host_filesystem f, *same;
+        struct host_filesystem f;
 
         if (!mount_line(str_split(&text, '\n'), &f))
             continue;
-        same = mount_same(out, count < max ? count : max, &f);
-        if (same && strcmp(same->device, f.device) == 0 &&
-            strlen(same->mountpoint) <= strlen(f.mountpoint))
+        count = mount_hide(out, count, f.mountpoint);
+        if (!is_local(&f) || mount_merge(out, count, &f))
             continue;
-        if (same)
-            *same = f;
-        else if (count < max)
-            out[count] = f;
-        count += same == NULL;
+        if (count < max)
+            out[count++] = f;
+        else
+            more++;
     }
-    return count;
+    return count + more;
 }
 
 static void measure(const char *root, struct host_filesystem *f)
@@ -134,9 +156,9 @@ enum err_code host_read_filesystems(const char *root, struct host_filesystem *ou
 
     *count = 0;
     buf_init(&text, HOST_FILE_BYTES);
-    rc = host_read(root, "/proc/self/mounts", &text, e);
+    rc = host_read(root, "/proc/self/mountinfo", &text, e);
     if (rc == ERR_OK)
-        *count = host_parse_mounts(buf_view(&text), out, max);
+        *count = host_parse_mountinfo(buf_view(&text), out, max);
     for (size_t i = 0; i < *count && i < max; i++)
         measure(root, &out[i]);
     buf_fini(&text);

@@ -56,6 +56,6 @@ const struct probe probe_host_filesystem = {
     .timeout_ms = 1000,
     .privilege = "none",
     .relations = RELATIONS,
-    .source = "/proc/self/mounts, statvfs",
+    .source = "/proc/self/mountinfo, statvfs",
     .run = run,
 };

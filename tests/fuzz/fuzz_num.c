@@ -7,23 +7,6 @@
 #include "os/host.h"
 #include "os/net.h"
 
-static void lists_of_the_host(struct str in)
-{
-    struct host_disk disks[2];
-    struct host_filesystem systems[2];
-    struct host_network interfaces[2];
-    struct host_pressure pressure;
-    struct host_cgroup cgroup = {0};
-
-    (void)host_parse_diskstats(in, disks, 2);
-    (void)host_parse_mounts(in, systems, 2);
-    (void)host_parse_net_dev(in, interfaces, 2);
-    (void)!host_parse_pressure(in, &pressure, NULL);
-    host_parse_flat(in, "nr_throttled", &cgroup.cpu_throttled);
-    host_parse_io_stat(in, &cgroup);
-    host_parse_blkio(in, &cgroup.io_reads, &cgroup.io_writes);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void durations_and_times(struct str in)
@@ -60,7 +43,7 @@ static void lists_of_the_host(struct str in)
     struct host_cgroup cgroup = {0};
 
     (void)host_parse_diskstats(in, disks, 2);
-    (void)host_parse_mounts(in, systems, 2);
+    (void)host_parse_mountinfo(in, systems, 2);
     (void)host_parse_net_dev(in, interfaces, 2);
     (void)!host_parse_pressure(in, &pressure, NULL);
     host_parse_flat(in, "nr_throttled", &cgroup.cpu_throttled);
