@@ -289,7 +289,8 @@ static void add_to_tally(struct tally *t, const struct database *d, const struct
 static const char *grant_connect(struct agent_lane *lane, struct arena *a, const struct database *d)
 {
     const char *user = lane->server.user;
-    if (d->may_connect || strchr(d->name, '"') || strchr(user, '"')) {
+    bool lacks_right = !d->may_connect || strcmp(d->trouble.sqlstate, "42501") == 0;
+    if (!lacks_right || strchr(d->name, '"') || strchr(user, '"')) {
         return NULL; /* pg_hba.conf, or a name that would need quoting */
     }
     return arena_printf(a, "GRANT CONNECT ON DATABASE \"%s\" TO \"%s\"", d->name, user);
