@@ -69,7 +69,8 @@ PGDATABASE=many sql "do \$\$ begin for i in 1..5001 loop
 oid=$(sql "select oid from pg_database where datname = 'vanished'")
 mv "$T/pg/pg/data/base/$oid" "$T/vanished"
 
-start_agent agent "$SERVER_URL" "$DSN" 'databases_every = "2s"' 'databases_exclude = ["unw*"]' \
+start_agent agent "$SERVER_URL" "$DSN" 'databases_every = "2s"' \
+    'databases_exclude = ["unw*"]' \
     'cost_budget = 0' # so short a clock costs more than is allowed
 target=$(target_id postgresql)
 poll 30 eval '[ "$(scope pg_stat_user_tables pgaload last_flags)" != null ]'
