@@ -106,6 +106,27 @@ is "$OUT" '' "with -o json an error leaves standard output empty"
 OUT=$ERR
 like "$(json exit_code) $OUT" '3 ' "and is JSON on standard error" || diag "$ERR"
 
+# --- the configuration of an agent --------------------------------------------------------------
+
+ctl config show agent
+is $? 3 "an agent without a kept configuration is exit code 3" || diag "$OUT $ERR"
+printf '[host]\nenabled = false\n' >"$T/new.toml"
+ctl -o json config set agent --file "$T/new.toml"
+is $? 0 "config set" || diag "$OUT $ERR"
+is "$(json status) $(json version)" "updated 1" "is a first version"
+ctl config show agent
+like "$OUT" '^enabled = false$' "config show prints it"
+ctl config history agent
+like "$OUT" '^ *1 .*owner' "config history says who" || diag "$OUT $ERR"
+printf '[host]\nenabled = 7\n' >"$T/new.toml"
+ctl config set agent --file "$T/new.toml"
+is $? 1 "a wrong configuration is refused"
+like "$ERR" 'line 2|:2:' "with its place" || diag "$ERR"
+ctl config set agent
+is $? 1 "no file is an error"
+ctl config show
+is $? 2 "no agent is wrong use"
+
 # --- watch ----------------------------------------------------------------------------------
 
 timeout 3 "$PGA" ctl --watch=500ms target list </dev/null >"$T/watched" 2>&1

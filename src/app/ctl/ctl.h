@@ -80,6 +80,7 @@ struct ctl {
     size_t argument_count;
     struct json_doc *answers[CTL_ANSWER_MAX]; /* kept until the command ends */
     size_t answer_count;
+    struct str text;    /* the last answer that is no JSON; in the arena */
     int64_t timeout_ms; /* of a call; 0 = the usual one */
 };
 
@@ -105,7 +106,8 @@ enum err_code ctl_context_each(struct ctl *ctl,
 struct ctl_call {
     const char *method;
     const char *path; /* "/api/v1/servers?limit=10"; already encoded */
-    struct str body;  /* JSON; empty = none */
+    struct str body;  /* empty = none */
+    const char *type; /* of the body; NULL = application/json */
 };
 /*
  * Perform a call with the context's token; a token that has run out is renewed once.

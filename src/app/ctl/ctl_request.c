@@ -58,6 +58,10 @@ static enum err_code parse_answer(struct ctl *ctl, const struct httpc_answer *an
     if (answer->body.len == 0) {
         return ERR_OK;
     }
+    if (!strstr(answer->content_type, "json")) {
+        ctl->text = arena_str(&ctl->arena, buf_view(&answer->body));
+        return arena_check(&ctl->arena, e);
+    }
     if (ctl->answer_count == CTL_ANSWER_MAX) {
         return err_set(e, ERR_BUG, "this command makes more than %d calls", CTL_ANSWER_MAX);
     }
@@ -103,7 +107,8 @@ static enum err_code perform(struct ctl *ctl, const struct ctl_call *call, int *
 
     headers[count++] = (struct httpc_header){"Accept", "application/json"};
     if (call->body.len > 0) {
-        headers[count++] = (struct httpc_header){"Content-Type", "application/json"};
+        headers[count++] = (struct httpc_header){"Content-Type",
+                                                 call->type ? call->type : "application/json"};
     }
     if (ctl->context.token) {
         headers[count++] = (struct httpc_header){
