@@ -144,7 +144,7 @@ SLRU_NAMES = {"CommitTs": "commit_timestamp", "MultiXactMember": "multixact_memb
 CHECKPOINTER_NAMES = {"checkpoints_timed": "num_timed", "checkpoints_req": "num_requested",
                       "checkpoint_write_time": "write_time", "checkpoint_sync_time": "sync_time",
                       "buffers_checkpoint": "buffers_written"}
-# relation, its keys, first version, query
+# relation, its keys, first version, query; those that are read within PATIENCE_S
 CLUSTER_SOURCES = (
     ("pg_stat_bgwriter", (), 10, "select * from pg_stat_bgwriter"),
     ("pg_stat_checkpointer", (), 17, "select * from pg_stat_checkpointer"),
@@ -154,7 +154,6 @@ CLUSTER_SOURCES = (
     ("pg_stat_slru", ("name",), 13, "select * from pg_stat_slru"),
     ("pg_wal_position", (), 10,
      "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') as current_lsn"),
-    ("pg_wraparound", (), 10, "select txid_snapshot_xmax(txid_current_snapshot()) as next_xid"),
 )
 DERIVED = {"op_bytes", "stats_reset", *CHECKPOINTER_NAMES}
 
