@@ -30,7 +30,11 @@ const struct shape_named shape_list[] = {
                 " message: text 'the detail again', *: any}"},
     {"Relation", "{name: text, help: text, shape: text(fact|object), sparse: bool, keys: [text],"
                  " columns: [Column], every_ms: int, last_t_ms: ms,"
-                 " last_flags: [text(complete|keyframe|failed)], reason: text?}"},
+                 " last_flags: [text(complete|keyframe|failed)],"
+                 " truncated: bool 'there were more rows than are read', reason: text?,"
+                 " scopes: [{scope: text 'a database', objects: int, last_t_ms: ms,"
+                 " last_flags: [text(complete|keyframe|failed)], truncated: bool,"
+                 " reason: text?}]}"},
     {"Secret", "{id: int, name: text, secret~: text 'in the answer that made it alone',"
                " max_registrations: int, total_registrations: int, expires_at: time?,"
                " last_used_at: time?, created_at: time?}"},
