@@ -109,6 +109,76 @@ const struct route route_web_server = {
     .answer_type = "text/html",
 };
 
+const struct route route_web_queries = {
+    .method = "GET",
+    .path = "/s/{id}/queries",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: the queries of a target.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_query = {
+    .method = "GET",
+    .path = "/s/{id}/queries/{query}",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: one query.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_sessions = {
+    .method = "GET",
+    .path = "/s/{id}/sessions",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: sessions and locks of a target.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_collectors = {
+    .method = "GET",
+    .path = "/collectors",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: the enrolled agents.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_secrets = {
+    .method = "GET",
+    .path = "/secrets",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: registration secrets.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_users = {
+    .method = "GET",
+    .path = "/users",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: accounts.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_about = {
+    .method = "GET",
+    .path = "/about",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: the monitoring about itself.",
+    .answer_type = "text/html",
+};
+
 const struct route route_web_file = {
     .method = "GET",
     .path = "/*",

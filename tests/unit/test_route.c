@@ -67,7 +67,14 @@ static const struct {
     {"GET", "/*", ROUTE_ANYONE},
     {"GET", "/login", ROUTE_ANYONE},
     {"GET", "/", ROUTE_ANYONE},
+    {"GET", "/about", ROUTE_ANYONE},
+    {"GET", "/collectors", ROUTE_ANYONE},
     {"GET", "/s/{id}", ROUTE_ANYONE},
+    {"GET", "/s/{id}/queries", ROUTE_ANYONE},
+    {"GET", "/s/{id}/queries/{query}", ROUTE_ANYONE},
+    {"GET", "/s/{id}/sessions", ROUTE_ANYONE},
+    {"GET", "/secrets", ROUTE_ANYONE},
+    {"GET", "/users", ROUTE_ANYONE},
     {"GET", "/setup", ROUTE_ANYONE},
 };
 #define EXPECTED (sizeof(expected) / sizeof(expected[0]))

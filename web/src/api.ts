@@ -170,6 +170,7 @@ export interface EventRow {
   kind: string;
   severity: string;
   title: string;
+  body?: unknown;
 }
 
 export interface Collector {
@@ -179,13 +180,53 @@ export interface Collector {
   version?: string | null;
   status: string;
   last_seen?: string | null;
+  created_at?: string | null;
+  address?: string | null;
+  config_version?: Num;
+  metrics_count_24h?: Num;
+  metrics_count_total?: Num;
 }
 
 export interface RegistrationSecret {
-  id: string;
+  id: number | string;
   name: string;
-  secret: string;
+  /** In the answer that made it, and never again. */
+  secret?: string;
+  max_registrations?: Num;
+  total_registrations?: Num;
+  created_at?: string | null;
+  last_used_at?: string | null;
   expires_at?: string | null;
+}
+
+export interface Account extends User {
+  is_active?: boolean;
+  last_login?: string | null;
+}
+
+export interface Stream {
+  collector: string;
+  stream: string;
+  next_seq: number;
+  stored: number;
+  samples: number;
+  gaps: Record<string, number>;
+  live: boolean;
+  backlog: boolean;
+  closed: boolean;
+  last_push_ms: Num;
+}
+
+export interface Monitoring {
+  store: Record<string, unknown> & { refused?: Record<string, number> };
+  streams: Stream[];
+}
+
+export interface Health {
+  status: string;
+  version: string;
+  uptime: Num;
+  checks?: Record<string, { ok: boolean; detail: string }>;
 }
 
 /** A number of a row whose columns depend on the server's version; null when it has none. */

@@ -209,7 +209,23 @@ export async function logout(): Promise<void> {
 
 export function createSecret(name: string): Promise<RegistrationSecret> {
   const body = { name, max_registrations: 1, expires_in_s: 3600 };
-  return ask<RegistrationSecret>("/registration-secrets", { method: "POST", body });
+  return send<RegistrationSecret>("POST", "/registration-secrets", body);
+}
+
+/** Change something; everything on the page is asked for again afterwards. */
+export async function send<T>(
+  method: "POST" | "PUT" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const answer = await ask<T>(path, { method, body });
+  reload.value++;
+  return answer;
+}
+
+/** What went wrong, in words for the person who asked for it. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -235,7 +251,11 @@ export function pathOf(path: string, params: Record<string, string | number | nu
 
 export const paths = {
   servers: "/servers?limit=500",
-  collectors: "/collectors?limit=100",
+  collectors: "/collectors?limit=500",
+  secrets: "/registration-secrets?limit=500",
+  users: "/users?limit=500",
+  monitoring: "/monitoring",
+  health: "/health",
   server: (id: string) => `/servers/${encodeURIComponent(id)}`,
   load: (id: string, p: Record<string, string | number | null>) =>
     pathOf(`/servers/${encodeURIComponent(id)}/sessions/load`, p),

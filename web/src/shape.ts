@@ -223,7 +223,7 @@ export function summarize(
   return `${withData.length} series, peak ${show(peak)} at ${when(times[at]!)}, ${who}.`;
 }
 
-function csvField(text: string): string {
+export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

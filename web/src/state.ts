@@ -35,7 +35,10 @@ export function go(path: string, how: "push" | "replace" = "push"): void {
 
 /** Change what the page shows. Each change of the window is a step that "back" undoes. */
 export function setView(change: Partial<View>, how: "push" | "replace" = "push"): void {
-  go(location.pathname + encodeView({ ...view.value, ...change }), how);
+  const text = encodeView({ ...view.value, ...change });
+  const r = route.value;
+  const all = r.page === "fleet" && r.all ? `?all${text === "" ? "" : `&${text.slice(1)}`}` : text;
+  go(location.pathname + all, how);
 }
 
 // --- time ----------------------------------------------------------------------------------------

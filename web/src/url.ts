@@ -27,16 +27,18 @@ export interface View {
   /** The query whose details are open. */
   q: string;
   utc: boolean;
-  /** Text that the list of queries must contain. */
+  /** Text that the rows of the list must contain. */
   find: string;
+  /** Columns of the list, when not the usual ones. */
+  cols: string[];
 }
 
 /** No window was chosen: the last hour, or less for a target that has just been added. */
 export const AUTO = "auto";
 
 export const DEFAULT_VIEW: View = {
-  from: AUTO, to: "now", sel: null, by: "wait_class", only: null, sort: "total_exec_time",
-  tab: "", q: "", utc: false, find: "",
+  from: AUTO, to: "now", sel: null, by: "wait_class", only: null, sort: "",
+  tab: "", q: "", utc: false, find: "", cols: [],
 };
 
 function isDimension(text: string | undefined): text is Dimension {
@@ -71,12 +73,17 @@ export function decodeView(search: string): View {
     sel: decodeSel(p.get("sel")),
     by: isDimension(by) ? by : DEFAULT_VIEW.by,
     only: decodeOnly(p.get("only")),
-    sort: /^[a-z_]{1,40}$/.test(sort) ? sort : DEFAULT_VIEW.sort,
+    sort: /^-?[a-z_0-9]{1,40}$/.test(sort) ? sort : DEFAULT_VIEW.sort,
     tab: isDimension(p.get("tab") ?? undefined) ? (p.get("tab") as Dimension) : DEFAULT_VIEW.tab,
     q: p.get("q") ?? "",
     utc: p.get("tz") === "UTC",
     find: p.get("find") ?? "",
+    cols: decodeCols(p.get("cols")),
   };
+}
+
+function decodeCols(text: string | null): string[] {
+  return (text ?? "").split(".").filter((name) => /^[a-z_0-9]{1,40}$/.test(name)).slice(0, 60);
 }
 
 /** The query part of a link, with its "?" unless it is empty. */
@@ -92,6 +99,7 @@ export function encodeView(v: View): string {
   if (v.q) p.set("q", v.q);
   if (v.utc) p.set("tz", "UTC");
   if (v.find) p.set("find", v.find);
+  if (v.cols.length > 0) p.set("cols", v.cols.join("."));
   const text = p.toString().replaceAll("%3A", ":");
   return text === "" ? "" : `?${text}`;
 }
@@ -101,11 +109,24 @@ export function freezeView(v: View, window: Span): View {
   return { ...v, from: isoSeconds(window.from), to: isoSeconds(window.to) };
 }
 
+/** The part of a view that goes along to another page: the time, not the order of a list. */
+export function timeOf(v: View): string {
+  return encodeView({ ...DEFAULT_VIEW, from: v.from, to: v.to, sel: v.sel, utc: v.utc });
+}
+
+export const ADMIN_PAGES = ["collectors", "secrets", "users", "about"] as const;
+export type AdminPage = (typeof ADMIN_PAGES)[number];
+export const SERVER_PAGES = ["queries", "sessions"] as const;
+export type ServerPage = (typeof SERVER_PAGES)[number];
+
 export type Route =
   | { page: "fleet"; all: boolean }
   | { page: "login" }
   | { page: "setup" }
+  | { page: AdminPage }
   | { page: "overview"; id: string }
+  | { page: ServerPage; id: string }
+  | { page: "query"; id: string; query: string }
   | { page: "missing"; path: string };
 
 export function decodeRoute(path: string, search: string): Route {
@@ -114,15 +135,29 @@ export function decodeRoute(path: string, search: string): Route {
   }
   if (path === "/login") return { page: "login" };
   if (path === "/setup") return { page: "setup" };
-  const m = /^\/s\/([^/]+)\/?$/.exec(path);
-  if (m) {
-    try {
-      return { page: "overview", id: decodeURIComponent(m[1]!) };
-    } catch {
-      return { page: "missing", path };
+  const admin = ADMIN_PAGES.find((name) => path === `/${name}`);
+  if (admin) return { page: admin };
+  return decodeServer(path) ?? { page: "missing", path };
+}
+
+function decodeServer(path: string): Route | null {
+  const m = /^\/s\/([^/]+)(?:\/([a-z]+)(?:\/([^/]+))?)?\/?$/.exec(path);
+  if (!m) return null;
+  try {
+    const id = decodeURIComponent(m[1]!);
+    if (!m[2]) return { page: "overview", id };
+    if (m[3]) {
+      return m[2] === "queries" ? { page: "query", id, query: decodeURIComponent(m[3]) } : null;
     }
+    const page = SERVER_PAGES.find((name) => name === m[2]);
+    return page ? { page, id } : null;
+  } catch {
+    return null;
   }
-  return { page: "missing", path };
+}
+
+export function queryPath(id: string, queryId: string): string {
+  return `${overviewPath(id)}/queries/${encodeURIComponent(queryId)}`;
 }
 
 export function overviewPath(id: string): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeRoute, decodeView, DEFAULT_VIEW, encodeView, freezeView, overviewPath, type View } from "../src/url";
+import { decodeRoute, decodeView, DEFAULT_VIEW, encodeView, freezeView, overviewPath, queryPath, timeOf, type View } from "../src/url";
 
 test("the default view is an empty query", () => {
   assert.equal(encodeView(DEFAULT_VIEW), "");
@@ -15,13 +15,13 @@ test("what is written is read back", () => {
     { ...DEFAULT_VIEW, sel: { from: 1_763_650_000_000, to: 1_763_651_800_000 } },
     { ...DEFAULT_VIEW, by: "datname", only: { dim: "usename", value: "a:b&c=d é" } },
     { ...DEFAULT_VIEW, only: { dim: "datname", value: "" }, tab: "wait_event" },
-    { ...DEFAULT_VIEW, sort: "calls", q: "-123/db/user/true", utc: true, find: "select 1 + $1" },
+    { ...DEFAULT_VIEW, sort: "-calls", cols: ["calls", "mean_exec_time"], q: "-123/db/user/true", utc: true, find: "select 1 + $1" },
   ];
   for (const v of views) assert.deepEqual(decodeView(encodeView(v)), v, encodeView(v));
 });
 
 test("broken and unknown values mean the default", () => {
-  const text = "?from=gestern&to=%00&sel=5-1&by=pid&sort=a;drop&only=pid:4&tab=pid&x=1&tz=Mars";
+  const text = "?from=gestern&to=%00&sel=5-1&by=pid&sort=a;drop&only=pid:4&tab=pid&cols=%27.A&x=1&tz=Mars";
   assert.deepEqual(decodeView(text), DEFAULT_VIEW);
   assert.equal(decodeView("?sel=1763651800-1763650000").sel, null);
 });
@@ -36,5 +36,16 @@ test("routes", () => {
   assert.deepEqual(decodeRoute("/", "?all"), { page: "fleet", all: true });
   assert.deepEqual(decodeRoute(overviewPath("a b/ü"), ""), { page: "overview", id: "a b/ü" });
   assert.deepEqual(decodeRoute("/s/%E0%A4%A", ""), { page: "missing", path: "/s/%E0%A4%A" });
+  assert.deepEqual(decodeRoute("/s/a/queries", ""), { page: "queries", id: "a" });
+  assert.deepEqual(decodeRoute(queryPath("a/b", "-12"), ""), { page: "query", id: "a/b", query: "-12" });
+  assert.deepEqual(decodeRoute("/s/a/sessions/", ""), { page: "sessions", id: "a" });
+  assert.deepEqual(decodeRoute("/s/a/nope", ""), { page: "missing", path: "/s/a/nope" });
+  assert.deepEqual(decodeRoute("/s/a/sessions/1", ""), { page: "missing", path: "/s/a/sessions/1" });
+  assert.deepEqual(decodeRoute("/users", ""), { page: "users" });
   assert.deepEqual(decodeRoute("/nope", ""), { page: "missing", path: "/nope" });
+});
+
+test("only the time goes along to another page", () => {
+  const v: View = { ...DEFAULT_VIEW, from: "-6h", utc: true, sort: "-calls", find: "x", q: "1", cols: ["a"] };
+  assert.equal(timeOf(v), "?from=-6h&tz=UTC");
 });

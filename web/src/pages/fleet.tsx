@@ -3,14 +3,16 @@
 // fleet.tsx: all targets; and what to do while there is none.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Collector, List, RegistrationSecret, Target } from "../api";
+import type { Collector, List, Num, RegistrationSecret, Target, TargetDetail } from "../api";
 import { ApiError, createSecret, paths, useAnswer, who } from "../data";
 import { formatLoad } from "../format";
-import { go, pulse } from "../state";
-import { overviewPath } from "../url";
+import { countOf } from "../grid";
+import { go, pulse, view } from "../state";
+import { overviewPath, timeOf } from "../url";
 import { Command } from "../parts/copy";
+import { Grid, type Column } from "../parts/grid";
 import { Icon } from "../parts/icon";
-import { Age, Failure, StateChip } from "../parts/status";
+import { Age, Chip, Failure, StateChip } from "../parts/status";
 import { Spark } from "../parts/spark";
 
 export function FleetPage({ all }: { all: boolean }) {
@@ -41,82 +43,107 @@ function Skeleton() {
   return <div class="skeleton skeleton-page" aria-busy="true"><span class="sr">Loading</span></div>;
 }
 
+const RANK: Record<string, number> = { offline: 0, stale: 1, new: 2, live: 3 };
+
+/** What is silent has no load "now". */
+function loadNow(t: Target): Num {
+  return t.state === "offline" ? null : (t.load_aas ?? null);
+}
+
+/** The worst first: silent, then busiest for its size. */
+function attention(t: Target): number {
+  return (3 - (RANK[t.state] ?? 0)) * 1e6 + Math.min((t.load_aas ?? 0) / (t.vcpus || 1), 1e5);
+}
+
+const COLUMNS: Array<Column<Target>> = [
+  {
+    key: "name", head: "Server", names: true, value: (t) => t.name,
+    cell: (t) => (
+      <>
+        <a class="target-link" href={overviewPath(t.id) + timeOf(view.value)}>{t.name}</a>
+        <div class="muted small">{t.address}{t.port ? `:${t.port}` : ""}</div>
+      </>
+    ),
+  },
+  {
+    key: "state", head: "State", title: "what needs attention most", numeric: false,
+    value: attention, cell: (t) => <StateChip target={t} />,
+  },
+  {
+    key: "load", head: "Load now", value: loadNow, cell: (t) => <LoadMeter target={t} />,
+    title: "mean number of active sessions of the last minute, beside the vCPUs",
+  },
+  {
+    key: "hour", head: "Last hour", value: () => null,
+    cell: (t) => <Spark id={t.id} vcpus={t.vcpus ?? null} />,
+  },
+  {
+    key: "use", head: "Load/vCPU", numeric: true, spare: true,
+    value: (t) => (t.vcpus && loadNow(t) !== null ? loadNow(t)! / t.vcpus : null),
+  },
+  { key: "role", head: "Role", value: (t) => t.role ?? null },
+  {
+    key: "version", head: "Version", value: (t) => t.version_num ?? t.version ?? null,
+    cell: (t) => <span title={t.version ?? ""}>{t.version?.split(" ")[0] ?? "–"}</span>,
+  },
+  { key: "address", head: "Address", spare: true, value: (t) => t.address ?? null },
+  { key: "findings", head: "Data", value: () => null, cell: (t) => <Findings id={t.id} /> },
+  {
+    key: "age", head: "Last sample", value: (t) => t.last_sample_ms,
+    cell: (t) => <Age ms={t.last_sample_ms} />,
+  },
+];
+
 function Targets({ servers }: { servers: Target[] }) {
-  const rank: Record<string, number> = { offline: 0, stale: 1, new: 2, live: 3 };
-  const busy = (t: Target): number => (t.load_aas ?? 0) / (t.vcpus || 1);
-  const sorted = [...servers].sort(
-    (a, b) =>
-      (rank[a.state] ?? 0) - (rank[b.state] ?? 0) ||
-      busy(b) - busy(a) ||
-      a.name.localeCompare(b.name),
-  );
+  const silent = servers.filter((t) => t.state === "stale" || t.state === "offline").length;
   return (
     <section class="panel">
       <header class="panel-head">
         <h1>Which server needs attention?</h1>
         <span class="panel-note">
           {servers.length} PostgreSQL {servers.length === 1 ? "server" : "servers"}
+          {silent > 0 ? `, ${silent} without fresh data` : ""}
         </span>
       </header>
-      <div class="table-scroll">
-        <table class="cards">
-          <thead>
-            <tr>
-              <th scope="col">Server</th>
-              <th scope="col">State</th>
-              <th
-                scope="col"
-                title="Mean number of active sessions of the last minute, beside the vCPUs"
-              >
-                Load now
-              </th>
-              <th scope="col">Last hour</th>
-              <th scope="col">Role</th>
-              <th scope="col">Version</th>
-              <th scope="col">Last sample</th>
-            </tr>
-          </thead>
-          <tbody>
-            {sorted.map((t) => <Row key={t.id} target={t} />)}
-          </tbody>
-        </table>
-      </div>
+      <Grid
+        name="fleet" things="servers" rows={servers} columns={COLUMNS} sort="-state"
+        rowKey={(t) => t.id} none={null}
+      />
     </section>
   );
 }
 
-function Row({ target }: { target: Target }) {
-  // What is silent has no load "now".
-  const load = target.state === "offline" ? null : (target.load_aas ?? null);
+/** What keeps data of a target from being complete: sources that fail or may not be read. */
+function Findings({ id }: { id: string }) {
+  const { data } = useAnswer<TargetDetail>(paths.server(id), Math.floor(pulse.value / 12), id);
+  if (!data) return <span class="muted">–</span>;
+  const bad = (data.probes ?? []).filter((p) => p.state === "error" || p.state === "denied");
+  const shed = (data.probes ?? []).filter((p) => p.state === "shed");
+  if (bad.length + shed.length === 0) return <Chip tone="ok" icon="check">complete</Chip>;
+  const names = [...bad, ...shed].map((p) => `${p.probe}: ${p.reason ?? p.state}`).join("\n");
+  return (
+    bad.length > 0
+      ? <Chip tone="warn" icon="warn" title={names}>{`${countOf(bad.length, "sources")} without data`}</Chip>
+      : <Chip tone="unknown" icon="info" title={names}>{`${shed.length} left out`}</Chip>
+  );
+}
+
+function LoadMeter({ target }: { target: Target }) {
+  const load = loadNow(target);
   const share = load !== null && target.vcpus ? Math.min(1, load / target.vcpus) : null;
   const tone = share === null ? "" : share >= 1 ? "crit" : share >= 0.7 ? "warn" : "ok";
   return (
-    <tr>
-      <th scope="row" data-label="Server">
-        <a class="target-link" href={overviewPath(target.id)}>{target.name}</a>
-        <div class="muted small">
-          {target.address}{target.port ? `:${target.port}` : ""}
-        </div>
-      </th>
-      <td data-label="State"><StateChip target={target} /></td>
-      <td data-label="Load now">
-        <div class="meter-row">
-          <span class="meter" aria-hidden="true">
-            {share !== null && (
-              <span class={`meter-fill tone-${tone}`} style={{ width: `${share * 100}%` }} />
-            )}
-          </span>
-          <span class="num">
-            {formatLoad(load)}
-            {target.vcpus ? <span class="muted"> / {target.vcpus} vCPU</span> : null}
-          </span>
-        </div>
-      </td>
-      <td data-label="Last hour"><Spark id={target.id} vcpus={target.vcpus ?? null} /></td>
-      <td data-label="Role">{target.role ?? "–"}</td>
-      <td data-label="Version">{target.version ?? "–"}</td>
-      <td data-label="Last sample"><Age ms={target.last_sample_ms} /></td>
-    </tr>
+    <div class="meter-row">
+      <span class="meter" aria-hidden="true">
+        {share !== null && (
+          <span class={`meter-fill tone-${tone}`} style={{ width: `${share * 100}%` }} />
+        )}
+      </span>
+      <span class="num">
+        {formatLoad(load)}
+        {target.vcpus ? <span class="muted"> / {target.vcpus} vCPU</span> : null}
+      </span>
+    </div>
   );
 }
 

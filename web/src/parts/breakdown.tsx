@@ -9,7 +9,7 @@ import { waitClassOf, waitToken } from "../shape";
 import { beat, setView, view } from "../state";
 import type { Span } from "../time";
 import type { Dimension } from "../url";
-import type { PageData } from "../pages/overview";
+import type { ServerData } from "../pages/server";
 import { Icon } from "./icon";
 import { Failure } from "./status";
 
@@ -23,7 +23,7 @@ export const TABS: Array<{ key: Dimension | ""; word: string; question: string }
   { key: "state", word: "States", question: "What are the sessions doing?" },
 ];
 
-export function Tabs() {
+export function Tabs({ first }: { first?: string }) {
   const now = view.value.tab;
   return (
     <div class="tabs" role="group" aria-label="List the load by">
@@ -32,7 +32,7 @@ export function Tabs() {
           type="button" key={t.key} class="tab" aria-pressed={now === t.key}
           onClick={() => setView({ tab: t.key, q: "" }, "replace")}
         >
-          {t.word}
+          {t.key === "" ? (first ?? t.word) : t.word}
         </button>
       ))}
     </div>
@@ -51,7 +51,7 @@ function groups(load: Load): Group[] {
     .sort((a, b) => b.load - a.load);
 }
 
-export function Breakdown(props: { data: PageData; window: Span; by: Dimension }) {
+export function Breakdown(props: { data: ServerData; window: Span; by: Dimension }) {
   const { window, by } = props;
   const { only } = view.value;
   const from = Math.round(window.from);

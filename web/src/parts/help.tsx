@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // help.tsx: the list of keys, and what they do.
-import { following, setView, togglePause, view, zoomBack, go } from "../state";
+import { following, go, route, setView, togglePause, view, zoomBack } from "../state";
+import { overviewPath, timeOf } from "../url";
 import { freezeWindow, moveWindow, openHelp } from "./topbar";
 
 const KEYS: Array<[string, string]> = [
   ["?", "This list"],
-  ["/", "Filter the queries"],
+  ["/", "Filter the list"],
   ["Space", "Pause or continue"],
   ["t ← / t →", "Earlier, later"],
   ["t -", "Twice as long"],
   ["t a", "Freeze: write the window as fixed times"],
   ["z", "UTC or local time"],
-  ["g f", "Go to the fleet"],
-  ["j / k", "Next, previous query"],
-  ["Enter", "Open the query"],
+  ["g f / g c / g a", "Go to the fleet, the collectors, about"],
+  ["g o / g q / g s", "On a server: overview, queries, sessions"],
+  ["j / k", "Next, previous row"],
+  ["Enter", "Open the row"],
   ["y", "Copy the SQL of the query"],
   ["Esc", "Close, clear the selection, or one window back"],
 ];
@@ -85,9 +87,19 @@ const AFTER_T: Record<string, () => void> = {
   a: freezeWindow,
 };
 
+function goTo(key: string): void {
+  const everywhere: Record<string, string> = { f: "/?all", c: "/collectors", a: "/about" };
+  const onServer: Record<string, string> = { o: "", q: "/queries", s: "/sessions" };
+  const r = route.value;
+  if (everywhere[key] !== undefined) go(everywhere[key]);
+  else if ("id" in r && onServer[key] !== undefined) {
+    go(overviewPath(r.id) + onServer[key] + timeOf(view.value));
+  }
+}
+
 function onPrefixed(key: string): boolean {
   if (prefix === "t") AFTER_T[key]?.();
-  else if (prefix === "g" && key === "f") go("/?all");
+  else if (prefix === "g") goTo(key);
   const used = prefix !== "";
   prefix = "";
   return used;
@@ -103,10 +115,18 @@ function onPlain(e: KeyboardEvent): boolean {
       return field !== null;
     }
     case "t": case "g": setPrefix(e.key); return true;
+    case "y": return copySql();
     case "z": setView({ utc: !view.value.utc }, "replace"); return true;
     case " ": if (onButton) return false; togglePause(); return true;
     default: return false;
   }
+}
+
+/** The button that copies the SQL of the query that is open, if one is. */
+function copySql(): boolean {
+  const button = document.querySelector<HTMLElement>('[title="Copy the SQL (y)"]');
+  button?.click();
+  return button !== null;
 }
 
 export function startKeys(): void {

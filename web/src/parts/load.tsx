@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // load.tsx: the load of a server by wait class, or by another dimension, with the vCPU line.
-import type { Load } from "../api";
+import type { EventRow, Load } from "../api";
 import { Chart } from "../chart/chart";
+import type { Answer } from "../data";
 import { formatCount, formatLoad, formatNear, formatSpan } from "../format";
 import {
   foldLoad,
@@ -16,11 +17,17 @@ import {
 import { clock, setView, view } from "../state";
 import { formatDuration, isoSeconds } from "../time";
 import type { Dimension } from "../url";
-import { emptyReason, type PageData } from "../pages/overview";
+import { emptyReason, type ServerData } from "../pages/server";
 import { Icon } from "./icon";
 import { Lane } from "./lane";
 import { ProbeItem, troubled } from "./probes";
 import { Failure } from "./status";
+
+/** What the chart of the load needs beside the target and the window. */
+export interface LoadData extends ServerData {
+  load: Answer<Load>;
+  events: EventRow[];
+}
 
 export const DIMENSION_WORDS: Record<Dimension, string> = {
   wait_class: "Wait class", wait_event: "Wait event", query_id: "Query", datname: "Database",
@@ -70,7 +77,7 @@ function groupTokens(lines: Line[], by: Dimension): string[] {
   });
 }
 
-export function LoadPanel({ data }: { data: PageData }) {
+export function LoadPanel({ data }: { data: LoadData }) {
   const v = view.value;
   const { load, detail, window } = data;
   const answer = load.data;
@@ -119,7 +126,7 @@ export function LoadPanel({ data }: { data: PageData }) {
   );
 }
 
-function EmptyLoad({ data, why }: { data: PageData; why: string }) {
+function EmptyLoad({ data, why }: { data: LoadData; why: string }) {
   const probe = troubled(data.detail).find((p) => /session|activity/.test(p.probe));
   const last = data.detail.last_sample_ms;
   return (
@@ -199,7 +206,7 @@ function Filters() {
 
 const MOST_EVENTS = 3;
 
-function EventList({ data }: { data: PageData }) {
+function EventList({ data }: { data: LoadData }) {
   if (data.events.length === 0) return null;
   const utc = view.value.utc;
   return (

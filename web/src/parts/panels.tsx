@@ -7,7 +7,8 @@ import type { Answer } from "../data";
 import { formatBytes, formatPercent, formatRate } from "../format";
 import { column, cpuShares, lastValue, memoryParts, type Line } from "../shape";
 import { formatDuration } from "../time";
-import { emptyReason, type PageData } from "../pages/overview";
+import type { PageData } from "../pages/overview";
+import { emptyReason } from "../pages/server";
 import { ProbeItem, troubled } from "./probes";
 import { Failure } from "./status";
 

@@ -18,9 +18,10 @@ export function troubled(detail: TargetDetail): Probe[] {
   return (detail.probes ?? []).filter((p) => p.state in LOOK);
 }
 
+/** What needs somebody. A source with nothing to read is told where its data would be. */
 export function Probes({ detail }: { detail: TargetDetail }) {
   const open = useSignal(false);
-  const list = troubled(detail);
+  const list = troubled(detail).filter((p) => p.state !== "no_data");
   if (list.length === 0) return null;
   const serious = list.filter((p) => p.state === "denied" || p.state === "error");
   const names = list.map((p) => p.probe).join(", ");

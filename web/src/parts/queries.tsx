@@ -5,28 +5,16 @@ import { Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { num, type Num, type QueryRow, type TopQueries } from "../api";
 import { paths, useAnswer, type ApiError } from "../data";
-import {
-  formatClock,
-  formatCount,
-  formatExact,
-  formatLoad,
-  formatMs,
-  formatPercent,
-  formatRate,
-  formatSpan,
-  formatUnit,
-} from "../format";
-import { WAIT_CLASSES, waitToken } from "../shape";
+import { formatExact, formatLoad, formatMs, formatRate, formatSpan } from "../format";
+import type { ServerData } from "../pages/server";
 import { beat, setView, view } from "../state";
 import { formatDuration, type Span } from "../time";
-import type { PageData } from "../pages/overview";
-import { DEFAULT_VIEW } from "../url";
+import { overviewPath, timeOf } from "../url";
 import { Breakdown, TABS, Tabs } from "./breakdown";
-import { CopyButton } from "./copy";
 import { Icon } from "./icon";
-import { ProbeItem, troubled } from "./probes";
-import { QueryLoad } from "./queryload";
-import { SqlBlock, SqlLine } from "./sql";
+import { Coverage, loadOf, LoadBar, NoQueries, NoText, rowKey, seconds } from "./querycells";
+import { Detail } from "./querydetail";
+import { SqlLine } from "./sql";
 import { Failure } from "./status";
 
 const LIMIT = 50;
@@ -90,25 +78,13 @@ const COLUMNS: Column[] = [
   },
 ];
 
-function rowKey(row: QueryRow): string {
-  return `${row.queryid}/${row.datname ?? ""}/${row.usename ?? ""}/${row.toplevel ?? ""}`;
-}
-
-function seconds(answer: TopQueries): number {
-  if (answer.covered_ms) return answer.covered_ms / 1000;
-  const from = answer.covered_from_ms ?? answer.from_ms;
-  const to = answer.covered_to_ms ?? answer.to_ms;
-  return Math.max(1, (to - from) / 1000);
-}
-
-/** Mean number of sessions that were executing the query: exact, from its execution time. */
-function loadOf(row: QueryRow | null | undefined, secs: number): Num {
-  const ms = num(row, "total_exec_time");
-  return ms === null ? null : ms / 1000 / secs;
+/** The list holds those with most of a column, so it is never in rising order. */
+function sortKey(): string {
+  return view.value.sort.replace(/^-/, "") || "total_exec_time";
 }
 
 /** The list below the charts: queries, or the load by another dimension. */
-export function TopPanel({ data, window }: { data: PageData; window: Span }) {
+export function TopPanel({ data, window }: { data: ServerData; window: Span }) {
   const v = view.value;
   const tab = TABS.find((t) => t.key === v.tab) ?? TABS[0]!;
   return (
@@ -121,6 +97,11 @@ export function TopPanel({ data, window }: { data: PageData; window: Span }) {
         </span>
         <span class="grow" />
         {tab.key === "" && <Find />}
+        {tab.key === "" && (
+          <a class="button bordered" href={`${overviewPath(data.id)}/queries${timeOf(v)}`}>
+            All queries
+          </a>
+        )}
         <Tabs />
       </header>
       {tab.key === "" ? <Queries data={data} window={window} />
@@ -142,10 +123,10 @@ function Find() {
   );
 }
 
-function Queries({ data, window }: { data: PageData; window: Span }) {
+function Queries({ data, window }: { data: ServerData; window: Span }) {
   const v = view.value;
   const path = paths.queries(data.id, {
-    from: Math.round(window.from), to: Math.round(window.to), sort: v.sort, limit: LIMIT,
+    from: Math.round(window.from), to: Math.round(window.to), sort: sortKey(), limit: LIMIT,
   });
   const answer = useAnswer<TopQueries>(path, beat.value, data.id);
   const top = answer.data;
@@ -192,7 +173,7 @@ function Queries({ data, window }: { data: PageData; window: Span }) {
 
 /** An order that this server cannot give must not lock the list. */
 function Refused({ error }: { error: ApiError }) {
-  const odd = view.value.sort !== DEFAULT_VIEW.sort;
+  const odd = view.value.sort !== "";
   return (
     <>
       <Failure error={error} />
@@ -201,7 +182,7 @@ function Refused({ error }: { error: ApiError }) {
           <button
             type="button"
             class="button bordered"
-            onClick={() => setView({ sort: DEFAULT_VIEW.sort }, "replace")}
+            onClick={() => setView({ sort: "" }, "replace")}
           >
             Sort by load
           </button>
@@ -211,39 +192,9 @@ function Refused({ error }: { error: ApiError }) {
   );
 }
 
-/** Which part of the window the statement counters cover; they are read less often than sessions */
-function Coverage({ top, utc }: { top: TopQueries; utc: boolean }) {
-  if (!top.covered_from_ms || !top.covered_to_ms) return null;
-  return (
-    <p class="foot-note muted small">
-      Statement counters of {formatClock(top.covered_from_ms, utc)} –{" "}
-      {formatClock(top.covered_to_ms, utc)} ({formatDuration(seconds(top) * 1000)} covered); rates
-      are means over that time. Load is execution time per second; its colours are the waits seen by
-      session sampling.
-    </p>
-  );
-}
-
-function NoQueries({ data, top }: { data: PageData; top: TopQueries }) {
-  const probe = troubled(data.detail).find((p) => /statement/.test(p.probe));
-  const every =
-    data.detail.relations?.find((r) => r.name === "pg_stat_statements")?.every_ms ?? 60_000;
-  const short = top.to_ms - top.from_ms < every * 2;
-  return (
-    <div class="empty">
-      <p><strong>No statement statistics in this window.</strong></p>
-      {probe ? <ul class="probe-list"><ProbeItem probe={probe} /></ul>
-        : <p class="muted">
-            They are read every {formatDuration(every)}.
-            {short ? " Choose a longer window." : " The first figures need two readings."}
-          </p>}
-    </div>
-  );
-}
-
-function QueryTable(props: { data: PageData; top: TopQueries; rows: QueryRow[]; window: Span }) {
+function QueryTable(props: { data: ServerData; top: TopQueries; rows: QueryRow[]; window: Span }) {
   const { top, rows } = props;
-  const v = view.value;
+  const sorted = sortKey();
   const secs = seconds(top);
   const most = Math.max(0.000001, ...rows.map((r) => loadOf(r, secs) ?? 0));
   const known = new Set((top.columns ?? []).map((c) => c.name));
@@ -256,7 +207,7 @@ function QueryTable(props: { data: PageData; top: TopQueries; rows: QueryRow[]; 
     <th
       scope="col"
       class={numeric ? "num" : ""}
-      aria-sort={v.sort === key ? "descending" : "none"}
+      aria-sort={sorted === key ? "descending" : "none"}
       key={key}
     >
       <button
@@ -266,14 +217,14 @@ function QueryTable(props: { data: PageData; top: TopQueries; rows: QueryRow[]; 
         onClick={() => setView({ sort: key }, "replace")}
       >
         {words}
-        {v.sort === key && <span aria-hidden="true"> ↓</span>}
+        {sorted === key && <span aria-hidden="true"> ↓</span>}
       </button>
     </th>
   );
   return (
     <div class="table-scroll">
       <table class="query-table cards">
-        <caption class="sr">Queries by {v.sort}</caption>
+        <caption class="sr">Queries by {sorted}</caption>
         <thead>
           <tr>
             {head("total_exec_time", "Load", "mean number of sessions executing the query", false)}
@@ -309,7 +260,7 @@ function QueryTable(props: { data: PageData; top: TopQueries; rows: QueryRow[]; 
 }
 
 function Row(props: {
-  row: QueryRow; secs: number; most: number; columns: Column[]; data: PageData; window: Span;
+  row: QueryRow; secs: number; most: number; columns: Column[]; data: ServerData; window: Span;
 }) {
   const { row, secs, columns } = props;
   const key = rowKey(row);
@@ -344,58 +295,10 @@ function Row(props: {
       </tr>
       {open && (
         <tr class="query-detail">
-          <td colSpan={columns.length + 3}><Detail {...props} /></td>
+          <td colSpan={columns.length + 3}><Detail row={row} secs={secs} data={props.data} /></td>
         </tr>
       )}
     </Fragment>
-  );
-}
-
-function NoText({ row }: { row: QueryRow }) {
-  if (row.queryid === "other")
-    return <span class="muted">all queries outside the agent's top list</span>;
-  return (
-    <span class="muted">
-      {row.text_reason || "text not received yet"} · id {row.queryid}
-    </span>
-  );
-}
-
-/** Length: load by execution time. Colours: how that time divides over wait classes, as sampled. */
-function LoadBar({ row, secs, most }: { row: QueryRow; secs: number; most: number }) {
-  const load = loadOf(row, secs);
-  const waits = Object.entries(row.waits ?? {}).filter(([, v]) => v > 0);
-  const rank = (k: string): number => (WAIT_CLASSES as readonly string[]).indexOf(k);
-  waits.sort((a, b) => rank(a[0]) - rank(b[0]));
-  const sum = waits.reduce((s, [, v]) => s + v, 0);
-  const words = waits.map(([k, v]) => `${k} ${formatPercent(v / sum)}`).join(", ");
-  const share = row.share ?? null;
-  return (
-    <div class="load-bar-row" title={
-      `${formatExact(load)} sessions on average (execution time ÷ time)` +
-      (share === null ? "" : `; ${formatPercent(share)} of the total`) +
-      (words ? `; waits as sampled: ${words}` : "; never seen by session sampling")
-    }>
-      <span class="load-value">{formatLoad(load)}</span>
-      <span class="load-bar" role="img" aria-label={words || "no samples"}>
-        <span
-          class="load-bar-fill"
-          style={{ width: `${Math.max(0.5, ((load ?? 0) / most) * 100)}%` }}
-        >
-          {sum === 0 ? (
-            <span class="load-part" style={{ flexGrow: 1, background: "var(--wait-unsampled)" }} />
-          ) : (
-            waits.map(([k, v]) => (
-              <span
-                key={k}
-                class="load-part"
-                style={{ flexGrow: v / sum, background: `var(--${waitToken(k)})` }}
-              />
-            ))
-          )}
-        </span>
-      </span>
-    </div>
   );
 }
 
@@ -428,71 +331,7 @@ function Sums(props: {
   );
 }
 
-const SKIP = new Set(["load_aas", "share", "mean_exec_time"]);
-
-function Detail(props: {
-  row: QueryRow;
-  secs: number;
-  data: PageData;
-  window: Span;
-  columns: Column[];
-}) {
-  const { row, secs, data } = props;
-  const length = formatDuration(secs * 1000);
-  const known = data.detail.relations?.find((r) => r.name === "pg_stat_statements")?.columns ?? [];
-  const facts = Object.keys(row)
-    .filter(
-      (k) => typeof row[k] === "number" && !SKIP.has(k) && (num(row, k) !== 0 || k === "calls"),
-    )
-    .map((k) => ({ key: k, value: num(row, k), column: known.find((c) => c.name === k) }));
-  return (
-    <div class="detail">
-      <div class="detail-sql">
-        <div class="detail-tools">
-          <span class="muted small">id <code>{row.queryid}</code></span>
-          <span class="grow" />
-          {row.text && <CopyButton text={row.text} label="Copy the SQL (y)" words="Copy SQL" />}
-          <CopyButton text={row.queryid} label="Copy the query id" words="Copy id" />
-          <button
-            type="button" class="button button-quiet" title="Show only this query in the load chart"
-            onClick={() => setView({ only: { dim: "query_id", value: row.queryid } })}
-          >
-            <Icon name="search" />Filter the load
-          </button>
-        </div>
-        {row.text ? <SqlBlock text={row.text} /> : <p><NoText row={row} /></p>}
-        <dl class="facts">
-          <div><dt>share of execution time</dt><dd>{formatPercent(row.share)}</dd></div>
-          <div><dt>mean time</dt><dd>{formatMs(num(row, "mean_exec_time"))}</dd></div>
-          <div><dt>rows per call</dt><dd>{formatCount(ratio(row, "rows", "calls"))}</dd></div>
-          {facts.map((f) => (
-            <div
-              key={f.key}
-              title={`${f.column?.help ?? ""} ${formatExact(f.value)} in ${length}`}
-            >
-              <dt>{f.key}</dt>
-              <dd>{factFormat(f.key, f.column?.unit)(f.value)}</dd>
-            </div>
-          ))}
-        </dl>
-      </div>
-      {row.queryid !== "other" && <QueryLoad data={data} queryId={row.queryid} />}
-    </div>
-  );
-}
-
-function ratio(row: QueryRow, a: string, b: string): Num {
-  const [x, y] = [num(row, a), num(row, b)];
-  return x === null || y === null || y === 0 ? null : x / y;
-}
-
-function factFormat(key: string, unit: string | null | undefined) {
-  if (unit) return formatUnit(unit);
-  if (key.endsWith("_time")) return formatMs;
-  return key.endsWith("_bytes") ? formatUnit("bytes") : formatCount;
-}
-
-/** j and k walk the rows, Enter opens one (it is a button), y copies its SQL. */
+/** j and k walk the rows, Enter opens one (it is a button). */
 function useRowKeys(body: { current: HTMLTableSectionElement | null }): void {
   useEffect(() => {
     function onKey(e: KeyboardEvent): void {
@@ -503,9 +342,7 @@ function useRowKeys(body: { current: HTMLTableSectionElement | null }): void {
       const i = rows.indexOf(document.activeElement as HTMLElement);
       if (e.key === "j") rows[Math.min(rows.length - 1, i + 1)]?.focus();
       else if (e.key === "k") rows[Math.max(0, i - 1)]?.focus();
-      else if (e.key === "y") {
-        body.current.querySelector<HTMLElement>(".query-detail .detail-tools button")?.click();
-      } else return;
+      else return;
       e.preventDefault();
     }
     addEventListener("keydown", onKey);

@@ -6,23 +6,28 @@ import { Chart } from "../chart/chart";
 import { paths, useAnswer } from "../data";
 import { formatLoad } from "../format";
 import { beat } from "../state";
-import type { PageData } from "../pages/overview";
+import type { ServerData } from "../pages/server";
 import { loadLines } from "./load";
 import { Failure } from "./status";
 
-export function QueryLoad({ data, queryId }: { data: PageData; queryId: string }) {
+export function QueryLoad(props: {
+  data: ServerData;
+  queryId: string;
+  by: "wait_event" | "wait_class";
+}) {
+  const { data, queryId, by } = props;
   const { window, stepMs } = data;
   const path = paths.load(data.id, {
-    from: window.from, to: window.to, step: stepMs, by: "wait_event", query_id: queryId,
+    from: window.from, to: window.to, step: stepMs, by, query_id: queryId,
   });
-  const answer = useAnswer<Load>(path, beat.value, `${data.id} ${queryId}`);
+  const answer = useAnswer<Load>(path, beat.value, `${data.id} ${queryId} ${by}`);
   const load = answer.data;
-  const { lines, tokens } = load ? loadLines(load, "wait_event") : { lines: [], tokens: [] };
+  const { lines, tokens } = load ? loadLines(load, by) : { lines: [], tokens: [] };
   const none = load !== null && !lines.some((l) => l.values.some((v) => (v ?? 0) > 0));
   return (
     <Chart
       title="What it waits for"
-      note="active sessions by wait event"
+      note={`active sessions by ${by === "wait_event" ? "wait event" : "wait class"}`}
       lines={lines}
       tokens={tokens}
       times={load?.times ?? []}

@@ -18,10 +18,10 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function Topbar({ name }: { name: ComponentChildren }) {
   const page = route.value.page;
-  const charts = page === "overview";
+  const onServer = "id" in route.value;
   return (
     <header class="topbar">
-      <a class="brand" href={`/${page === "overview" ? "?all" : ""}`} title="All targets">
+      <a class="brand" href={`/${onServer ? "?all" : ""}`} title="All targets">
         <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
           <rect width="32" height="32" rx="7" class="brand-back" />
           <path
@@ -38,13 +38,20 @@ export function Topbar({ name }: { name: ComponentChildren }) {
         </ol>
       </nav>
       <span class="grow" />
-      {charts && <TimeControls />}
+      {onServer ? <TimeControls /> : <LinkButton />}
       <ThemeButton />
       <button type="button" class="icon-button" title="Keys (?)" onClick={openHelp}>
         <Icon name="help" /><span class="sr">Keyboard help</span>
       </button>
       <UserMenu />
     </header>
+  );
+}
+
+/** On pages without a window the address is the link; it says the same tomorrow. */
+function LinkButton() {
+  return (
+    <CopyButton label="Copy a link to this page" icon="link" text={() => location.href} />
   );
 }
 

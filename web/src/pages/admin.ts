@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// admin.ts: the pages about pga itself, loaded together when the first of them is opened.
+export { AboutPage } from "./about";
+export { CollectorsPage } from "./collectors";
+export { SecretsPage } from "./secrets";
+export { UsersPage } from "./users";

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// detail.ts: the pages behind the overview of a server, loaded when the first of them is opened.
+export { QueriesPage } from "./queries";
+export { QueryPage } from "./query";
+export { SessionsPage } from "./sessions";

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// nav.tsx: the pages beside this one: of the same server, or about pga itself.
+import { route, view } from "../state";
+import { overviewPath, timeOf, type Route } from "../url";
+
+interface Place {
+  path: string;
+  word: string;
+  on: boolean;
+}
+
+const ADMIN: Array<[string, string, string]> = [
+  ["fleet", "/?all", "Fleet"],
+  ["collectors", "/collectors", "Collectors"],
+  ["secrets", "/secrets", "Registration secrets"],
+  ["users", "/users", "Users"],
+  ["about", "/about", "About this monitoring"],
+];
+
+function places(r: Route): Place[] {
+  if ("id" in r) {
+    const base = overviewPath(r.id);
+    const time = timeOf(view.value);
+    return [
+      { path: base + time, word: "Overview", on: r.page === "overview" },
+      {
+        path: `${base}/queries${time}`, word: "Queries",
+        on: r.page === "queries" || r.page === "query",
+      },
+      { path: `${base}/sessions${time}`, word: "Sessions and locks", on: r.page === "sessions" },
+    ];
+  }
+  return ADMIN.map(([page, path, word]) => ({ path, word, on: r.page === page }));
+}
+
+export function Nav({ isHost }: { isHost: boolean }) {
+  const r = route.value;
+  if (isHost && "id" in r) return null; // a host has one page
+  return (
+    <nav class="nav" aria-label={"id" in r ? "Pages of this server" : "Pages"}>
+      <ul>
+        {places(r).map((p) => (
+          <li key={p.path}>
+            <a href={p.path} aria-current={p.on ? "page" : undefined}>{p.word}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
