@@ -13,6 +13,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { everyPage } from "./pages.mjs";
 import { Checks, axeFindings, config, gotoOverview, open, signIn } from "./lib.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -165,7 +166,7 @@ async function phone(browser, state) {
   });
   await gotoOverview(page, conf);
   await page.locator(".query-row").first().waitFor({ timeout: conf.waitMs });
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - 360);
   t.ok(over <= 0, `no sideways scrolling at 360 px (${over})`);
   await t.shot(page, "phone", true);
   t.clean(problems, "overview on a phone");
@@ -204,6 +205,7 @@ async function main() {
     const state = await context.storageState();
     await bothThemes(browser, state);
     await phone(browser, state);
+    await everyPage(browser, conf, t, state, axeSource);
     if (conf.agentPid) await stale(page);
     else t.skip("stale state: no process id of an agent");
     t.clean(problems, "the whole session");

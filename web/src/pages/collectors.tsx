@@ -74,8 +74,8 @@ function CollectorTable({ rows, targets }: { rows: Collector[]; targets: Target[
       cell: (c) => c.status === "revoked" ? null : (
         <Danger
           words="Revoke" act={() => send("DELETE", `/collectors/${c.id}`)}
-          ask={`Revoke ${c.name} on ${c.hostname ?? "its host"}? It can send nothing any more until ` +
-            "it enrols again. Its data stays."}
+          ask={`Revoke ${c.name} on ${c.hostname ?? "its host"}? It can send nothing any ` +
+            "more until it enrols again. Its data stays."}
         />
       ),
     });

@@ -123,7 +123,11 @@ function Findings({ id }: { id: string }) {
   const names = [...bad, ...shed].map((p) => `${p.probe}: ${p.reason ?? p.state}`).join("\n");
   return (
     bad.length > 0
-      ? <Chip tone="warn" icon="warn" title={names}>{`${countOf(bad.length, "sources")} without data`}</Chip>
+      ? (
+        <Chip tone="warn" icon="warn" title={names}>
+          {`${countOf(bad.length, "sources")} without data`}
+        </Chip>
+      )
       : <Chip tone="unknown" icon="info" title={names}>{`${shed.length} left out`}</Chip>
   );
 }

@@ -3,7 +3,9 @@
 // queries.tsx: all queries of the window, with every column the server has.
 import { num, type Num, type QueryRow, type TopQueries } from "../api";
 import { paths, useAnswer } from "../data";
-import { formatCount, formatLoad, formatMs, formatPercent, formatRate, formatSpan } from "../format";
+import {
+  formatCount, formatLoad, formatMs, formatPercent, formatRate, formatSpan,
+} from "../format";
 import { beat, focus, view } from "../state";
 import { queryPath, timeOf } from "../url";
 import { Grid, type Column } from "../parts/grid";
@@ -27,7 +29,9 @@ export function QueriesPage({ id }: { id: string }) {
 }
 
 /** Derived columns cannot be asked for: the server orders by what it keeps. */
-const OURS = new Set(["text", "datname", "usename", "queryid", "rows_per_call", "hit_ratio", "share"]);
+const OURS = new Set([
+  "text", "datname", "usename", "queryid", "rows_per_call", "hit_ratio", "share",
+]);
 
 function QueryList({ data }: { data: ServerData }) {
   const v = view.value;
@@ -75,7 +79,7 @@ function Rest({ top }: { top: TopQueries }) {
     : `The list has the ${LIMIT} greatest.`;
   return (
     <p class="foot-note small">
-      All queries together: load <strong>{formatLoad(total)}</strong>, of which outside this list{" "}
+      All queries together: load <strong>{formatLoad(total)}</strong>, outside this list{" "}
       <strong>{formatLoad(other ?? 0)}</strong>. <span class="muted">{left}</span>
     </p>
   );
@@ -88,6 +92,7 @@ function hitRatio(row: QueryRow): Num {
 
 const FIRST = new Set(["calls", "mean_exec_time", "rows", "shared_blks_read", "temp_blks_written"]);
 const WORDS: Record<string, string> = {
+  mean_exec_time: "Mean",
   calls: "Calls/s", rows: "Rows/s", shared_blks_hit: "Hit/s", shared_blks_read: "Read/s",
   shared_blks_dirtied: "Dirtied/s", shared_blks_written: "Written/s",
   temp_blks_read: "Temp read/s", temp_blks_written: "Temp/s", wal_bytes: "WAL/s",
@@ -107,7 +112,9 @@ function columnsOf(top: TopQueries, data: ServerData): Array<Column<QueryRow>> {
       key: "text", head: "Query", names: true, className: "sql-cell",
       value: (r) => r.text ?? r.text_reason ?? r.queryid,
       cell: (r) => (
-        <a class="sql-link" href={link(r)}>{r.text ? <SqlLine text={r.text} /> : <NoText row={r} />}</a>
+        <a class="sql-link" href={link(r)}>
+          {r.text ? <SqlLine text={r.text} /> : <NoText row={r} />}
+        </a>
       ),
     },
     { key: "datname", head: "Database", value: (r) => r.datname ?? null },
@@ -144,7 +151,7 @@ function numberColumn(
   const rate = isSum && unit !== "ms";
   return {
     key, numeric: true, spare: !FIRST.has(key),
-    head: key === "mean_exec_time" ? "Mean" : (WORDS[key] ?? key.replaceAll("_", " ") + (rate ? "/s" : "")),
+    head: WORDS[key] ?? `${key.replaceAll("_", " ")}${rate ? "/s" : ""}`,
     title: rate ? `${key} per second` : isSum ? `${key}, sum of the window` : key,
     value: (r) => perSecond(num(r, key), rate ? secs : 1),
     cell: (r) => {

@@ -35,7 +35,9 @@ function sumRows(rows: QueryRow[]): QueryRow | null {
   if (!first) return null;
   const sum: QueryRow = { queryid: first.queryid, text: first.text ?? null, share: 0 };
   if (first.text_reason) sum.text_reason = first.text_reason;
-  const skip = new Set(["queryid", "text", "text_reason", "datname", "usename", "toplevel", "waits"]);
+  const skip = new Set([
+    "queryid", "text", "text_reason", "datname", "usename", "toplevel", "waits",
+  ]);
   for (const row of rows) {
     for (const key of Object.keys(row)) {
       const v = skip.has(key) ? null : num(row, key);
@@ -158,7 +160,8 @@ function Charts({ data, query }: { data: ServerData; query: string }) {
           unit={m ? `${d.unit}, per ${formatDuration(m.step_ms)}` : d.unit}
           instead={
             m === null
-              ? answer.error ? <Failure error={answer.error} /> : <div class="skeleton" aria-busy="true" />
+              ? answer.error ? <Failure error={answer.error} />
+                : <div class="skeleton" aria-busy="true" />
               : d.lines.some((l) => l.values.some((v) => v !== null)) ? null
                 : <p class="muted">The query did not run in this window.</p>
           }

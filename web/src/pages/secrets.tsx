@@ -38,10 +38,14 @@ function Create({ onMade }: { onMade: (s: RegistrationSecret) => void }) {
     <FormPanel title="Make a secret" button="Make it" save={save}>
       <Field label="Name"><input name="name" class="input" required maxLength={100} /></Field>
       <Field label="Agents that may enrol with it">
-        <input name="max" class="input" type="number" min={1} max={1000} defaultValue="1" required />
+        <input
+          name="max" class="input" type="number" min={1} max={1000} defaultValue="1" required
+        />
       </Field>
       <Field label="Good for (hours)" hint="at most seven days">
-        <input name="hours" class="input" type="number" min={1} max={168} defaultValue="1" required />
+        <input
+          name="hours" class="input" type="number" min={1} max={168} defaultValue="1" required
+        />
       </Field>
     </FormPanel>
   );
@@ -82,12 +86,18 @@ function SecretTable({ rows }: { rows: RegistrationSecret[] }) {
       key: "used", head: "Enrolled", numeric: true, value: (s) => s.total_registrations ?? null,
       cell: (s) => `${s.total_registrations ?? 0} of ${s.max_registrations ?? "any"}`,
     },
-    { key: "expires_at", head: "Until", value: (s) => s.expires_at ?? null, cell: (s) => near(s.expires_at) },
+    {
+      key: "expires_at", head: "Until", value: (s) => s.expires_at ?? null,
+      cell: (s) => near(s.expires_at),
+    },
     {
       key: "last_used_at", head: "Last used", value: (s) => s.last_used_at ?? null,
       cell: (s) => <Age ms={timeOfText(s.last_used_at)} />,
     },
-    { key: "created_at", head: "Made", value: (s) => s.created_at ?? null, cell: (s) => near(s.created_at) },
+    {
+      key: "created_at", head: "Made", value: (s) => s.created_at ?? null,
+      cell: (s) => near(s.created_at),
+    },
   ];
   if (mayAct("admin")) {
     columns.push({

@@ -111,6 +111,7 @@ function SessionGroups({ data }: { data: ServerData }) {
 
 function groupColumns(data: ServerData, mean: (r: LatestRow) => Num): Array<Column<LatestRow>> {
   const label = (key: string) => (r: LatestRow): string => r.labels[key] ?? "";
+  const color = (r: LatestRow): string => waitToken(label("wait_event_type")(r) || "CPU");
   const wait = (r: LatestRow): string => {
     const type = label("wait_event_type")(r);
     return type === "" ? "CPU" : `${type}: ${label("wait_event")(r)}`;
@@ -129,7 +130,7 @@ function groupColumns(data: ServerData, mean: (r: LatestRow) => Num): Array<Colu
       key: "wait", head: "Waits for", value: wait,
       cell: (r) => (
         <span class="wait-name">
-          <i class="swatch" style={{ background: `var(--${waitToken(label("wait_event_type")(r) || "CPU")})` }} />
+          <i class="swatch" style={{ background: `var(--${color(r)})` }} />
           {wait(r)}
         </span>
       ),
@@ -138,7 +139,10 @@ function groupColumns(data: ServerData, mean: (r: LatestRow) => Num): Array<Colu
     { key: "usename", head: "User", value: label("usename") },
     { key: "application_name", head: "Application", value: label("application_name") },
     { key: "backend_type", head: "Backend", value: label("backend_type") },
-    { key: "query_id", head: "Query", value: label("query_id"), cell: (r) => queryLink(data, label("query_id")(r)) },
+    {
+      key: "query_id", head: "Query", value: label("query_id"),
+      cell: (r) => queryLink(data, label("query_id")(r)),
+    },
   ];
 }
 
@@ -188,7 +192,10 @@ function LongTransactions({ data }: { data: ServerData }) {
             seconds("state_age_s", "In this state"), seconds("query_age_s", "Query since"),
             text("datname", "Database"), text("usename", "User"),
             text("application_name", "Application"),
-            { key: "xid_age", head: "xid age", numeric: true, value: (r) => r.values["xid_age"] ?? null },
+            {
+              key: "xid_age", head: "xid age", numeric: true,
+              value: (r) => r.values["xid_age"] ?? null,
+            },
             {
               key: "query_id", head: "Query", value: (r) => r.labels["query_id"] ?? "",
               cell: (r) => queryLink(data, r.labels["query_id"] ?? ""),

@@ -122,7 +122,9 @@ function UserTable(props: {
             class="input input-small" value={u.role} aria-label={`Role of ${u.username}`}
             onChange={(e) => change(u, { role: e.currentTarget.value })}
           >
-            {[...new Set([...givable(), u.role])].map((r) => <option key={r} value={r}>{r}</option>)}
+            {[...new Set([...givable(), u.role])].map((r) => (
+              <option key={r} value={r}>{r}</option>
+            ))}
           </select>
         ),
     },

@@ -42,7 +42,9 @@ export function Shown<T>(props: { answer: Answer<T>; children: (data: T) => Comp
   const { answer } = props;
   if (answer.data !== null) return <>{props.children(answer.data)}</>;
   if (answer.error) return <section class="panel"><Failure error={answer.error} /></section>;
-  return <div class="skeleton skeleton-table" aria-busy="true"><span class="sr">Loading</span></div>;
+  return (
+    <div class="skeleton skeleton-table" aria-busy="true"><span class="sr">Loading</span></div>
+  );
 }
 
 /** A button whose action cannot be undone: it asks, and says what failed. */

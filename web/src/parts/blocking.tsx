@@ -119,7 +119,9 @@ function Session({ row, data }: { row: Blocked; data: ServerData }) {
       <td class="num">{row.waitS === null ? "–" : formatDuration(row.waitS * 1000)}</td>
       <td>
         {row.queryId ? (
-          <a class="mono" href={queryPath(data.id, row.queryId) + timeOf(view.value)}>{row.queryId}</a>
+          <a class="mono" href={queryPath(data.id, row.queryId) + timeOf(view.value)}>
+            {row.queryId}
+          </a>
         ) : "–"}
       </td>
     </tr>

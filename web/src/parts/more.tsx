@@ -57,7 +57,9 @@ const CACHE: Panel = {
 const TEMP: Panel = {
   title: "Temporary files", relation: "pg_stat_database", columns: "temp_bytes", by: "datname",
   format: bytesRate, unit: "written per second", binary: true,
-  lines: (m) => rowLines(m, (l) => l["datname"] || "(shared)", 6).filter((l) => l.values.some((v) => (v ?? 0) > 0)),
+  lines: (m) =>
+    rowLines(m, (l) => l["datname"] || "(shared)", 6)
+      .filter((l) => l.values.some((v) => (v ?? 0) > 0)),
   none: "No temporary file was written in this window.",
 };
 
@@ -74,7 +76,8 @@ const WAL: Panel = {
 
 /** Before PostgreSQL 14 the position of the log alone says how much was written. */
 const WAL_POSITION: Panel = {
-  ...WAL, relation: "pg_wal_position", columns: "current_lsn", lines: named([["current_lsn", "WAL"]]),
+  ...WAL, relation: "pg_wal_position", columns: "current_lsn",
+  lines: named([["current_lsn", "WAL"]]),
 };
 
 const CHECKPOINTS_17: Panel = {

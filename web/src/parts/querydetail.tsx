@@ -55,7 +55,10 @@ export function Detail({ row, secs, data }: { row: QueryRow; secs: number; data:
             <Icon name="search" />Filter the load
           </button>
           {row.queryid !== "other" && (
-            <a class="button button-quiet" href={queryPath(data.id, row.queryid) + timeOf(view.value)}>
+            <a
+              class="button button-quiet"
+              href={queryPath(data.id, row.queryid) + timeOf(view.value)}
+            >
               <Icon name="chart" />Over time
             </a>
           )}

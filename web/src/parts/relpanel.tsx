@@ -168,7 +168,8 @@ function Instead(props: {
     );
   }
   if (answer.data === null) {
-    return answer.error ? <Failure error={answer.error} /> : <div class="skeleton" aria-busy="true" />;
+    return answer.error ? <Failure error={answer.error} />
+      : <div class="skeleton" aria-busy="true" />;
   }
   const otherwise =
     p.none ?? emptyReason(data, props.lines.map((l) => l.values)) ?? "No data in this window.";
@@ -183,5 +184,5 @@ export function rowLines(m: Metrics, label: (labels: Record<string, string>) => 
     return { key: words, label: words, values: s.values, peak };
   });
   lines.sort((a, b) => b.peak - a.peak);
-  return lines.slice(0, most).map(({ key, label: words, values }) => ({ key, label: words, values }));
+  return lines.slice(0, most).map((l): Line => ({ key: l.key, label: l.label, values: l.values }));
 }
