@@ -6,8 +6,7 @@
  * query ids only, at most every five minutes, and not at all when the file is larger than a guard.
  * After a start, when most ids are new, the pause begins at ten seconds and doubles: five more
  * readings in the first five minutes.
- * pg_stat_statements normalizes literals away, but not in utility statements before PostgreSQL 16:
- * a statement that mentions a password loses its literals here.
+ * pg_stat_statements normalizes literals away, but not in utility statements: redact.h.
  * Threads: works on one reading.
  */
 #include "probe/probe_statements.h"
@@ -16,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "os/clock.h"
+#include "probe/redact.h"
 
 #define TEXT_FIRST_PAUSE_US (10LL * 1000000)
 #define TEXT_EVERY_US       (300LL * 1000000)
@@ -85,46 +84,14 @@ static struct str array_text(struct arena *a, const struct wanted *w, size_t cou
     return str_make(text, len);
 }
 
-static bool mentions_password(struct str s)
-{
-    static const char WORD[] = "password";
-    for (size_t i = 0; i + sizeof(WORD) - 1 <= s.len; i++) {
-        if (strncasecmp(s.ptr + i, WORD, sizeof(WORD) - 1) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Replace what stands between single quotes; an open quote hides the rest. */
-static struct str without_literals(struct arena *a, struct str s)
-{
-    char *out = arena_alloc(a, s.len * 3 + 8); /* '' of two bytes becomes '***' of five */
-    size_t len = 0;
-    bool inside = false;
-    for (size_t i = 0; out && i < s.len; i++) {
-        if (s.ptr[i] == '\'') {
-            inside = !inside;
-            if (inside) {
-                memcpy(out + len, "'***", 4);
-                len += 4;
-                continue;
-            }
-        }
-        if (!inside) {
-            out[len++] = s.ptr[i];
-        }
-    }
-    return str_make(out, out ? len : 0);
-}
-
 static void send_text(struct statements_reading *g, struct str id, struct str text)
 {
     if (!text.ptr || str_eq_c(text, "<insufficient privilege>")) {
         return;
     }
-    if (mentions_password(text)) {
-        text = without_literals(g->run->arena, text);
+    text = redact_literals(g->run->arena, text);
+    if (!text.ptr) {
+        return; /* the arena is full: its overflow fails the cycle */
     }
     probe_emit_text(g->run, STR("query"), id, text);
     map_put(g->memory->texts, id, &SENT);
