@@ -90,8 +90,8 @@ P
 "$PGA" agent --config "$T/agent/agent.toml" --check-config >/dev/null
 is $? 0 "the file with fewer targets is good"
 kill -HUP "$(pid_of agent)"
-poll 10 grep -q 'configuration read again: 4 targets' "$T/log/agent"
-ok $? "a reload leaves four targets"
+poll 10 grep -q 'configuration read again: 5 targets' "$T/log/agent"
+ok $? "a reload leaves four servers and the host"
 printf '[[target]]\nname = "file"\n' >>"$T/agent/agent.toml"
 kill -HUP "$(pid_of agent)"
 poll 10 grep -q 'two targets of this name' "$T/log/agent"

@@ -75,9 +75,9 @@ ctl secret revoke first
 is $? 0 "secret revoke" || diag "$OUT $ERR"
 ctl target show agent-db
 like "$OUT" 'postgresql' "target show"
-ctl target probes agent-db
+poll 60 eval 'ctl target probes agent-db; [[ $OUT =~ pg_stat_database\ +ok ]]'
 like "$OUT" 'pg_stat_database +ok' "target probes" || diag "$OUT"
-ctl target relations agent-db
+poll 60 eval 'ctl target relations agent-db; [[ $OUT =~ pg_stat_database ]]'
 like "$OUT" 'pg_stat_database' "target relations"
 poll 30 eval 'ctl collector show agent; [[ $OUT =~ active ]]'
 ok $? "collector show" || diag "$OUT $ERR"
