@@ -159,6 +159,19 @@ static enum err_code push_read_agent(const struct json *n, struct push *out, str
     return rc;
 }
 
+/* Absent is false; what is no boolean is refused, for a push must not land in the wrong queue. */
+static enum err_code push_read_flag(const struct json *root, const char *name, bool *out,
+                                    struct err *e)
+{
+    struct place at = {.member = name, .row = PLACE_NONE, .e = e};
+    const struct json *n = json_get(root, name);
+
+    *out = json_bool(n, false);
+    if (n && json_type(n) != JSON_BOOL)
+        return place_fail(&at, ERR_INVALID, "must be true or false");
+    return ERR_OK;
+}
+
 enum err_code push_read(struct arena *a, const struct json *root, struct push *out, struct err *e)
 {
     struct place at = {.row = PLACE_NONE, .e = e};
@@ -170,12 +183,14 @@ enum err_code push_read(struct arena *a, const struct json *root, struct push *o
     rc = place_read_uuid(&at, json_get(root, "collector_id"), "collector_id", &out->collector);
     if (rc == ERR_OK)
         rc = place_read_uuid(&at, json_get(root, "stream"), "stream", &out->stream);
+    if (rc == ERR_OK)
+        rc = push_read_flag(root, "backlog", &out->backlog, e);
+    if (rc == ERR_OK)
+        rc = push_read_flag(root, "closes", &out->closes, e);
     if (rc != ERR_OK)
         return rc;
     out->seq = json_u64(json_get(root, "seq"), 0);
     out->count = json_u64(json_get(root, "count"), 0);
-    out->backlog = json_bool(json_get(root, "backlog"), false);
-    out->closes = json_bool(json_get(root, "closes"), false);
     at.member = "seq";
     if (out->seq == 0 || out->seq > PUSH_SEQ_MAX)
         return place_fail(&at, ERR_INVALID, "must be a whole number from 1");

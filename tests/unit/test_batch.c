@@ -384,7 +384,9 @@ static void wrong_pushes_are_refused(void **state)
         IDS "\"seq\":1,\"count\":1,\"records\":[{\"span\":1,\"gap\":{}}]}",
         IDS "\"seq\":9007199254740992,\"count\":9007199254740992,\"records\":[{\"span\":"
             "9007199254740992,\"gap\":{\"reason\":\"x\"}}]}",
-        IDS "\"seq\":-1,\"count\":1,\"records\":[{" HASH ",\"record\":{}}]}"};
+        IDS "\"seq\":-1,\"count\":1,\"records\":[{" HASH ",\"record\":{}}]}",
+        IDS "\"seq\":1,\"count\":1,\"backlog\":1,\"records\":[{" HASH ",\"record\":{}}]}",
+        IDS "\"seq\":1,\"count\":1,\"closes\":null,\"records\":[{" HASH ",\"record\":{}}]}"};
     struct push got;
     struct err e;
 
