@@ -33,13 +33,16 @@ limit_of() { # FILE: its time limit in seconds
     echo $((${limit:-300} * PGA_SLOW))
 }
 
+if [ "$PGA_FULL" = 1 ] || [ "${PGA_SLOW:-1}" != 1 ]; then JOBS=${JOBS:-1}; fi
+JOBS=${JOBS:-2}
+
 count() { grep -c -E "$1" "$2" || true; }
 
 run_one() { # NAME
     local name=$1 file=$here/$1.sh log=$logs/$1.log start=$SECONDS status good bad skips plan
     if [ ! -f "$file" ]; then
         echo "not ok $name: no such scenario"
-        failed=$((failed + 1))
+        echo "0 1 0" >"$logs/$name.count"
         return
     fi
     timeout --kill-after=30 "$(limit_of "$file")" bash "$file" >"$log" 2>&1 </dev/null
@@ -56,7 +59,7 @@ run_one() { # NAME
         echo "    $name: exit status $status"
         bad=1
     fi
-    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
+    echo "$good $bad $skips" >"$logs/$name.count"
     printf '%s %s: %d passed, %d failed, %d skipped, %d s\n' \
         "$([ "$bad" = 0 ] && echo ok || echo 'not ok')" "$name" "$good" "$bad" "$skips" \
         $((SECONDS - start))
@@ -75,7 +78,22 @@ if [ ${#names[@]} = 0 ]; then
         case $name in lib | run) ;; *) names+=("$name") ;; esac
     done
 fi
-for name in "${names[@]}"; do run_one "$name"; done
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+for name in "${names[@]}"; do
+    while [ "$(jobs -pr | wc -l)" -ge "$JOBS" ]; do wait -n; done
+    rm -f "$logs/$name.count"
+    {
+        run_one "$name" >"$logs/$name.result" 2>&1
+        { flock 9 && cat "$logs/$name.result"; } 9>"$logs/.lock"
+    } &
+done
+wait
+for name in "${names[@]}"; do
+    read -r good bad skips <"$logs/$name.count" || { good=0 bad=1 skips=0; }
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
+done
 [ "$skipped" = 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
