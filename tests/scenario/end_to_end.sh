@@ -103,8 +103,13 @@ ok $? "the database is live"
 is "$(member version_num)" "$(sql 'show server_version_num')" "its version is right"
 is "$(member system_identifier)" \
     "$(sql 'select system_identifier from pg_control_system()')" "its system identifier is right"
-api GET "servers/$db/metrics?relation=pg_stat_database&column=xact_commit&from=-5m&agg=rate&by="
-like "$BODY" '"values": ?\[[^]]*[1-9]' "transactions per second can be read"
+some_rate='"values": ?\[[^]]*[1-9]'
+has_rate() { # it needs two readings
+    api GET "servers/$db/metrics?relation=pg_stat_database&column=xact_commit&from=-5m&agg=rate&by="
+    grep -qE "$some_rate" <<<"$BODY"
+}
+poll 60 has_rate
+like "$BODY" "$some_rate" "transactions per second can be read"
 poll 30 eval 'api GET "servers/$db/sessions/load?from=-5m&by=wait_class";
     [[ $BODY =~ \"key\":\ *\"Lock\" ]]'
 ok $? "session history shows the lock waits of the load" || diag "$BODY"
