@@ -80,20 +80,23 @@ python3 "$TOOL/tables.py" --database pgaload --url "$SERVER_URL" --token-file "$
 tap_from "$T/out" "in the server: "
 
 for relation in pg_stat_user_tables pg_stat_user_indexes; do
-    like "$(scope $relation denied reason)" 'no right to connect' "$relation: no right is a reason"
-    like "$(scope $relation crowded reason)" 'too many connections' \
+    soon_like 30 "scope $relation denied reason" 'no right to connect' \
+        "$relation: no right is a reason"
+    soon_like 30 "scope $relation crowded reason" 'too many connections' \
         "$relation: a connection limit is a reason"
-    like "$(scope $relation vanished reason)" "does not exist" \
+    soon_like 30 "scope $relation vanished reason" "does not exist" \
         "$relation: gone meanwhile is a reason"
-    is "$(scope $relation unwanted reason)" null "$relation: what is excluded is not read"
     is "$(scope $relation denied last_flags)" '["failed"]' "$relation: and the reading failed"
-    like "$(scope $relation pgaload last_flags)" complete "$relation: the others are kept"
-    like "$(scope $relation postgres last_flags)" complete "$relation: and the connected one"
-    like "$(probe $relation reason)" '^(crowded|denied|vanished): .*and 2 more of 7' \
+    soon_like 30 "scope $relation pgaload last_flags" complete "$relation: the others are kept"
+    soon_like 30 "scope $relation postgres last_flags" complete "$relation: and the connected one"
+    # The state of a probe is of a whole walk and is told after it.
+    soon_like 30 "probe $relation reason" '^(crowded|denied|vanished): .*and 2 more of 7' \
         "$relation: the probe names one and counts the others"
     like "$(probe $relation state)" '^(error|denied)$' "$relation: the probe's state says so"
+    is "$(scope $relation unwanted reason)" null "$relation: what is excluded is not read"
 done
-is "$(scope pg_stat_user_tables many truncated)" true "5001 tables: the reading says truncated"
+soon_is 30 "scope pg_stat_user_tables many truncated" true \
+    "5001 tables: the reading says truncated"
 like "$(scope pg_stat_user_tables many reason)" 'more than 5000 rows' "and why"
 is "$(scope pg_stat_user_tables pgaload truncated)" false "a whole reading does not"
 poll 10 eval "[ \"\$(sql \"select count(*) from pg_stat_activity where application_name = 'pga'

@@ -4,7 +4,8 @@
 # lib.sh: what every scenario uses. A scenario sources it first and calls done_testing last.
 #
 # Tests: ok STATUS NAME, pass, fail, is GOT WANT NAME, like GOT REGEX NAME, le A B NAME,
-#   within A B C NAME, skip NAME WHY, skip_all WHY, diag TEXT, done_testing.
+#   within A B C NAME, soon_like SECONDS COMMAND REGEX NAME, soon_is SECONDS COMMAND WANT NAME,
+#   skip NAME WHY, skip_all WHY, diag TEXT, done_testing.
 # Places: $ROOT the repository, $T a folder of this run (removed at the end), $PGA the binary.
 # Processes: spawn NAME COMMAND... runs in the background with its log in $T/log/NAME; pid_of
 #   NAME; stop NAME [SIGNAL]; everything spawned is ended by its pid when the scenario ends,
@@ -74,6 +75,23 @@ unlike() { # GOT REGEX NAME
     diag "  got:  $(head -c 600 <<<"$1")"
     diag "  want no match of: $2"
     return 1
+}
+
+# What a running program does comes true some time later. COMMAND is eval'ed until its output matches.
+soon_like() { # SECONDS COMMAND REGEX NAME
+    local end=$((SECONDS + $1 * PGA_SLOW)) got
+    while got=$(eval "$2"); ! grep -qE -- "$3" <<<"$got" && [ "$SECONDS" -lt "$end" ]; do
+        sleep 0.2
+    done
+    like "$got" "$3" "$4"
+}
+
+soon_is() { # SECONDS COMMAND WANT NAME
+    local end=$((SECONDS + $1 * PGA_SLOW)) got
+    while got=$(eval "$2"); [ "$got" != "$3" ] && [ "$SECONDS" -lt "$end" ]; do
+        sleep 0.2
+    done
+    is "$got" "$3" "$4"
 }
 
 compare() { # A OP B: numbers of any kind
