@@ -76,7 +76,7 @@ ok $? "the agent reads every 2 s"
 is "$(pid_of agent)" "$pid" "it is the same process"
 is_running "$pid"
 ok $? "which runs"
-api GET "events?kind=config_applied&from=-1h"
+poll 10 eval 'api GET "events?kind=config_applied&from=-1h"; [ "$(member data.#)" = 1 ]'
 is "$(member data.#) $(member data.0.body.applied)" "1 1" "an event says so"
 put "$first"
 is "$STATUS $(member status) $(member version)" "200 unchanged 1" "the same text is no new version"
@@ -108,7 +108,7 @@ poll 40 eval '[ "$(look status)" = error ]'
 ok $? "the agent says that it cannot apply it"
 like "$(look config_error)" 'line 3, column 1: dsn is set in the host' "and why"
 is "$(look config_version) $(look config_version_newest)" "1 2" "the one before is in effect"
-api GET "events?kind=config_failed&from=-1h"
+poll 10 eval 'api GET "events?kind=config_failed&from=-1h"; [ "$(member data.#)" = 1 ]'
 is "$(member data.#) $(member data.0.severity) $(member data.0.body.failed)" "1 error 2" \
     "an event says so"
 sleep 3
@@ -134,7 +134,7 @@ poll 40 seconds
 ok $? "with a target more"
 kill -HUP "$(pid_of agent)"
 sleep 1
-is "$(look config_version) $(every)" "4 3000" "a reload keeps what the server said"
+soon_is 10 'echo "$(look config_version) $(every)"' "4 3000" "a reload keeps what the server said"
 
 # --- history ----------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ poll 40 eval '[ "$(look)" = offline ]'
 ok $? "silent, it is offline"
 total=$(look metrics_count_total)
 is "$(look metrics_count_24h)" "$total" "all of it is of the last day"
-api GET "events?kind=collector_offline&from=-1h"
+poll 10 eval 'api GET "events?kind=collector_offline&from=-1h"; [ "$(member data.#)" = 1 ]'
 is "$(member data.#) $(member data.0.severity) $(member data.0.body.collector)" "1 warning $id" \
     "an event says so, once"
 api GET "monitoring"
@@ -57,7 +57,7 @@ is "$(look metrics_count_total) $(look metrics_count_24h)" "$total 0" \
 restart_agent agent
 poll 40 eval '[ "$(look)" = active ]'
 ok $? "heard again, it is active"
-api GET "events?kind=collector_online&from=-1h"
+poll 10 eval 'api GET "events?kind=collector_online&from=-1h"; [ "$(member data.#)" = 1 ]'
 is "$(member data.#) $(member data.0.severity)" "1 info" "an event says so, once"
 api GET "events?kind=collector_offline&from=-1h"
 is "$(member data.#)" 1 "and nothing else was told"

@@ -79,7 +79,7 @@ unlike() { # GOT REGEX NAME
 
 # What a running program does comes true some time later. COMMAND is eval'ed until its output matches.
 soon_like() { # SECONDS COMMAND REGEX NAME
-    local end=$((SECONDS + $1 * PGA_SLOW)) got
+    local end=$((SECONDS + $(patience "$1"))) got
     while got=$(eval "$2"); ! grep -qE -- "$3" <<<"$got" && [ "$SECONDS" -lt "$end" ]; do
         sleep 0.2
     done
@@ -87,7 +87,7 @@ soon_like() { # SECONDS COMMAND REGEX NAME
 }
 
 soon_is() { # SECONDS COMMAND WANT NAME
-    local end=$((SECONDS + $1 * PGA_SLOW)) got
+    local end=$((SECONDS + $(patience "$1"))) got
     while got=$(eval "$2"); [ "$got" != "$3" ] && [ "$SECONDS" -lt "$end" ]; do
         sleep 0.2
     done
@@ -208,15 +208,20 @@ stop() { # NAME [SIGNAL] [SECONDS]: ends what spawn started; fails when SIGKILL 
     pid=$(pid_of "$1")
     [ -n "$pid" ] || return 0
     kill -"${2:-TERM}" "$pid" 2>/dev/null
-    wait_gone "$pid" "${3:-10}" || { kill -KILL "$pid" 2>/dev/null; wait_gone "$pid" 5; status=1; }
+    wait_gone "$pid" "${3:-30}" || { kill -KILL "$pid" 2>/dev/null; wait_gone "$pid" 5; status=1; }
     # The main thread may be gone while others still hold files: only wait sees the real end.
     wait "$pid" 2>/dev/null
     rm -f "$T/pid/$1"
     return $status
 }
 
+# A limit only says when to give up, so on a busy machine it may be long: no time is asserted by it.
+patience() { # SECONDS: at least a minute
+    echo $((($1 < 60 ? 60 : $1) * PGA_SLOW))
+}
+
 poll() { # SECONDS COMMAND...: repeats the command until it succeeds
-    local end=$((SECONDS + $1 * PGA_SLOW))
+    local end=$((SECONDS + $(patience "$1")))
     shift
     while ! "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
