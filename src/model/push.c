@@ -194,6 +194,9 @@ enum err_code push_read(struct arena *a, const struct json *root, struct push *o
     at.member = "seq";
     if (out->seq == 0 || out->seq > PUSH_SEQ_MAX)
         return place_fail(&at, ERR_INVALID, "must be a whole number from 1");
+    at.member = "count";
+    if (out->count == 0)
+        return place_fail(&at, ERR_INVALID, "must be a whole number from 1");
     rc = push_read_agent(json_get(root, "agent"), out, e);
     if (rc == ERR_OK)
         rc = push_read_records(a, json_get(root, "records"), out, e);

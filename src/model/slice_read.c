@@ -102,6 +102,8 @@ static enum err_code slice_read_flags(struct slice_reader *r)
     for (struct json_iter it = json_iter(n); json_next(&it);) {
         struct str flag = json_str(it.value);
 
+        if (json_type(it.value) != JSON_STR)
+            return slice_fail_member(r, MEMBER_FLAGS, ERR_INVALID, "must hold text alone");
         if (str_eq_c(flag, "complete"))
             r->slice->flags |= SLICE_COMPLETE;
         else if (str_eq_c(flag, "keyframe"))
