@@ -314,6 +314,23 @@ const char *probe_fix(const struct probe_run *r, const char *name)
     return fix_text(r, name);
 }
 
+enum err_code probe_ask(const struct probe_run *r, const struct probe_question *question,
+                        struct pgclient_result *out, struct err *e)
+{
+    const struct catalogue_file *f = catalogue_find(r->catalogue, question->file);
+    const struct catalogue_query *q =
+        f ? catalogue_pick(f, question->query, r->server->version_num, "") : NULL;
+    struct pgclient_query query = {.name = question->prepared,
+                                   .params = question->params,
+                                   .param_count = question->param_count,
+                                   .deadline_us = r->deadline_us};
+
+    if (!q)
+        return err_set(e, ERR_BUG, "the catalogue has no %s.%s", question->file, question->query);
+    query.sql = q->sql;
+    return pgclient_query(r->pg, r->arena, &query, out, e);
+}
+
 enum err_code probe_execute(struct probe_run *r, struct err *e)
 {
     const struct probe *p = r->memory->probe;

@@ -154,6 +154,17 @@ enum err_code probe_list_databases(const struct probe_run *r, struct probe_datab
 /* SQL text of pg_server.toml that would help, for report->fix; NULL = none. */
 const char *probe_fix(const struct probe_run *r, const char *name);
 
+/* A query of a catalogue file with its parameters, as a C probe asks it. */
+struct probe_question {
+    const char *file, *query;
+    const char *prepared; /* keep it prepared on the session under this name; NULL = no */
+    const struct str *params;
+    size_t param_count;
+};
+/* Ask it in the server's version, until the run's deadline; the answer is in r->arena. */
+enum err_code probe_ask(const struct probe_run *r, const struct probe_question *question,
+                        struct pgclient_result *out, struct err *e) ERR_MUST_CHECK;
+
 /* Run with the predicates checked and errors turned into the report's state; never fails. */
 enum err_code probe_execute(struct probe_run *r, struct err *e);
 /* Sessions of other roles are hidden from ours: reports that, and the grant that would help. */

@@ -115,18 +115,12 @@ static struct blocking_memory *memory(struct probe_run *r)
 static enum err_code ask(struct probe_run *r, const char *name, const struct str *pids,
                          struct pgclient_result *out, struct err *e)
 {
-    const struct catalogue_file *f = catalogue_find(r->catalogue, RELATIONS[0]);
-    const struct catalogue_query *q = f ? catalogue_pick(f, name, r->server->version_num, "")
-                                        : NULL;
-    if (!q) {
-        return err_set(e, ERR_BUG, "the catalogue has no %s.%s", RELATIONS[0], name);
-    }
-    struct pgclient_query query = {.sql = q->sql,
-                                   .name = pids ? NULL : "pga_waiting",
-                                   .params = pids,
-                                   .param_count = pids ? 1 : 0,
-                                   .deadline_us = r->deadline_us};
-    return pgclient_query(r->pg, r->arena, &query, out, e);
+    struct probe_question question = {.file = RELATIONS[0],
+                                      .query = name,
+                                      .prepared = pids ? NULL : "pga_waiting",
+                                      .params = pids,
+                                      .param_count = pids ? 1 : 0};
+    return probe_ask(r, &question, out, e);
 }
 
 static int64_t parse_int(struct str text)

@@ -58,18 +58,9 @@ static struct sizes_memory *memory(struct probe_run *r)
 static enum err_code ask(struct sizes *s, const char *name, const struct str *param,
                          struct pgclient_result *out, struct err *e)
 {
-    struct probe_run *r = s->run;
-    const struct catalogue_file *f = catalogue_find(r->catalogue, RELATIONS[0]);
-    const struct catalogue_query *q = f ? catalogue_pick(f, name, r->server->version_num, "")
-                                        : NULL;
-    if (!q) {
-        return err_set(e, ERR_BUG, "the catalogue has no %s.%s", RELATIONS[0], name);
-    }
-    struct pgclient_query query = {.sql = q->sql,
-                                   .params = param,
-                                   .param_count = param ? 1 : 0,
-                                   .deadline_us = r->deadline_us};
-    return pgclient_query(r->pg, r->arena, &query, out, e);
+    struct probe_question question = {
+        .file = RELATIONS[0], .query = name, .params = param, .param_count = param ? 1 : 0};
+    return probe_ask(s->run, &question, out, e);
 }
 
 static bool is_paused(struct sizes *s, struct str datname)

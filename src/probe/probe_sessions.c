@@ -88,17 +88,11 @@ static void count_sample(struct fold *f, const struct str *cells)
 /* The rows of one tick are held back until the query has ended well: invariant (1). */
 static enum err_code take_sample(struct probe_run *r, struct fold *f, struct err *e)
 {
-    const struct catalogue_file *file = catalogue_find(r->catalogue, RELATIONS[0]);
-    const struct catalogue_query *q =
-        file ? catalogue_pick(file, "sample", r->server->version_num, "") : NULL;
+    static const struct probe_question sample = {
+        .file = "pg_session_history", .query = "sample", .prepared = "pga_sample"};
     struct pgclient_result res;
-    if (!q) {
-        return err_set(e, ERR_UNSUPPORTED, "not on PostgreSQL %d", r->server->version_num / 10000);
-    }
-    struct pgclient_query query = {
-        .sql = q->sql, .name = "pga_sample", .deadline_us = r->deadline_us};
     int64_t start_us = clock_mono_us();
-    if (pgclient_query(r->pg, r->arena, &query, &res, e)) {
+    if (probe_ask(r, &sample, &res, e)) {
         return e->code;
     }
     if (res.row_count && res.column_count != COLUMN_COUNT) {
@@ -120,15 +114,11 @@ static enum err_code take_sample(struct probe_run *r, struct fold *f, struct err
 /* Once an hour: are there query ids at all? */
 static void ask_query_ids(struct probe_run *r, struct fold *f)
 {
-    const struct catalogue_file *file = catalogue_find(r->catalogue, RELATIONS[0]);
-    const struct catalogue_query *q =
-        file ? catalogue_pick(file, "query_ids", r->server->version_num, "") : NULL;
+    static const struct probe_question question = {.file = "pg_session_history",
+                                                   .query = "query_ids"};
     struct pgclient_result res;
-    if (!q || clock_mono_us() < f->ask_query_ids_us) {
-        return;
-    }
-    struct pgclient_query query = {.sql = q->sql, .deadline_us = r->deadline_us};
-    if (pgclient_query(r->pg, r->arena, &query, &res, NULL) || res.row_count != 1) {
+    if (clock_mono_us() < f->ask_query_ids_us || probe_ask(r, &question, &res, NULL) ||
+        res.row_count != 1) {
         return;
     }
     f->ask_query_ids_us = clock_mono_us() + ASK_AGAIN_US;

@@ -280,14 +280,8 @@ static void remember(struct settings_memory *m, const struct pgclient_result *re
 static enum err_code ask(struct probe_run *r, const char *name, struct pgclient_result *out,
                          struct err *e)
 {
-    const struct catalogue_file *f = catalogue_find(r->catalogue, RELATIONS[0]);
-    const struct catalogue_query *q = f ? catalogue_pick(f, name, r->server->version_num, "")
-                                        : NULL;
-    if (!q) {
-        return err_set(e, ERR_BUG, "the catalogue has no %s.%s", RELATIONS[0], name);
-    }
-    struct pgclient_query query = {.sql = q->sql, .deadline_us = r->deadline_us};
-    return pgclient_query(r->pg, r->arena, &query, out, e);
+    struct probe_question question = {.file = RELATIONS[0], .query = name};
+    return probe_ask(r, &question, out, e);
 }
 
 static enum err_code put_cells(struct slice_builder *sb, const struct relation *rel,
