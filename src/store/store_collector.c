@@ -69,6 +69,22 @@ static enum err_code find_identity(struct enrolment *n, struct err *e)
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+/* Who was revoked and tries again has to be told apart from who comes too late. */
+static enum err_code refuse_used_up(struct enrolment *n, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(n->db, "collector_revoked",
+                                 SQLDB_ARGS(sqldb_text(n->c->hostname), sqldb_text(n->c->name)), &q,
+                                 NULL);
+
+    sqldb_end(q);
+    if (rc == ERR_OK)
+        return err_set(e, ERR_DENIED,
+                       "the collector of this name and host was revoked, and the registration "
+                       "secret is used up: a new secret lets it in as a new one");
+    return err_set(e, ERR_DENIED, "the registration secret is used up");
+}
+
 static enum err_code consume(struct enrolment *n, struct err *e)
 {
     enum err_code rc;
@@ -78,7 +94,7 @@ static enum err_code consume(struct enrolment *n, struct err *e)
     rc = sqldb_run(n->db, "secret_consume",
                    SQLDB_ARGS(sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms())), e);
     if (rc == ERR_OK && sqldb_changes(n->db) == 0)
-        return err_set(e, ERR_DENIED, "the registration secret is used up");
+        return refuse_used_up(n, e);
     return rc;
 }
 

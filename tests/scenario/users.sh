@@ -189,6 +189,15 @@ api POST metrics/push '{}' --token-file "$T/token.agent"
 is "$STATUS" 401 "its token is refused at once"
 api POST collectors/refresh-token --token-file "$T/token.agent"
 is "$STATUS" 401 "and not renewed"
+api POST registration-secrets '{"name":"last","max_registrations":1,"expires_in_s":600}'
+member secret >"$T/value"
+enrol h4
+is "$STATUS" 201 "a secret for one agent is used"
+enrol h1
+is "$STATUS" 401 "the revoked one cannot come back with it"
+like "$(member detail)" 'was revoked' "and is told that it was revoked"
+enrol h5
+like "$(member detail)" 'secret is used up$' "another is told of the secret alone"
 
 stop server
 ok $? "the server ends cleanly"
