@@ -9,6 +9,8 @@
 #include "os/clock.h"
 #include "store/tsdb/aggregate.h"
 
+#define DOWN_REASON_MS 60000 /* a failed reading that much older has another cause */
+
 static const char *const classes[API_TARGET_WAIT_CLASSES] = {
     "CPU", "IO", "Lock", "LWLock", "IPC", "Client", "BufferPin", "Timeout", "Extension", "Other"};
 
@@ -70,28 +72,102 @@ double api_target_vcpus(struct api_call *call, const struct store_target *t)
     return read_cpus(other.attributes, none);
 }
 
-struct api_target_age api_target_age(const struct tsdb_group *groups, size_t count)
+/* By the age of the newest reading alone. */
+static const char *state_by_age(const struct api_target_state *at)
 {
-    struct api_target_age out = {"new", 0, 0};
-    int64_t age, every;
+    int64_t age = clock_wall_ms() - at->last_t_ms;
+    int64_t every = at->every_ms;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!groups[i].has_last || groups[i].last_t_ms < out.last_t_ms)
-            continue;
-        out.last_t_ms = groups[i].last_t_ms;
-        out.every_ms = groups[i].last_every_ms;
-    }
-    if (out.last_t_ms == 0)
-        return out;
-    age = clock_wall_ms() - out.last_t_ms;
-    every = out.every_ms;
+    if (at->last_t_ms == 0)
+        return "new";
     if (age <= 2 * every + 5000)
-        out.state = "live";
-    else if (age <= 5 * every + 15000)
-        out.state = "stale";
-    else
-        out.state = "offline";
-    return out;
+        return "live";
+    return age <= 5 * every + 15000 ? "stale" : "offline";
+}
+
+/* The newest reading of the heartbeat; NULL = none, or too old to say something about now. */
+static const struct tsdb_group *heartbeat(const struct tsdb_group *groups, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tsdb_group *g = &groups[i];
+
+        if (!str_eq_c(g->relation, "pg_instance") || !g->has_last || (g->last_flags & SLICE_FAILED))
+            continue;
+        return clock_wall_ms() - g->last_t_ms <= 5 * g->last_every_ms + 15000 ? g : NULL;
+    }
+    return NULL;
+}
+
+static enum err_code take_up(void *arg, const struct tsdb_slice *s, struct err *e)
+{
+    bool *down = arg;
+
+    (void)e;
+    *down = s->row_count > 0 && s->cells[0][0].tag != CELL_NULL && cell_to_f64(s->cells[0][0]) == 0;
+    return ERR_OK;
+}
+
+/* Whether the heartbeat's newest reading says that PostgreSQL did not answer. */
+static enum err_code read_up(struct api_call *call, const struct tsdb_group *beat, bool *down,
+                             struct err *e)
+{
+    struct str column = STR("up");
+    struct tsdb_scan_spec spec = {
+        .target = beat->target,
+        .relation = beat->relation,
+        .scope = &beat->scope,
+        .columns = &column,
+        .column_count = 1,
+        .from_ms = beat->last_t_ms - 1,
+        .to_ms = beat->last_t_ms,
+        .deadline_mono_us = clock_mono_us() + API_READ_DEADLINE_US,
+    };
+
+    return tsdb_scan(call->reader, &spec, take_up, down, e);
+}
+
+/* Why: the heartbeat's own word, else (older agents) that of the newest reading that failed. */
+static struct str down_reason(const struct tsdb_group *beat, const struct tsdb_group *groups,
+                              size_t count)
+{
+    struct str reason = beat->last_reason;
+    int64_t newest = beat->last_t_ms - DOWN_REASON_MS;
+
+    if (reason.len > 0)
+        return reason;
+    for (size_t i = 0; i < count; i++) {
+        if (!groups[i].has_last || !(groups[i].last_flags & SLICE_FAILED) ||
+            groups[i].last_t_ms <= newest)
+            continue;
+        newest = groups[i].last_t_ms;
+        reason = groups[i].last_reason;
+    }
+    return reason;
+}
+
+enum err_code api_target_state(struct api_call *call, const struct tsdb_group *groups, size_t count,
+                               struct api_target_state *out, struct err *e)
+{
+    const struct tsdb_group *beat = heartbeat(groups, count);
+    enum err_code rc = ERR_OK;
+    bool down = false;
+
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < count; i++) {
+        if (!groups[i].has_last || groups[i].last_t_ms < out->last_t_ms)
+            continue;
+        out->last_t_ms = groups[i].last_t_ms;
+        out->every_ms = groups[i].last_every_ms;
+    }
+    out->state = state_by_age(out);
+    if (strcmp(out->state, "live") != 0 || beat == NULL)
+        return ERR_OK;
+    rc = read_up(call, beat, &down, e);
+    if (rc == ERR_OK && down) {
+        out->state = "down";
+        out->reason = down_reason(beat, groups, count);
+    }
+    return rc;
 }
 
 bool api_target_is_load(struct str state, struct str backend_type, struct str wait_event_type)

@@ -12,12 +12,18 @@ enum err_code api_target_get(struct api_call *call, struct uuid *id, struct stor
 /* CPUs of the target's host; 0 = not known. */
 double api_target_vcpus(struct api_call *call, const struct store_target *t);
 
-/* "new", "live", "stale", "offline" by the age of the newest reading. */
-struct api_target_age {
+/*
+ * "new", "live", "stale", "offline" by the age of the newest reading; "down" instead of "live" when
+ * the newest heartbeat says that PostgreSQL did not answer. What has no heartbeat is never down.
+ */
+struct api_target_state {
     const char *state;
+    struct str reason;           /* why it is down; empty = not known, or not down */
     int64_t last_t_ms, every_ms; /* 0 = none */
 };
-struct api_target_age api_target_age(const struct tsdb_group *groups, size_t count);
+/* groups: those of the target, by tsdb_groups on the call's reader. */
+enum err_code api_target_state(struct api_call *call, const struct tsdb_group *groups, size_t count,
+                               struct api_target_state *out, struct err *e) ERR_MUST_CHECK;
 
 /*
  * Sessions that count as load, by session history. wait_event_type: "" = on the CPU.

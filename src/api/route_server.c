@@ -59,7 +59,7 @@ static enum err_code put_target(struct api_call *call, const struct store_target
 {
     int64_t now = clock_wall_ms();
     struct api_range minute = {now - LOAD_WINDOW_MS, now};
-    struct api_target_age age;
+    struct api_target_state at;
     struct tsdb_group *groups;
     struct tsdb_reader *reader;
     double load = -1, vcpus;
@@ -73,17 +73,22 @@ static enum err_code put_target(struct api_call *call, const struct store_target
         rc = tsdb_groups(reader, call->arena, &id, &groups, &count, e);
     if (rc == ERR_OK)
         rc = api_target_load(call, &id, &minute, &load, e);
+    if (rc == ERR_OK)
+        rc = api_target_state(call, groups, count, &at, e);
     if (rc != ERR_OK)
         return rc;
-    age = api_target_age(groups, count);
     vcpus = api_target_vcpus(call, t);
     put_identity(w, t);
-    json_member_c(w, "state", age.state);
-    if (age.last_t_ms != 0)
-        json_member_i64(w, "last_sample_ms", age.last_t_ms);
+    json_member_c(w, "state", at.state);
+    if (at.reason.len > 0)
+        json_member_str(w, "reason", at.reason);
+    else
+        json_member_null(w, "reason");
+    if (at.last_t_ms != 0)
+        json_member_i64(w, "last_sample_ms", at.last_t_ms);
     else
         json_member_null(w, "last_sample_ms");
-    json_member_i64(w, "every_ms", age.every_ms);
+    json_member_i64(w, "every_ms", at.every_ms);
     json_member_i64(w, "first_seen_ms", t->first_seen_ms);
     put_number(w, "load_aas", load, load >= 0);
     put_number(w, "vcpus", vcpus, vcpus > 0);

@@ -6,7 +6,8 @@
 #define TARGET                                                                              \
     "id: uuid, name: text, kind: text, address: any, port: any, role: any, version: any,"   \
     " version_num: any, system_identifier: any, collector_id: text?, attributes: {*: any}," \
-    " state: text(new|live|stale|offline), last_sample_ms: ms?, every_ms: int,"             \
+    " state: text(new|live|down|stale|offline), reason: text? 'why it is down',"            \
+    " last_sample_ms: ms?, every_ms: int,"                                                  \
     " first_seen_ms: ms, load_aas: num? 'average active sessions, last minute', vcpus: num?"
 
 const struct shape_named shape_list[] = {

@@ -55,7 +55,7 @@ struct slice {
     int64_t from_ms;   /* start of the interval it covers; == t_ms when it covers none */
     int64_t every_ms;  /* the effective clock; 0 = none */
     unsigned flags;    /* enum slice_flag */
-    struct str reason; /* with SLICE_FAILED, or of a reading that was cut short */
+    struct str reason; /* with SLICE_FAILED, of a reading cut short, of `up` = 0 */
     size_t row_count;
     size_t key_count;
     struct str *key_names;

@@ -24,7 +24,7 @@ export interface Session {
   expires_at?: string;
 }
 
-export type TargetState = "new" | "live" | "stale" | "offline";
+export type TargetState = "new" | "live" | "down" | "stale" | "offline";
 
 export interface Target {
   id: string;
@@ -39,6 +39,7 @@ export interface Target {
   collector_id?: string | null;
   attributes?: Record<string, unknown> | null;
   state: TargetState;
+  reason?: string | null;
   last_sample_ms: Num;
   every_ms?: Num;
   first_seen_ms?: Num;

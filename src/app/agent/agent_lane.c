@@ -234,8 +234,8 @@ struct probe_run agent_lane_begin(struct agent_lane *lane, struct agent_slot *sl
     };
 }
 
-/* The heartbeat of a server that does not answer. */
-static bool emit_down(struct probe_run *run)
+/* The heartbeat of a server that does not answer, and why. */
+static bool emit_down(struct probe_run *run, const char *reason)
 {
     const struct relation *r = &run->memory->probe->sql->relation;
     struct slice_builder sb;
@@ -249,6 +249,7 @@ static bool emit_down(struct probe_run *run)
     if (up < 0 || slice_build_end(&sb, SLICE_COMPLETE | SLICE_KEYFRAME, &s, NULL)) {
         return false;
     }
+    s->reason = arena_str(run->arena, str_of(reason));
     probe_emit(run, s);
     return true;
 }
@@ -263,7 +264,7 @@ static void run_unreachable(struct agent_lane *lane, struct agent_slot *slot, st
     if (slot->probe->samples) {
         struct err unused = {0};
         (void)!slot->probe->run(&run, &unused);
-    } else if (strcmp(slot->probe->name, "pg_instance") != 0 || !emit_down(&run)) {
+    } else if (strcmp(slot->probe->name, "pg_instance") != 0 || !emit_down(&run, e.text)) {
         emit_failed(&run, &e);
     }
     report = (struct probe_report){.state = e.code == ERR_DENIED ? PROBE_DENIED : PROBE_ERROR,

@@ -102,12 +102,17 @@ static void check_collector(struct findings *f, const struct json *collector)
 static void check_target(struct findings *f, const struct json *target)
 {
     struct str state = json_str(json_get(target, "state"));
+    struct str reason = json_str(json_get(target, "reason"));
     bool ok = str_eq_c(state, "live");
     bool fresh = str_eq_c(state, "new");
+    const char *fix = str_eq_c(state, "down") ? "PostgreSQL does not answer its agent"
+                                              : "pga agent doctor on its host says which source "
+                                                "fails";
     finding(f, "target", ok ? "ok" : (fresh ? "warn" : "fail"),
-            arena_printf(&f->ctl->arena, "%.*s is %.*s",
-                         STR_ARG(json_str(json_get(target, "name"))), STR_ARG(state)),
-            ok ? "" : "pga agent doctor on its host says which source fails");
+            arena_printf(&f->ctl->arena, "%.*s is %.*s%s%.*s",
+                         STR_ARG(json_str(json_get(target, "name"))), STR_ARG(state),
+                         reason.len > 0 ? ": " : "", STR_ARG(reason)),
+            ok ? "" : fix);
 }
 
 /* Run `check` on every row of a list. */

@@ -37,7 +37,7 @@ static int list_targets(struct ctl *ctl)
         {"STATE", "state", OUTPUT_TEXT},     {"ROLE", "role", OUTPUT_TEXT},
         {"VERSION", "version", OUTPUT_TEXT}, {"LOAD", "load_aas", OUTPUT_DECIMAL},
         {"VCPU", "vcpus", OUTPUT_INTEGER},   {"LAST SAMPLE", "last_sample_ms", OUTPUT_AGO},
-        {"ID", "id", OUTPUT_TEXT},
+        {"ID", "id", OUTPUT_TEXT},           {"REASON", "reason", OUTPUT_ONE_LINE},
     };
     return cmd_list_show(ctl, "/api/v1/servers?limit=1000", columns, COUNT(columns));
 }

@@ -10,6 +10,7 @@ static const struct output_column target_columns[] = {
     {"ID", "id", OUTPUT_TEXT},
     {"KIND", "kind", OUTPUT_TEXT},
     {"STATE", "state", OUTPUT_TEXT},
+    {"REASON", "reason", OUTPUT_ONE_LINE},
     {"ROLE", "role", OUTPUT_TEXT},
     {"VERSION", "version", OUTPUT_TEXT},
     {"ADDRESS", "address", OUTPUT_TEXT},

@@ -43,16 +43,16 @@ function Skeleton() {
   return <div class="skeleton skeleton-page" aria-busy="true"><span class="sr">Loading</span></div>;
 }
 
-const RANK: Record<string, number> = { offline: 0, stale: 1, new: 2, live: 3 };
+const RANK: Record<string, number> = { down: 0, offline: 1, stale: 2, new: 3, live: 4 };
 
-/** What is silent has no load "now". */
+/** What is down or silent has no load "now". */
 function loadNow(t: Target): Num {
-  return t.state === "offline" ? null : (t.load_aas ?? null);
+  return t.state === "offline" || t.state === "down" ? null : (t.load_aas ?? null);
 }
 
-/** The worst first: silent, then busiest for its size. */
+/** The worst first: down, silent, then busiest for its size. */
 function attention(t: Target): number {
-  return (3 - (RANK[t.state] ?? 0)) * 1e6 + Math.min((t.load_aas ?? 0) / (t.vcpus || 1), 1e5);
+  return (4 - (RANK[t.state] ?? 0)) * 1e6 + Math.min((t.load_aas ?? 0) / (t.vcpus || 1), 1e5);
 }
 
 const COLUMNS: Array<Column<Target>> = [
@@ -67,7 +67,13 @@ const COLUMNS: Array<Column<Target>> = [
   },
   {
     key: "state", head: "State", title: "what needs attention most", numeric: false,
-    value: attention, cell: (t) => <StateChip target={t} />,
+    value: attention,
+    cell: (t) => (
+      <>
+        <StateChip target={t} />
+        {t.reason && <div class="muted small state-why" title={t.reason}>{t.reason}</div>}
+      </>
+    ),
   },
   {
     key: "load", head: "Load now", value: loadNow, cell: (t) => <LoadMeter target={t} />,
@@ -95,6 +101,7 @@ const COLUMNS: Array<Column<Target>> = [
 ];
 
 function Targets({ servers }: { servers: Target[] }) {
+  const down = servers.filter((t) => t.state === "down").length;
   const silent = servers.filter((t) => t.state === "stale" || t.state === "offline").length;
   return (
     <section class="panel">
@@ -102,6 +109,7 @@ function Targets({ servers }: { servers: Target[] }) {
         <h1>Which server needs attention?</h1>
         <span class="panel-note">
           {servers.length} PostgreSQL {servers.length === 1 ? "server" : "servers"}
+          {down > 0 ? `, ${down} down` : ""}
           {silent > 0 ? `, ${silent} without fresh data` : ""}
         </span>
       </header>

@@ -137,7 +137,7 @@ function figures(data: PageData): Figure[] {
 }
 
 function Figures({ data }: { data: PageData }) {
-  const stale = data.detail.state === "stale" || data.detail.state === "offline";
+  const stale = ["down", "stale", "offline"].includes(data.detail.state);
   const old = stale || !following.value;
   return (
     <dl class={`figures ${stale ? "figures-old" : ""}`}>

@@ -13,6 +13,7 @@ import { Icon, type IconName } from "./icon";
 const WORDS: Record<TargetState, { word: string; icon: IconName; tone: string }> = {
   live: { word: "live", icon: "check", tone: "ok" },
   new: { word: "waiting for data", icon: "clock", tone: "unknown" },
+  down: { word: "down", icon: "close", tone: "crit" },
   stale: { word: "stale", icon: "warn", tone: "warn" },
   offline: { word: "offline", icon: "close", tone: "unknown" },
 };
@@ -42,9 +43,10 @@ export function StateChip({ target }: { target: Target }) {
   }
   const look = WORDS[target.state] ?? WORDS.new;
   const last = target.last_sample_ms;
-  const title = last
+  const seen = last
     ? `last sample ${formatNear(last, clock.value, view.value.utc)}`
     : "no sample yet";
+  const title = target.reason ? `${target.reason}; ${seen}` : seen;
   return (
     <Chip tone={look.tone} icon={look.icon} title={title}>
       {look.word}
@@ -109,9 +111,18 @@ export function Failure({ error }: { error: ApiError }) {
   );
 }
 
-/** The target's own staleness, in a sentence that says what the numbers mean now. */
+/** The target's own state, in a sentence that says what the numbers mean now. */
 export function StaleBanner({ target }: { target: Target }) {
   const last = target.last_sample_ms;
+  if (target.state === "down") {
+    return (
+      <Banner tone="crit">
+        <strong>Down: PostgreSQL does not answer</strong>
+        {target.reason ? `: ${target.reason}. ` : ". "}
+        Its agent goes on trying. Numbers are those before; charts end where the data ends.
+      </Banner>
+    );
+  }
   if ((target.state !== "stale" && target.state !== "offline") || !last) return null;
   const when = formatNear(last, clock.value, view.value.utc);
   const offline = target.state === "offline";
