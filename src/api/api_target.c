@@ -41,6 +41,45 @@ enum err_code api_target_get(struct api_call *call, struct uuid *id, struct stor
     return rc;
 }
 
+/* Add the rows of a page that are of that collector. */
+static enum err_code take_page(struct api_call *call, const char *collector,
+                               const struct store_target_page *page, struct store_target_page *out,
+                               struct err *e)
+{
+    struct store_target *rows = arena_array(call->arena, out->count + page->count + 1,
+                                            sizeof(*rows));
+
+    if (!rows)
+        return arena_fail(call->arena, e);
+    if (out->count > 0)
+        memcpy(rows, out->rows, out->count * sizeof(*rows));
+    for (size_t i = 0; i < page->count; i++) {
+        if (!collector || strcmp(page->rows[i].collector_id, collector) == 0)
+            rows[out->count++] = page->rows[i];
+    }
+    out->rows = rows;
+    return ERR_OK;
+}
+
+enum err_code api_target_all(struct api_call *call, const char *collector,
+                             struct store_target_page *out, struct err *e)
+{
+    struct store_target_page page = {.after_name = "", .after_id = "", .limit = LIMIT_LIST_PAGE};
+    enum err_code rc;
+
+    *out = (struct store_target_page){0};
+    do {
+        rc = store_target_list(call->api->config.store, call->arena, &page, e);
+        if (rc == ERR_OK)
+            rc = take_page(call, collector, &page, out, e);
+        if (rc == ERR_OK && page.count > 0) {
+            page.after_name = page.rows[page.count - 1].name;
+            page.after_id = page.rows[page.count - 1].id;
+        }
+    } while (rc == ERR_OK && page.count == page.limit);
+    return rc;
+}
+
 /* A number of the attributes, or the host's id in `host`. */
 static double read_cpus(const char *attributes, char host[TEXT_UUID_SIZE])
 {

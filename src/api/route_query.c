@@ -2,8 +2,9 @@
 /*
  * route_query.c: the statements that took most of an interval.
  *
- * Sums come from pg_stat_statements (deltas, so they are exact), load and waits from session
- * history by the same key. Rows that are not listed are summed into `other`, together with the
+ * Sums come from pg_stat_statements (deltas, so they are exact), or from the cumulative counters of
+ * an older collector where there are no others; load and waits from session history by the same
+ * key. Rows that are not listed are summed into `other`, together with the
  * remainder row of the agent, so that listed + other = total.
  */
 #include "api/route_query.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "model/flatten.h"
 #include "os/clock.h"
 
 #define LIMIT_DEFAULT 20
@@ -71,12 +73,34 @@ static int find_column(const struct aggregate_total *t, struct str name)
     return -1;
 }
 
+/* Of an agent; of an older collector where that is all that the target has. */
+static enum err_code choose_relation(struct route_query_top *q, struct err *e)
+{
+    struct tsdb_group *groups;
+    struct tsdb_reader *reader;
+    size_t count = 0;
+    enum err_code rc = api_reader(q->call, &reader, e);
+
+    q->relation = STR("pg_stat_statements");
+    if (rc == ERR_OK)
+        rc = tsdb_groups(reader, q->call->arena, &q->id, &groups, &count, e);
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (str_eq_c(groups[i].relation, "pg_stat_statements"))
+            return ERR_OK;
+    }
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (str_eq_c(groups[i].relation, FLATTEN_STATEMENTS))
+            q->relation = groups[i].relation;
+    }
+    return rc;
+}
+
 static enum err_code read_total(struct route_query_top *q, struct err *e)
 {
     struct aggregate_filter filter = {STR("datname"), {NULL, 0}};
     struct aggregate_total_spec spec = {
         .target = q->id,
-        .relation = STR("pg_stat_statements"),
+        .relation = q->relation,
         .by = keys,
         .by_count = KEYS,
         .filters = &filter,
@@ -271,6 +295,7 @@ static enum err_code answer(const struct route_query_top *q, struct err *e)
     json_object_begin(w);
     json_member_i64(w, "from_ms", q->range.from_ms);
     json_member_i64(w, "to_ms", q->range.to_ms);
+    json_member_str(w, "relation", q->relation);
     json_member_i64(w, "covered_from_ms", q->total->covered_from_ms);
     json_member_i64(w, "covered_to_ms", q->total->covered_to_ms);
     json_member_i64(w, "covered_ms", q->total->covered_ms);
@@ -302,6 +327,8 @@ static enum err_code top(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = api_target_get(call, &q.id, &t, e);
     if (rc == ERR_OK)
+        rc = choose_relation(&q, e);
+    if (rc == ERR_OK)
         rc = read_total(&q, e);
     if (rc == ERR_OK)
         rc = choose_sort(&q, sort, e);
@@ -332,7 +359,8 @@ const struct route route_query_list = {
     .query = list_query,
     .handle = top,
     .summary = "The statements that took most of an interval.",
-    .answer = "{from_ms: ms, to_ms: ms, covered_from_ms: ms, covered_to_ms: ms, covered_ms: int,"
+    .answer = "{from_ms: ms, to_ms: ms, relation: text 'where the sums come from',"
+              " covered_from_ms: ms, covered_to_ms: ms, covered_ms: int,"
               " columns: [Column], data: [{queryid: text, datname: text, usename: text,"
               " toplevel: bool?, text: text?, text_reason~: text, load_aas: num?, waits: {*: num},"
               " share: num?, *: num?}], other: {*: num?}, total: {*: num?}}",

@@ -18,6 +18,7 @@ struct route_query_top {
     struct api_call *call;
     struct uuid id;
     struct api_range range;
+    struct str relation;
     size_t limit;
     struct aggregate_total *total;
     int sort, calls, exec_time; /* columns; -1 = none */

@@ -451,25 +451,41 @@ static void read_members(struct walk *w, struct flatten_row *row, struct str pre
     }
 }
 
-static void put_row(struct walk *w, struct str relation, const struct flatten_row *row)
+/* The reading that rows of a relation belong to; NULL: *why. */
+static struct flatten_table *reading_of(struct walk *w, struct str relation, const char **why)
 {
     bool host = flatten_map_is_host(w->type);
     struct flatten_place place = {.relation = relation,
                                   .target = host ? &w->spec->host : &w->spec->database,
                                   .t_ms = w->t_ms,
                                   .every_ms = FLATTEN_EVERY_MS};
+    struct flatten_table *table = flatten_table_at(&w->tables, &place, why);
+
+    w->out->has_host |= table && host;
+    w->out->has_database |= table && !host;
+    return table;
+}
+
+static void put_row(struct walk *w, struct str relation, const struct flatten_row *row)
+{
     const char *why = NULL;
-    struct flatten_table *table = flatten_table_at(&w->tables, &place, &why);
+    struct flatten_table *table = reading_of(w, relation, &why);
 
     if (table)
         why = flatten_table_add(&w->tables, table, row);
-    if (why) {
+    if (why)
         complain(w, why);
-        return;
-    }
-    w->taken++;
-    w->out->has_host |= host;
-    w->out->has_database |= !host;
+    else
+        w->taken++;
+}
+
+/* Without rows: those of the reading before are no more. */
+static void put_empty(struct walk *w, struct str relation)
+{
+    const char *why = NULL;
+
+    if (!reading_of(w, relation, &why))
+        complain(w, why);
 }
 
 static void read_children(struct walk *w, struct str relation, const struct json *n, size_t level);
@@ -556,6 +572,8 @@ static void read_children(struct walk *w, struct str relation, const struct json
             read_children(w, name, it.value, level);
         else if (holds_objects(it.value))
             read_array(w, name, it.value, level);
+        else if (json_count(it.value) == 0 && flatten_map_is_list(name))
+            put_empty(w, name);
     }
 }
 

@@ -13,6 +13,8 @@
 #include "model/batch.h"
 
 #define FLATTEN_SAMPLE "sample" /* the relation of {name, value, timestamp, labels} */
+/* Statements of older collectors, cumulative; keys and names are those of pg_stat_statements. */
+#define FLATTEN_STATEMENTS "pg_stat_statements_total"
 
 struct flatten_spec {
     struct uuid database, host; /* the targets that readings go to */

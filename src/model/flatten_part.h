@@ -107,7 +107,7 @@ void flatten_table_finish(struct flatten_tables *set, struct batch *out);
 /* --- Our own relations: flatten_map.c --- */
 
 struct flatten_map_column {
-    const char *from, *to;
+    const char *from, *to; /* a text may come from a key */
     enum relation_kind kind;
     enum relation_type type;
     const char *unit;
@@ -124,9 +124,12 @@ struct flatten_map {
     const struct flatten_map_column *columns;
     size_t column_count;
 };
-/* The relation of ours that a flattened one is also given as; NULL. */
-const struct flatten_map *flatten_map_of(struct str relation);
+#define FLATTEN_MAPS_MAX 2 /* of one flattened relation */
+/* The relations of ours that a flattened one is also given as; after NULL the first. NULL = end. */
+const struct flatten_map *flatten_map_next(struct str relation, const struct flatten_map *after);
 /* Whether items of that type tell of a host. */
 bool flatten_map_is_host(struct str type);
+/* Whether an empty array there is a reading without rows: nothing is left of what was before. */
+bool flatten_map_is_list(struct str relation);
 
 #endif

@@ -282,6 +282,7 @@ struct mapped {
     const struct flatten_table *table;
     size_t key_at[LIMIT_RELATION_KEYS];       /* of the map's key in the table */
     size_t column_at[LIMIT_RELATION_COLUMNS]; /* of the map's column */
+    size_t text_at[LIMIT_RELATION_COLUMNS];   /* the key in the table that the column is */
 };
 
 static size_t index_of(const struct str *list, size_t count, const char *name)
@@ -331,6 +332,13 @@ static struct cell value_of(const struct flatten_line *line, size_t at)
     return (struct cell){.tag = CELL_NULL};
 }
 
+static struct cell mapped_cell(const struct mapped *m, const struct flatten_line *line, size_t c)
+{
+    if (m->text_at[c] < m->table->key_count)
+        return cell_str(key_of(line, m->text_at[c]));
+    return map_cell(&m->map->columns[c], value_of(line, m->column_at[c]));
+}
+
 /* Whether the row is of that scope, or the relation has none. */
 static bool in_scope(const struct mapped *m, const struct flatten_line *line,
                      const struct str *scope)
@@ -364,7 +372,7 @@ static void put_mapped(struct arena *a, struct batch *out, const struct mapped *
         for (size_t k = 0; k < map->key_count; k++)
             s->keys[k][row] = key_of(line, m->key_at[k]);
         for (size_t c = 0; c < map->column_count; c++)
-            s->columns[c].cells[row] = map_cell(&map->columns[c], value_of(line, m->column_at[c]));
+            s->columns[c].cells[row] = mapped_cell(m, line, c);
         row++;
     }
     out->slice_count++;
@@ -410,21 +418,34 @@ static void describe_map(struct arena *a, struct batch *out, const struct flatte
                                                               .column_count = map->column_count};
 }
 
-static void put_as_ours(struct arena *a, struct batch *out, const struct flatten_table *t)
+static void put_map(struct arena *a, struct batch *out, const struct flatten_table *t,
+                    const struct flatten_map *map)
 {
-    struct mapped m = {.map = flatten_map_of(t->relation), .table = t};
+    struct mapped m = {.map = map, .table = t};
 
-    if (!m.map)
-        return;
-    for (size_t k = 0; k < m.map->key_count; k++)
-        m.key_at[k] = index_of(t->keys, t->key_count, m.map->keys[k].from);
-    for (size_t c = 0; c < m.map->column_count; c++)
-        m.column_at[c] = index_of(t->columns, t->column_count, m.map->columns[c].from);
-    describe_map(a, out, m.map);
-    if (m.map->by_database)
+    for (size_t k = 0; k < map->key_count; k++)
+        m.key_at[k] = index_of(t->keys, t->key_count, map->keys[k].from);
+    for (size_t c = 0; c < map->column_count; c++) {
+        const struct flatten_map_column *from = &map->columns[c];
+
+        m.column_at[c] = index_of(t->columns, t->column_count, from->from);
+        m.text_at[c] = from->kind == RELATION_TEXT ? index_of(t->keys, t->key_count, from->from)
+                                                   : t->key_count;
+    }
+    describe_map(a, out, map);
+    if (map->by_database)
         put_scopes(a, out, &m);
     else
         put_mapped(a, out, &m, NULL);
+}
+
+static void put_as_ours(struct arena *a, struct batch *out, const struct flatten_table *t)
+{
+    const struct flatten_map *map = NULL;
+
+    while ((map = flatten_map_next(t->relation, map)) != NULL && !a->overflow &&
+           out->slice_count < LIMIT_RECORD_SLICES && out->relation_count < LIMIT_RECORD_RELATIONS)
+        put_map(a, out, t, map);
 }
 
 static int by_time(const void *a, const void *b)
@@ -440,9 +461,9 @@ static size_t slices_at_most(const struct flatten_tables *set)
     size_t count = set->count;
 
     for (size_t i = 0; i < set->count; i++) {
-        const struct flatten_map *map = flatten_map_of(set->all[i]->relation);
+        const struct flatten_map *map = NULL;
 
-        if (map)
+        while ((map = flatten_map_next(set->all[i]->relation, map)) != NULL)
             count += map->by_database ? set->all[i]->line_count : 1;
     }
     return count < LIMIT_RECORD_SLICES ? count : LIMIT_RECORD_SLICES;
@@ -453,7 +474,8 @@ void flatten_table_finish(struct flatten_tables *set, struct batch *out)
     struct arena *a = set->arena;
 
     out->slices = arena_array(a, slices_at_most(set), sizeof(*out->slices));
-    out->relations = arena_array(a, 2 * set->count + 1, sizeof(*out->relations));
+    out->relations = arena_array(a, (1 + FLATTEN_MAPS_MAX) * set->count + 1,
+                                 sizeof(*out->relations));
     if (!out->slices || !out->relations || set->count == 0)
         return;
     qsort(set->all, set->count, sizeof(struct flatten_table *), by_time);
@@ -464,8 +486,6 @@ void flatten_table_finish(struct flatten_tables *set, struct batch *out)
             describe(a, out, set->all[i]);
         put_slice(a, out, set->all[i]);
     }
-    for (size_t i = 0; i < set->count && !a->overflow; i++) {
-        if (out->slice_count < LIMIT_RECORD_SLICES && out->relation_count < LIMIT_RECORD_RELATIONS)
-            put_as_ours(a, out, set->all[i]);
-    }
+    for (size_t i = 0; i < set->count; i++)
+        put_as_ours(a, out, set->all[i]);
 }
