@@ -128,7 +128,9 @@ TIME    ?= 60
 CACHE   := $(or $(PGA_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pga)
 # What the executable writes about itself when it is installed.
 SHARE        = $(DESTDIR)$(PREFIX)/share
-INSTALL_MADE = man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d
+MANUAL       = pga.1 pga-agent.8 pga-agent.toml.5 pga-ctl.1 pga-demo.1 pga-migrate.8 \
+    pga-server.8 pga-server.toml.5
+INSTALL_MADE = man/man1 man/man5 man/man8 bash-completion/completions zsh/site-functions fish/vendor_completions.d
 SYMLINKS := pga-agent pga-ctl pga-demo pga-migrate pga-server
 DIST    := pga-$(PGA_VERSION)
 LOUD_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
@@ -228,7 +230,8 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)for doc in packaging/doc/*.md; do [ ! -e "$$doc" ] || \
 	    install -D -m 644 "$$doc" $(DESTDIR)$(PREFIX)/share/doc/pga/$${doc##*/}; done
 	$(Q)install -d $(INSTALL_MADE:%=$(SHARE)/%)
-	$(Q)build/release/pga ctl manual > $(SHARE)/man/man1/pga-ctl.1
+	$(Q)for page in $(MANUAL); do \
+	    build/release/pga manual $$page > $(SHARE)/man/man$${page##*.}/$$page || exit 1; done
 	$(Q)build/release/pga ctl completion bash > $(SHARE)/bash-completion/completions/pga
 	$(Q)build/release/pga ctl completion zsh > $(SHARE)/zsh/site-functions/_pga
 	$(Q)build/release/pga ctl completion fish > $(SHARE)/fish/vendor_completions.d/pga.fish
@@ -242,7 +245,8 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 
 uninstall: ## remove what install copied
 	$(Q)rm -f $(foreach n,pga $(SYMLINKS),$(DESTDIR)$(PREFIX)/bin/$n)
-	$(Q)rm -f $(SHARE)/man/man1/pga-ctl.1 $(SHARE)/bash-completion/completions/pga \
+	$(Q)rm -f $(foreach n,$(MANUAL),$(SHARE)/man/man$(lastword $(subst ., ,$n))/$n)
+	$(Q)rm -f $(SHARE)/bash-completion/completions/pga \
 	    $(SHARE)/zsh/site-functions/_pga $(SHARE)/fish/vendor_completions.d/pga.fish
 	$(Q)rm -f $(foreach n,lib/systemd/system/pga-server.service lib/systemd/system/pga-agent.service \
 	    lib/sysusers.d/pga.conf lib/tmpfiles.d/pga.conf,$(DESTDIR)$(PREFIX)/$n)

@@ -2,6 +2,7 @@
 /* applets.c: the table of applets, and what `pga` says of itself. */
 #include "app/applets.h"
 
+#include "app/pages.h"
 #include "base/embed.h"
 #include "base/fault.h"
 
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define APPLET(name, summary) int app_##name##_main(int argc, char **argv);
+#define APPLET(name, section, summary) int app_##name##_main(int argc, char **argv);
 #include "app/applets.list"
 #undef APPLET
 
@@ -20,7 +21,7 @@ struct applet {
 };
 
 static const struct applet applets[] = {
-#define APPLET(name, summary) {#name, summary, app_##name##_main},
+#define APPLET(name, section, summary) {#name, summary, app_##name##_main},
 #include "app/applets.list"
 #undef APPLET
 };
@@ -43,7 +44,9 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < applet_count; i++) {
         fprintf(to, "  %-8s  %s\n", applets[i].name, applets[i].summary);
     }
-    fputs("  version   print the version; with --licenses the licences of all that is in it\n", to);
+    fputs("  version   print the version; with --licenses the licences of all that is in it\n"
+          "  manual    list the manual pages; with the name of one, such as pga.1, print it\n",
+          to);
 }
 
 static int print_version(void)
@@ -99,6 +102,9 @@ static int run_word(int argc, char **argv)
     const char *word = argv[0];
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
         return version(argc, argv);
+    }
+    if (strcmp(word, "manual") == 0) {
+        return pages_main(argc, argv);
     }
     if (strcmp(word, "--fault-points") == 0) {
         return print_fault_points();

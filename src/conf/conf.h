@@ -117,5 +117,7 @@ enum err_code conf_dump(const struct conf_schema *schema, const void *config, st
                         struct err *e) ERR_MUST_CHECK;
 /* The reference page, in Markdown. */
 void conf_reference(const struct conf_schema *schema, struct buf *out);
+/* The keys as DESCRIPTION, KEYS and OLD KEYS of a manual page. */
+void conf_manual(const struct conf_schema *schema, struct buf *out);
 
 #endif

@@ -9,10 +9,10 @@
 
 #include "base/num.h"
 #include "conf/conf.h"
+#include "conf/conf_reference.h"
 #include "conf/conf_value.h"
 
-/* Whether key `i` is the first of its section. */
-static bool conf_is_first(const struct conf_schema *schema, size_t i)
+bool conf_is_first(const struct conf_schema *schema, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
         if (strcmp(schema->keys[k].section, schema->keys[i].section) == 0)
@@ -101,19 +101,23 @@ static void conf_reference_bounds(const struct conf_key *key, struct buf *out)
     buf_printf(out, ", from %s to %s", min, max);
 }
 
-static void conf_reference_key(const struct conf_key *key, struct buf *out)
+void conf_reference_type(const struct conf_key *key, const char *quote, struct buf *out)
 {
-    buf_printf(out, "- `%s` (%s", key->name, conf_value_type_name(key->type));
+    buf_add_c(out, conf_value_type_name(key->type));
     for (size_t i = 0; key->type == CONF_ENUM && key->choices[i]; i++)
-        buf_printf(out, "%s `%s`", i ? "," : "", key->choices[i]);
+        buf_printf(out, "%s %s%s%s", i ? "," : "", quote, key->choices[i], quote);
     conf_reference_bounds(key, out);
     if (key->flags & CONF_REQUIRED)
         buf_add_c(out, ", required");
     else if (key->text)
-        buf_printf(out, ", default `%s`", key->text);
-    buf_printf(out, "): %s", key->help ? key->help : "");
+        buf_printf(out, ", default %s%s%s", quote, key->text, quote);
+}
+
+void conf_reference_help(const struct conf_key *key, const char *quote, struct buf *out)
+{
+    buf_add_c(out, key->help ? key->help : "");
     if (key->env)
-        buf_printf(out, " Environment: `%s`.", key->env);
+        buf_printf(out, " Environment: %s%s%s.", quote, key->env, quote);
     if (key->flags & CONF_RELOAD)
         buf_add_c(out, " Takes effect on reload.");
     if (key->flags & CONF_LOCAL)
@@ -121,7 +125,16 @@ static void conf_reference_key(const struct conf_key *key, struct buf *out)
     if (key->flags & CONF_ORIGIN)
         buf_add_c(out, " From the server only for targets that this file does not have.");
     if (key->flags & CONF_DEPRECATED)
-        buf_printf(out, " Deprecated: use `%s`.", key->replaced_by ? key->replaced_by : "");
+        buf_printf(out, " Deprecated: use %s%s%s.", quote, key->replaced_by ? key->replaced_by : "",
+                   quote);
+}
+
+static void conf_reference_key(const struct conf_key *key, struct buf *out)
+{
+    buf_printf(out, "- `%s` (", key->name);
+    conf_reference_type(key, "`", out);
+    buf_add_c(out, "): ");
+    conf_reference_help(key, "`", out);
     buf_add_char(out, '\n');
 }
 

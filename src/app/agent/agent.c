@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/usage.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "httpc/httpc.h"
@@ -19,31 +20,66 @@
 
 int app_agent_main(int argc, char **argv);
 
-static void print_help(FILE *to)
-{
-    fputs(
-        "usage: pga agent [options]                  collect and send\n"
-        "       pga agent --once --dsn DSN           print one collection as JSON\n"
-        "       pga agent doctor --dsn DSN           what can be read, and what a grant would add\n"
-        "       pga agent enroll --server URL --secret-file FILE\n\n"
-        "options:\n"
-        "  --config FILE           agent.toml\n"
-        "  --state-dir DIR         identity and spool\n"
-        "  --dsn DSN               connection string or URI of PostgreSQL\n"
-        "  --once                  one collection; statements are read twice, for the deltas\n"
-        "  --statements-every D    time between the two readings (default 1s; 0 = read once)\n"
-        "  --server URL            address of the server\n"
-        "  --secret-file FILE      registration secret, mode 0600\n"
-        "  --listen ADDR           serve /metrics to Prometheus, such as 127.0.0.1:9187\n"
-        "  --check-config          check the configuration and exit\n"
-        "  --dump-config           print the configuration in force and exit\n"
-        "  --config-reference      print the reference page of all keys and exit\n"
-        "  --source-reference      print the reference page of what is read and exit\n"
-        "  --log-level LEVEL       error, warn, info or debug\n"
-        "  --log-format FORMAT     text or json\n"
-        "  --help                  show help\n",
-        to);
-}
+static const struct usage_option help_options[] = {
+    {"config", "FILE", "read agent.toml from there"},
+    {"state-dir", "DIR", "identity and spool"},
+    {"dsn", "DSN", "connection string or URI of PostgreSQL"},
+    {"once", NULL, "one collection; statements are read twice, for the deltas"},
+    {"statements-every", "D", "time between the two readings (default 1s; 0 = read once)"},
+    {"server", "URL", "address of the server"},
+    {"secret-file", "FILE", "registration secret, mode 0600"},
+    {"listen", "ADDR", "serve /metrics to Prometheus, such as 127.0.0.1:9187"},
+    {"check-config", NULL, "check the configuration and exit"},
+    {"dump-config", NULL, "print the configuration in force and exit"},
+    {"config-reference", NULL, "print the reference page of all keys and exit"},
+    {"source-reference", NULL, "print the reference page of what is read and exit"},
+    {"log-level", "LEVEL", "error, warn, info or debug"},
+    {"log-format", "FORMAT", "text or json"},
+    {"help", NULL, "show help"},
+    {NULL, NULL, NULL},
+};
+
+extern const struct usage app_agent_usage;
+const struct usage app_agent_usage = {
+    .name = "agent",
+    .forms = (const struct usage_row[]){{"[options]", "collect and send"},
+                                        {"--once --dsn DSN", "print one collection as JSON"},
+                                        {"doctor --dsn DSN",
+                                         "what can be read, and what a grant would add"},
+                                        {"enroll --server URL --secret-file FILE",
+                                         "register at a server, and end"},
+                                        {NULL, NULL}},
+    .options = help_options,
+    .description =
+        (const char *const[]){
+            "Reads PostgreSQL servers and its host, keeps every reading in a spool on disk, and "
+            "sends it to a server, which acknowledges what it has stored. A reading survives "
+            "kill -9 of either side.",
+            "The role that logs in to PostgreSQL needs LOGIN and pg_monitor, nothing more.",
+            "SIGHUP reads the configuration again and opens the log file again, SIGUSR1 only opens "
+            "the log file; SIGTERM and SIGINT end it after what waits was sent for up to 5 s.",
+            NULL},
+    .exits = (const struct usage_row[]){{"0", "ended by a signal, or done"},
+                                        {"1", "failure"},
+                                        {"2", "wrong use, or a bad configuration"},
+                                        {"4", "login refused"},
+                                        {"6", "unreachable, or too slow"},
+                                        {"7", "doctor found problems"},
+                                        {NULL, NULL}},
+    .environment =
+        (const struct usage_row[]){
+            {"CREDENTIALS_DIRECTORY", "Set by systemd: where password_file and "
+                                      "registration_secret_file look for a bare name."},
+            {"PGPASSFILE", "Passwords, when password_file is unset."},
+            {"XDG_STATE_HOME", "Where the state directory is by default, unless "
+                               "/var/lib/pga-agent may be written."},
+            {"NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd: readiness and signs of life."},
+            {NULL, NULL}},
+    .files = (const struct usage_row[]){{"/etc/pga/agent.toml", "The configuration of the unit."},
+                                        {"/var/lib/pga-agent", "Its state directory, mode 0700."},
+                                        {NULL, NULL}},
+    .see_also = "pga(1), pga-agent.toml(5), pga-server(8), pga-ctl(1)",
+};
 
 static int usage(const char *what, const char *word)
 {
@@ -157,7 +193,7 @@ static int parse(int argc, char **argv, struct agent_options *o)
             return agent_reference();
         }
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(stdout);
+            usage_print(&app_agent_usage, stdout);
             return AGENT_EXIT_OK;
         }
         for (size_t k = 0; !used && k < sizeof(words) / sizeof(words[0]); k++) {

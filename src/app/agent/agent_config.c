@@ -404,6 +404,12 @@ void agent_config_reference(struct buf *out)
     conf_reference(&schema, out);
 }
 
+void agent_config_manual(struct buf *out)
+{
+    const struct conf_schema schema = with_old_keys();
+    conf_manual(&schema, out);
+}
+
 const char *agent_config_secret_path(const char *name, char *room, size_t size)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");

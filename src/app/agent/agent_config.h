@@ -83,6 +83,8 @@ enum err_code agent_config_dump(const struct agent_config *config, struct buf *o
                                 struct err *e) ERR_MUST_CHECK;
 /* The reference page of all keys, in Markdown. */
 void agent_config_reference(struct buf *out);
+/* The same as the body of pga-agent.toml(5). */
+void agent_config_manual(struct buf *out);
 const struct agent_target_config *agent_config_target(const struct agent_config *config, size_t i);
 /*
  * A file as the configuration names it: one without a slash is a systemd credential, when the

@@ -10,6 +10,7 @@
  */
 #include "app/demo/demo.h"
 
+#include "app/usage.h"
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -56,20 +57,45 @@ static void say(const char *fmt, ...)
     va_end(ap);
 }
 
-static void print_help(FILE *to)
-{
-    fputs(
-        "usage: pga demo [options]\n\n"
-        "Starts a server and an agent, on a private PostgreSQL with a workload or on yours.\n\n"
-        "options:\n"
-        "  --dsn CONNINFO      watch this PostgreSQL; the data is kept in --dir\n"
-        "  --dir DIR           where state goes (default: a temporary directory that is removed;\n"
-        "                      with --dsn ~/.local/state/pga-demo)\n"
-        "  --listen HOST:PORT  address of the server (default 127.0.0.1:8080; port 0 = any free)\n"
-        "  --pg-bindir DIR     PostgreSQL programs for the private server\n"
-        "  --help              show help\n",
-        to);
-}
+static const struct usage_option help_options[] = {
+    {"dsn", "CONNINFO", "watch this PostgreSQL; the data is kept in --dir"},
+    {"dir", "DIR",
+     "where state goes (default: a temporary directory that is removed; with --dsn "
+     "~/.local/state/pga-demo)"},
+    {"listen", "HOST:PORT", "address of the server (default 127.0.0.1:8080; port 0 = any free)"},
+    {"pg-bindir", "DIR", "PostgreSQL programs for the private server"},
+    {"help", NULL, "show help"},
+    {NULL, NULL, NULL},
+};
+
+extern const struct usage app_demo_usage;
+const struct usage app_demo_usage = {
+    .name = "demo",
+    .forms =
+        (const struct usage_row[]){
+            {"[options]", "a server and an agent, on a private PostgreSQL or on yours"},
+            {NULL, NULL}},
+    .options = help_options,
+    .description =
+        (const char *const[]){
+            "Starts a server and an agent, on a private PostgreSQL with a workload or on yours, "
+            "and prints an address and a login.",
+            "Ctrl-C or SIGTERM ends it. Without --dsn it leaves no process and no file behind; "
+            "with --dsn the data is kept, and the next start goes on with it.",
+            NULL},
+    .exits = (const struct usage_row[]){{"0", "ended by a signal"},
+                                        {"1", "failure"},
+                                        {"2", "wrong use"},
+                                        {NULL, NULL}},
+    .environment =
+        (const struct usage_row[]){
+            {"PGA_DEMO_INFO", "File that gets address, login and process ids as JSON (mode 0600)."},
+            {"PGA_DEMO_KEEP", "When set, the logs of a demo that failed are kept."},
+            {"TMPDIR", "Where the temporary directory is made."},
+            {"XDG_STATE_HOME", "Where the state is kept with --dsn."},
+            {NULL, NULL}},
+    .see_also = "pga(1), pga-server(8), pga-agent(8)",
+};
 
 static int usage_error(const char *what, const char *word)
 {
@@ -329,7 +355,7 @@ int app_demo_main(int argc, char **argv)
     int rc;
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        print_help(stdout);
+        usage_print(&app_demo_usage, stdout);
         alloc_free(d);
         return 0;
     }

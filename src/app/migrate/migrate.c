@@ -8,6 +8,7 @@
  * Exit codes: 0 ok, 1 failure, 2 usage, 3 no such store, 5 in use or newer than this program,
  * 6 unreachable, 7 something is pending (status) or damaged (verify).
  */
+#include "app/usage.h"
 #include "base/alloc.h"
 #include "base/embed.h"
 #include "base/log.h"
@@ -46,22 +47,53 @@ struct migrate {
 
 int app_migrate_main(int argc, char **argv);
 
-static void print_help(FILE *to)
-{
-    fputs("usage: pga migrate [options] status|up|verify|list\n\n"
-          "  status   what is applied and what is pending; exit 7 when something is pending\n"
-          "  up       apply what is pending\n"
-          "  verify   check every file, hash, row and block of the store; of a PostgreSQL store\n"
-          "           hashes, tables, columns and indexes; exit 7 on damage\n"
-          "  list     the migrations in this program\n\n"
-          "options:\n"
-          "  --store URL      sqlite:DIR or postgres://... (default: the server's); a password is\n"
-          "                   better kept in PGPASSFILE, since others can see command lines\n"
-          "  --state-dir DIR  state directory of the server\n"
-          "  --dry-run        with up: prove that it would work, change nothing\n"
-          "  --help           show help\n",
-          to);
-}
+static const struct usage_row help_commands[] = {
+    {"status", "what is applied and what is pending; exit 7 when something is pending"},
+    {"up", "apply what is pending"},
+    {"verify", "check every file, hash, row and block of the store; of a PostgreSQL store hashes, "
+               "tables, columns and indexes; exit 7 on damage"},
+    {"list", "the migrations in this program"},
+    {NULL, NULL},
+};
+
+static const struct usage_option help_options[] = {
+    {"store", "URL",
+     "sqlite:DIR or postgres://... (default: the server's); a password is better kept in "
+     "PGPASSFILE, since others can see command lines"},
+    {"state-dir", "DIR", "state directory of the server"},
+    {"dry-run", NULL, "with up: prove that it would work, change nothing"},
+    {"help", NULL, "show help"},
+    {NULL, NULL, NULL},
+};
+
+extern const struct usage app_migrate_usage;
+const struct usage app_migrate_usage = {
+    .name = "migrate",
+    .forms = (const struct usage_row[]){{"[options] status|up|verify|list", ""}, {NULL, NULL}},
+    .commands = help_commands,
+    .options = help_options,
+    .description =
+        (const char *const[]){
+            "Shows, makes and checks the schema of a store, which is named by URL or found in the "
+            "state directory of the server.",
+            "SQLite files that hold data are copied before they are changed, and the server must "
+            "not be running. PostgreSQL databases are changed only here, never by a starting "
+            "server.",
+            NULL},
+    .exits = (const struct usage_row[]){{"0", "it is done"},
+                                        {"1", "failure"},
+                                        {"2", "wrong use"},
+                                        {"3", "no such store"},
+                                        {"5", "in use, or newer than this program"},
+                                        {"6", "unreachable, or too slow"},
+                                        {"7", "something is pending (status) or damaged (verify)"},
+                                        {NULL, NULL}},
+    .environment = (const struct usage_row[]){{"PGPASSFILE", "Passwords of a PostgreSQL store."},
+                                              {"XDG_STATE_HOME",
+                                               "Where the server's state is by default."},
+                                              {NULL, NULL}},
+    .see_also = "pga(1), pga-server(8)",
+};
 
 static int exit_code(enum err_code code)
 {
@@ -387,7 +419,7 @@ static int parse(struct migrate *m, int argc, char **argv, const struct verb **v
         }
     }
     if (!*verb) {
-        print_help(stderr);
+        usage_print(&app_migrate_usage, stderr);
         return EXIT_CODE_USAGE;
     }
     default_url(m, state_dir);
@@ -403,7 +435,7 @@ int app_migrate_main(int argc, char **argv)
 
     log_setup(&(struct log_config){.level = LOG_LEVEL_WARN, .format = LOG_FORMAT_TEXT, .fd = 2});
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        print_help(stdout);
+        usage_print(&app_migrate_usage, stdout);
     } else {
         rc = parse(m, argc, argv, &verb);
         rc = rc ? rc : verb->run(m);

@@ -9,6 +9,7 @@
 #include "app/server/server_config.h"
 #include "app/server/server_run.h"
 #include "app/startup.h"
+#include "app/usage.h"
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/logfile.h"
@@ -30,19 +31,50 @@ struct invocation {
 
 static const struct log_ctx ctx = {.component = "server"};
 
-static const char usage[] =
-    "usage: pga server [options]\n"
-    "\n"
-    "  --config FILE         server.toml\n"
-    "  --listen HOST:PORT    address of the API and the web interface; may be repeated\n"
-    "  --store URL           sqlite:DIR\n"
-    "  --state-dir DIR       store, keys and lock\n"
-    "  --log-level LEVEL     error, warn, info, debug\n"
-    "  --log-format FORMAT   text, json\n"
-    "  --check-config        read the configuration, say whether it is good, and end\n"
-    "  --dump-config         print the configuration in force, and end\n"
-    "  --config-reference    print the reference page of all keys, and end\n"
-    "  --help\n";
+static const struct usage_option help_options[] = {
+    {"config", "FILE", "read server.toml from there"},
+    {"listen", "HOST:PORT", "address of the API and the web interface; may be repeated"},
+    {"store", "URL", "sqlite:DIR"},
+    {"state-dir", "DIR", "store, keys and lock"},
+    {"log-level", "LEVEL", "error, warn, info or debug"},
+    {"log-format", "FORMAT", "text or json"},
+    {"check-config", NULL, "read the configuration, say whether it is good, and end"},
+    {"dump-config", NULL, "print the configuration in force, and end"},
+    {"config-reference", NULL, "print the reference page of all keys, and end"},
+    {"help", NULL, "show help"},
+    {NULL, NULL, NULL},
+};
+
+extern const struct usage app_server_usage;
+const struct usage app_server_usage = {
+    .name = "server",
+    .forms = (const struct usage_row[]){{"[options]", ""}, {NULL, NULL}},
+    .options = help_options,
+    .description =
+        (const char *const[]){
+            "Takes in what agents push, keeps it in a store, and answers: the HTTP API, the web "
+            "interface, and its own counters as /metrics.",
+            "A first start prints a setup code, with which the first owner is made, by the web "
+            "interface or by pga ctl setup. It listens on loopback only.",
+            "SIGHUP reads the configuration again and opens the log file again, SIGUSR1 only opens "
+            "the log file; SIGTERM and SIGINT end it after the requests in work.",
+            NULL},
+    .exits = (const struct usage_row[]){{"0", "ended by a signal, or done"},
+                                        {"1", "failure"},
+                                        {"2", "wrong use, or a bad configuration"},
+                                        {NULL, NULL}},
+    .environment =
+        (const struct usage_row[]){
+            {"PGA_SETUP_CODE_FILE", "File that gets the setup code as well (mode 0600)."},
+            {"XDG_STATE_HOME", "Where the state directory is by default, unless "
+                               "/var/lib/pga-server may be written."},
+            {"NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd: readiness and signs of life."},
+            {NULL, NULL}},
+    .files = (const struct usage_row[]){{"/etc/pga/server.toml", "The configuration of the unit."},
+                                        {"/var/lib/pga-server", "Its state directory, mode 0700."},
+                                        {NULL, NULL}},
+    .see_also = "pga(1), pga-server.toml(5), pga-agent(8), pga-ctl(1), pga-migrate(8)",
+};
 
 /* --- options --- */
 
@@ -272,7 +304,7 @@ int app_server_main(int argc, char **argv)
 
     read_options(argc, argv, &in);
     if (in.action == ACTION_HELP || in.action == ACTION_USAGE) {
-        fputs(usage, in.action == ACTION_HELP ? stdout : stderr);
+        usage_print(&app_server_usage, in.action == ACTION_HELP ? stdout : stderr);
         return in.action == ACTION_HELP ? 0 : 2;
     }
     return in.action == ACTION_REFERENCE ? print_reference() : act(&in);
