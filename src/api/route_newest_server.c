@@ -36,6 +36,7 @@ static struct str attribute(const struct server *s, const char *name)
 
 static enum err_code newest_of(struct servers *list, struct server *s, struct err *e)
 {
+    struct api_target_state state;
     struct tsdb_group *groups;
     struct tsdb_reader *reader;
     struct uuid id;
@@ -47,7 +48,9 @@ static enum err_code newest_of(struct servers *list, struct server *s, struct er
     if (rc == ERR_OK)
         rc = tsdb_groups(reader, list->n.call->arena, &id, &groups, &count, e);
     if (rc == ERR_OK)
-        s->t_ms = api_target_age(groups, count).last_t_ms;
+        rc = api_target_state(list->n.call, groups, count, &state, e);
+    if (rc == ERR_OK)
+        s->t_ms = state.last_t_ms;
     return rc;
 }
 
