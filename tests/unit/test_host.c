@@ -11,35 +11,8 @@
 
 #include <cmocka.h>
 
-#include "os/file.h"
 #include "os/host.h"
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512], *slash;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_int_equal(file_make_dirs(path, 0700, NULL), ERR_OK);
-    *slash = '/';
-    assert_int_equal(file_write_atomic(path, str_of(text), 0600, NULL), ERR_OK);
-}
-
-static int new_root(void **state)
-{
-    (void)state;
-    (void)snprintf(root, sizeof(root), "/tmp/pga-test-host-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int drop_root(void **state)
-{
-    (void)state;
-    return file_remove_tree(root, NULL) == ERR_OK ? 0 : -1;
-}
+#include "root_fixture.h"
 
 static void stat_of_a_modern_kernel(void **state)
 {
@@ -151,11 +124,11 @@ static void names_come_from_the_root(void **state)
 
     (void)state;
     assert_int_equal(host_read_name(root, text, sizeof(text), &e), ERR_NOT_FOUND);
-    put("/proc/sys/kernel/hostname", "db1\n");
+    root_put("/proc/sys/kernel/hostname", "db1\n");
     assert_int_equal(host_read_name(root, text, sizeof(text), &e), ERR_OK);
     assert_string_equal(text, "db1");
     assert_int_equal(host_read_name(root, text, 3, &e), ERR_INVALID);
-    put("/proc/sys/kernel/random/boot_id", "7a1f4c2e-0000-4000-8000-000000000001\n");
+    root_put("/proc/sys/kernel/random/boot_id", "7a1f4c2e-0000-4000-8000-000000000001\n");
     assert_int_equal(host_read_boot_id(root, text, sizeof(text), &e), ERR_OK);
     assert_int_equal(strlen(text), 36);
 }
@@ -174,12 +147,12 @@ static void version_two_takes_the_smallest_above(void **state)
     struct host_limits limits;
 
     (void)state;
-    put("/proc/self/cgroup", "0::/system.slice/pg.service\n");
-    put("/sys/fs/cgroup/system.slice/memory.max", "1073741824\n");
-    put("/sys/fs/cgroup/system.slice/cpu.max", "max 100000\n");
-    put("/sys/fs/cgroup/system.slice/pg.service/memory.max", "max\n");
-    put("/sys/fs/cgroup/system.slice/pg.service/memory.current", "4096\n");
-    put("/sys/fs/cgroup/system.slice/pg.service/cpu.max", "150000 100000\n");
+    root_put("/proc/self/cgroup", "0::/system.slice/pg.service\n");
+    root_put("/sys/fs/cgroup/system.slice/memory.max", "1073741824\n");
+    root_put("/sys/fs/cgroup/system.slice/cpu.max", "max 100000\n");
+    root_put("/sys/fs/cgroup/system.slice/pg.service/memory.max", "max\n");
+    root_put("/sys/fs/cgroup/system.slice/pg.service/memory.current", "4096\n");
+    root_put("/sys/fs/cgroup/system.slice/pg.service/cpu.max", "150000 100000\n");
     assert_int_equal(host_read_limits(root, &limits, NULL), ERR_OK);
     assert_true(limits.has_memory && limits.has_cpu);
     assert_int_equal(limits.memory_bytes, 1 << 30);
@@ -192,10 +165,10 @@ static void version_two_inside_a_container(void **state)
     struct host_limits limits;
 
     (void)state;
-    put("/proc/self/cgroup", "0::/\n");
-    put("/sys/fs/cgroup/memory.max", "2097152\n");
-    put("/sys/fs/cgroup/memory.current", "100\n");
-    put("/sys/fs/cgroup/cpu.max", "garbage\n");
+    root_put("/proc/self/cgroup", "0::/\n");
+    root_put("/sys/fs/cgroup/memory.max", "2097152\n");
+    root_put("/sys/fs/cgroup/memory.current", "100\n");
+    root_put("/sys/fs/cgroup/cpu.max", "garbage\n");
     assert_int_equal(host_read_limits(root, &limits, NULL), ERR_OK);
     assert_int_equal(limits.memory_bytes, 2097152);
     assert_int_equal(limits.memory_used_bytes, 100);
@@ -207,12 +180,12 @@ static void version_one_with_a_path_that_is_not_mounted(void **state)
     struct host_limits limits;
 
     (void)state;
-    put("/proc/self/cgroup", "12:cpu,cpuacct:/docker/abc\n5:memory:/docker/abc\n"
-                             "1:name=systemd:/docker/abc\n0::/system.slice/docker.service\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n");
-    put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "77\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+    root_put("/proc/self/cgroup", "12:cpu,cpuacct:/docker/abc\n5:memory:/docker/abc\n"
+                                  "1:name=systemd:/docker/abc\n0::/system.slice/docker.service\n");
+    root_put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n");
+    root_put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "77\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
     assert_int_equal(host_read_limits(root, &limits, NULL), ERR_OK);
     assert_int_equal(limits.memory_bytes, 536870912);
     assert_int_equal(limits.memory_used_bytes, 77);
@@ -224,10 +197,10 @@ static void version_one_without_limits(void **state)
     struct host_limits limits;
 
     (void)state;
-    put("/proc/self/cgroup", "12:cpu,cpuacct:/\n5:memory:/\n\nodd\n7:::\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+    root_put("/proc/self/cgroup", "12:cpu,cpuacct:/\n5:memory:/\n\nodd\n7:::\n");
+    root_put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
     assert_int_equal(host_read_limits(root, &limits, NULL), ERR_OK);
     assert_false(limits.has_cpu || limits.has_memory);
 }
@@ -240,13 +213,13 @@ int main(void)
         cmocka_unit_test(meminfo_forms),
         cmocka_unit_test(loadavg_forms),
         cmocka_unit_test(this_machine_is_readable),
-        cmocka_unit_test_setup_teardown(names_come_from_the_root, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(no_control_groups_no_limits, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(version_two_takes_the_smallest_above, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(version_two_inside_a_container, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(version_one_with_a_path_that_is_not_mounted, new_root,
-                                        drop_root),
-        cmocka_unit_test_setup_teardown(version_one_without_limits, new_root, drop_root),
+        cmocka_unit_test_setup_teardown(names_come_from_the_root, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(no_control_groups_no_limits, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(version_two_takes_the_smallest_above, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(version_two_inside_a_container, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(version_one_with_a_path_that_is_not_mounted, root_new,
+                                        root_drop),
+        cmocka_unit_test_setup_teardown(version_one_without_limits, root_new, root_drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,55 +11,28 @@
 
 #include <cmocka.h>
 
-#include "os/file.h"
 #include "os/host.h"
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512], *slash;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_int_equal(file_make_dirs(path, 0700, NULL), ERR_OK);
-    *slash = '/';
-    assert_int_equal(file_write_atomic(path, str_of(text), 0600, NULL), ERR_OK);
-}
-
-static int new_root(void **state)
-{
-    (void)state;
-    (void)snprintf(root, sizeof(root), "/tmp/pga-test-host-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int drop_root(void **state)
-{
-    (void)state;
-    return file_remove_tree(root, NULL) == ERR_OK ? 0 : -1;
-}
+#include "root_fixture.h"
 
 static void version_two(void **state)
 {
     struct host_cgroup c;
 
     (void)state;
-    put("/proc/self/cgroup", "0::/pod/pg\n");
-    put("/sys/fs/cgroup/pod/memory.max", "4096000\n");
-    put("/sys/fs/cgroup/pod/pg/memory.max", "max\n");
-    put("/sys/fs/cgroup/pod/pg/memory.current", "12345\n");
-    put("/sys/fs/cgroup/pod/pg/memory.events", "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\n");
-    put("/sys/fs/cgroup/pod/pg/cpu.max", "50000 100000\n");
-    put("/sys/fs/cgroup/pod/pg/cpu.stat",
-        "usage_usec 1000\nuser_usec 600\nsystem_usec 400\nnr_periods 10\nnr_throttled 3\n"
-        "throttled_usec 777\nnr_bursts 0\n");
-    put("/sys/fs/cgroup/pod/pg/pids.current", "17\n");
-    put("/sys/fs/cgroup/pod/pg/pids.max", "max\n");
-    put("/sys/fs/cgroup/pod/pg/io.stat",
-        "8:16 rbytes=100 wbytes=200 rios=3 wios=4 dbytes=0 dios=0\n"
-        "8:0 rbytes=1 wbytes=2 rios=1 wios=1 dbytes=0 dios=0\n253:0 \n");
+    root_put("/proc/self/cgroup", "0::/pod/pg\n");
+    root_put("/sys/fs/cgroup/pod/memory.max", "4096000\n");
+    root_put("/sys/fs/cgroup/pod/pg/memory.max", "max\n");
+    root_put("/sys/fs/cgroup/pod/pg/memory.current", "12345\n");
+    root_put("/sys/fs/cgroup/pod/pg/memory.events", "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\n");
+    root_put("/sys/fs/cgroup/pod/pg/cpu.max", "50000 100000\n");
+    root_put("/sys/fs/cgroup/pod/pg/cpu.stat",
+             "usage_usec 1000\nuser_usec 600\nsystem_usec 400\nnr_periods 10\nnr_throttled 3\n"
+             "throttled_usec 777\nnr_bursts 0\n");
+    root_put("/sys/fs/cgroup/pod/pg/pids.current", "17\n");
+    root_put("/sys/fs/cgroup/pod/pg/pids.max", "max\n");
+    root_put("/sys/fs/cgroup/pod/pg/io.stat",
+             "8:16 rbytes=100 wbytes=200 rios=3 wios=4 dbytes=0 dios=0\n"
+             "8:0 rbytes=1 wbytes=2 rios=1 wios=1 dbytes=0 dios=0\n253:0 \n");
     assert_int_equal(host_read_cgroup(root, &c, NULL), ERR_OK);
     assert_int_equal(c.version, 2);
     assert_true(c.memory_current.has && c.memory_current.value == 12345);
@@ -83,22 +56,24 @@ static void version_one_in_a_container(void **state)
     struct host_cgroup c;
 
     (void)state;
-    put("/proc/self/cgroup", "9:cpu,cpuacct:/docker/ab\n8:memory:/docker/ab\n7:pids:/docker/ab\n"
-                             "6:blkio:/docker/ab\n1:name=systemd:/docker/ab\n0::/\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.stat",
-        "nr_periods 5\nnr_throttled 2\nthrottled_time 3000000\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpuacct.usage", "5000000\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "200000\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
-    put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "42\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-    put("/sys/fs/cgroup/memory/memory.oom_control",
-        "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
-    put("/sys/fs/cgroup/pids/pids.current", "6\n");
-    put("/sys/fs/cgroup/pids/pids.max", "100\n");
-    put("/sys/fs/cgroup/blkio/blkio.throttle.io_service_bytes",
-        "8:0 Read 10\n8:0 Write 20\n8:0 Sync 30\n8:16 Read 1\n8:16 Write 2\nTotal 33\n");
-    put("/sys/fs/cgroup/blkio/blkio.throttle.io_serviced", "8:0 Read 1\n8:0 Write 2\nTotal 3\n");
+    root_put("/proc/self/cgroup",
+             "9:cpu,cpuacct:/docker/ab\n8:memory:/docker/ab\n7:pids:/docker/ab\n"
+             "6:blkio:/docker/ab\n1:name=systemd:/docker/ab\n0::/\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.stat",
+             "nr_periods 5\nnr_throttled 2\nthrottled_time 3000000\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpuacct.usage", "5000000\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "200000\n");
+    root_put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+    root_put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "42\n");
+    root_put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    root_put("/sys/fs/cgroup/memory/memory.oom_control",
+             "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+    root_put("/sys/fs/cgroup/pids/pids.current", "6\n");
+    root_put("/sys/fs/cgroup/pids/pids.max", "100\n");
+    root_put("/sys/fs/cgroup/blkio/blkio.throttle.io_service_bytes",
+             "8:0 Read 10\n8:0 Write 20\n8:0 Sync 30\n8:16 Read 1\n8:16 Write 2\nTotal 33\n");
+    root_put("/sys/fs/cgroup/blkio/blkio.throttle.io_serviced",
+             "8:0 Read 1\n8:0 Write 2\nTotal 3\n");
     assert_int_equal(host_read_cgroup(root, &c, NULL), ERR_OK);
     assert_int_equal(c.version, 1);
     assert_int_equal(c.memory_current.value, 42);
@@ -119,9 +94,9 @@ static void a_hybrid_is_version_one(void **state)
     struct host_cgroup c;
 
     (void)state;
-    put("/proc/self/cgroup", "4:memory:/a\n0::/system.slice/x\n");
-    put("/sys/fs/cgroup/unified/cgroup.procs", "1\n");
-    put("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "7\n");
+    root_put("/proc/self/cgroup", "4:memory:/a\n0::/system.slice/x\n");
+    root_put("/sys/fs/cgroup/unified/cgroup.procs", "1\n");
+    root_put("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "7\n");
     assert_int_equal(host_read_cgroup(root, &c, NULL), ERR_OK);
     assert_int_equal(c.version, 1);
     assert_int_equal(c.memory_current.value, 7);
@@ -136,10 +111,10 @@ static void none_and_broken_ones(void **state)
     (void)state;
     assert_int_equal(host_read_cgroup(root, &c, NULL), ERR_OK);
     assert_int_equal(c.version, 0);
-    put("/proc/self/cgroup", "0::/\n");
-    put("/sys/fs/cgroup/cpu.stat", "usage_usec many\nnr_periods\n\nnr_throttled -1\n");
-    put("/sys/fs/cgroup/memory.current", "lots\n");
-    put("/sys/fs/cgroup/io.stat", "8:0 rbytes= wbytes=x rios\n=1 =\n");
+    root_put("/proc/self/cgroup", "0::/\n");
+    root_put("/sys/fs/cgroup/cpu.stat", "usage_usec many\nnr_periods\n\nnr_throttled -1\n");
+    root_put("/sys/fs/cgroup/memory.current", "lots\n");
+    root_put("/sys/fs/cgroup/io.stat", "8:0 rbytes= wbytes=x rios\n=1 =\n");
     assert_int_equal(host_read_cgroup(root, &c, NULL), ERR_OK);
     assert_int_equal(c.version, 2);
     assert_false(c.cpu_usage_us.has || c.cpu_throttled.has || c.memory_current.has);
@@ -161,10 +136,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(this_machine_is_readable),
-        cmocka_unit_test_setup_teardown(version_two, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(version_one_in_a_container, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(a_hybrid_is_version_one, new_root, drop_root),
-        cmocka_unit_test_setup_teardown(none_and_broken_ones, new_root, drop_root),
+        cmocka_unit_test_setup_teardown(version_two, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(version_one_in_a_container, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(a_hybrid_is_version_one, root_new, root_drop),
+        cmocka_unit_test_setup_teardown(none_and_broken_ones, root_new, root_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,35 +11,8 @@
 
 #include <cmocka.h>
 
-#include "os/file.h"
 #include "os/host.h"
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512], *slash;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_int_equal(file_make_dirs(path, 0700, NULL), ERR_OK);
-    *slash = '/';
-    assert_int_equal(file_write_atomic(path, str_of(text), 0600, NULL), ERR_OK);
-}
-
-static int new_root(void **state)
-{
-    (void)state;
-    (void)snprintf(root, sizeof(root), "/tmp/pga-test-host-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int drop_root(void **state)
-{
-    (void)state;
-    return file_remove_tree(root, NULL) == ERR_OK ? 0 : -1;
-}
+#include "root_fixture.h"
 
 static void disks_of_a_modern_kernel(void **state)
 {
@@ -137,9 +110,9 @@ static void partitions_are_what_sys_block_does_not_list(void **state)
     size_t count;
 
     (void)state;
-    put("/proc/diskstats", TWO);
-    put("/sys/block/sda1/size", "1\n"); /* an odd name for a whole disk */
-    put("/sys/block/cciss!c0d0/size", "1\n");
+    root_put("/proc/diskstats", TWO);
+    root_put("/sys/block/sda1/size", "1\n"); /* an odd name for a whole disk */
+    root_put("/sys/block/cciss!c0d0/size", "1\n");
     assert_int_equal(host_read_disks(root, d, 4, &count, NULL), ERR_OK);
     assert_int_equal(count, 2);
     assert_string_equal(d[0].name, "sda1");
@@ -154,7 +127,7 @@ static void without_sys_the_name_decides(void **state)
 
     (void)state;
     assert_int_equal(host_read_disks(root, d, 4, &count, &e), ERR_NOT_FOUND);
-    put("/proc/diskstats", TWO);
+    root_put("/proc/diskstats", TWO);
     assert_int_equal(host_read_disks(root, d, 4, &count, NULL), ERR_OK);
     assert_int_equal(count, 2);
     assert_string_equal(d[0].name, "sda");
@@ -167,9 +140,9 @@ int main(void)
         cmocka_unit_test(disks_of_older_kernels),
         cmocka_unit_test(broken_lines_cost_only_themselves),
         cmocka_unit_test(names_of_partitions),
-        cmocka_unit_test_setup_teardown(partitions_are_what_sys_block_does_not_list, new_root,
-                                        drop_root),
-        cmocka_unit_test_setup_teardown(without_sys_the_name_decides, new_root, drop_root),
+        cmocka_unit_test_setup_teardown(partitions_are_what_sys_block_does_not_list, root_new,
+                                        root_drop),
+        cmocka_unit_test_setup_teardown(without_sys_the_name_decides, root_new, root_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,33 +13,7 @@
 
 #include "os/file.h"
 #include "os/host.h"
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512], *slash;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_int_equal(file_make_dirs(path, 0700, NULL), ERR_OK);
-    *slash = '/';
-    assert_int_equal(file_write_atomic(path, str_of(text), 0600, NULL), ERR_OK);
-}
-
-static int new_root(void **state)
-{
-    (void)state;
-    (void)snprintf(root, sizeof(root), "/tmp/pga-test-host-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int drop_root(void **state)
-{
-    (void)state;
-    return file_remove_tree(root, NULL) == ERR_OK ? 0 : -1;
-}
+#include "root_fixture.h"
 
 static void only_local_types_are_taken(void **state)
 {
@@ -136,9 +110,9 @@ static void what_is_there_is_measured(void **state)
     size_t count;
 
     (void)state;
-    put("/proc/self/mountinfo",
-        "1 0 8:1 / /here rw - ext4 /dev/x1 rw\n2 0 8:2 / /gone rw - xfs /dev/x2 rw\n");
-    put("/here/file", "x");
+    root_put("/proc/self/mountinfo",
+             "1 0 8:1 / /here rw - ext4 /dev/x1 rw\n2 0 8:2 / /gone rw - xfs /dev/x2 rw\n");
+    root_put("/here/file", "x");
     assert_int_equal(host_read_filesystems(root, f, 4, &count, NULL), ERR_OK);
     assert_int_equal(count, 2);
     assert_true(f[0].measured && f[0].size_bytes > 0);
@@ -153,7 +127,7 @@ int main(void)
         cmocka_unit_test(one_file_system_counts_once_at_the_shortest_place),
         cmocka_unit_test(what_another_mount_hides_does_not_count),
         cmocka_unit_test(names_with_blanks_and_broken_lines),
-        cmocka_unit_test_setup_teardown(what_is_there_is_measured, new_root, drop_root),
+        cmocka_unit_test_setup_teardown(what_is_there_is_measured, root_new, root_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

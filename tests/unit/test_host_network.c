@@ -11,35 +11,8 @@
 
 #include <cmocka.h>
 
-#include "os/file.h"
 #include "os/host.h"
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512], *slash;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_int_equal(file_make_dirs(path, 0700, NULL), ERR_OK);
-    *slash = '/';
-    assert_int_equal(file_write_atomic(path, str_of(text), 0600, NULL), ERR_OK);
-}
-
-static int new_root(void **state)
-{
-    (void)state;
-    (void)snprintf(root, sizeof(root), "/tmp/pga-test-host-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int drop_root(void **state)
-{
-    (void)state;
-    return file_remove_tree(root, NULL) == ERR_OK ? 0 : -1;
-}
+#include "root_fixture.h"
 
 #define NET_HEAD                                                                     \
     "Inter-|   Receive                                                |  Transmit\n" \
@@ -139,7 +112,7 @@ static void a_kernel_without_pressure_says_so(void **state)
     (void)state;
     assert_int_equal(host_read_pressure(root, "io", &p, &e), ERR_UNSUPPORTED);
     assert_non_null(strstr(e.text, "psi=1"));
-    put("/proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n");
+    root_put("/proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n");
     assert_int_equal(host_read_pressure(root, "io", &p, &e), ERR_OK);
 }
 
@@ -150,7 +123,7 @@ int main(void)
         cmocka_unit_test(broken_interfaces_are_passed_over),
         cmocka_unit_test(pressure_of_several_kernels),
         cmocka_unit_test(broken_pressure_is_refused),
-        cmocka_unit_test_setup_teardown(a_kernel_without_pressure_says_so, new_root, drop_root),
+        cmocka_unit_test_setup_teardown(a_kernel_without_pressure_says_so, root_new, root_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
