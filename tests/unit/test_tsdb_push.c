@@ -293,6 +293,66 @@ static void test_a_full_store_blames_no_record(void **state)
     buf_fini(&text);
 }
 
+struct pair {
+    int64_t u, v;
+};
+
+static enum err_code add_pair(void *arg, const struct tsdb_slice *s, struct err *e)
+{
+    struct pair *pair = arg;
+
+    (void)e;
+    for (size_t i = 0; i < s->row_count; i++) {
+        pair->u += s->cells[0][i].tag == CELL_I64 ? s->cells[0][i].i64 : 0;
+        pair->v += s->cells[1][i].tag == CELL_I64 ? s->cells[1][i].i64 : 0;
+    }
+    return ERR_OK;
+}
+
+/* Readings of one relation in one record need not have the same columns, or any. */
+static void test_slices_of_one_record_have_names_of_their_own(void **state)
+{
+    static const char *const pieces[] = {"\"rows\":2,\"keys\":{\"k\":[\"a\",\"b\"]},"
+                                         "\"columns\":{\"v\":[1,2],\"u\":[10,20]}",
+                                         "\"rows\":1,\"keys\":{\"k\":[\"a\"]},"
+                                         "\"columns\":{\"u\":[100]}",
+                                         "\"rows\":0,\"keys\":{},\"columns\":{}"};
+    struct tsdb_fixture *f = *state;
+    const struct str columns[] = {STR("u"), STR("v")};
+    const struct tsdb_scan_spec spec = {.target = f->target,
+                                        .relation = STR("r"),
+                                        .columns = columns,
+                                        .column_count = 2,
+                                        .from_ms = f->now_ms - 60000,
+                                        .to_ms = f->now_ms};
+    struct pair pair = {0, 0};
+    char target[TEXT_UUID_SIZE];
+    struct tsdb_sender s;
+    struct tsdb_reader *r;
+    struct tsdb_ack ack;
+    struct err e = {0};
+    struct buf out;
+
+    tsdb_sender_init(&s, f);
+    text_uuid(&f->target, target);
+    buf_init(&out, 1 << 20);
+    buf_printf(&out, "{\"hash\":\"%064d\",\"record\":{\"slices\":[", 1);
+    for (int i = 0; i < 3; i++) {
+        buf_printf(&out, "%s{\"relation\":\"r\",\"target\":\"%s\",\"t\":%lld,\"every_ms\":1000,%s}",
+                   i ? "," : "", target, (long long)f->now_ms - 3000 + 1000LL * i, pieces[i]);
+    }
+    buf_add_c(&out, "]}}");
+    send(&s, &out, 1, &ack);
+    buf_fini(&out);
+    r = tsdb_borrow(f);
+    if (tsdb_scan(r, &spec, add_pair, &pair, &e)) {
+        fail_msg("scan: %s", e.text);
+    }
+    tsdb_reader_return(r);
+    assert_int_equal(pair.v, 3);
+    assert_int_equal(pair.u, 130);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +360,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_repeated_row_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_repeated_row_beside_a_new_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_slices_of_one_record_have_names_of_their_own, set_up,
+                                        tear_down),
         cmocka_unit_test(test_a_new_day_file_hides_nothing),
         cmocka_unit_test_setup_teardown(test_a_full_store_blames_no_record, set_up, tear_down),
     };

@@ -32,6 +32,9 @@
 struct work {
     struct slice *slice;
     struct stream_entry *entry;
+    /* What its names are. The entry has those of the last slice of the group in the record. */
+    uint32_t *keys, *columns;
+    enum relation_type *types;
     bool skip; /* outside the clock window */
     uint64_t *objects;
     uint64_t *gone;
@@ -371,6 +374,26 @@ static enum err_code resolve_objects(struct preparing *p, struct work *w, struct
     return code;
 }
 
+static enum err_code keep_names(struct preparing *p, struct work *w, struct err *e)
+{
+    const struct stream_entry *n = w->entry;
+
+    w->keys = arena_array(p->job->arena, n->key_count, sizeof(*w->keys));
+    w->columns = arena_array(p->job->arena, n->column_count, sizeof(*w->columns));
+    w->types = arena_array(p->job->arena, n->column_count, sizeof(*w->types));
+    if (!w->keys || !w->columns || !w->types) {
+        return arena_check(p->job->arena, e);
+    }
+    for (size_t k = 0; k < n->key_count; k++) {
+        w->keys[k] = n->keys[k]->id;
+    }
+    for (size_t c = 0; c < n->column_count; c++) {
+        w->columns[c] = n->columns[c]->id;
+        w->types[c] = n->types[c];
+    }
+    return ERR_OK;
+}
+
 static enum err_code resolve_slice(struct preparing *p, struct work *w, struct err *e)
 {
     enum err_code code = ERR_OK;
@@ -390,7 +413,7 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
     if (code == ERR_OK && !p->missing && !fact) {
         code = resolve_objects(p, w, e);
     }
-    return code;
+    return code == ERR_OK && !p->missing ? keep_names(p, w, e) : code;
 }
 
 static enum err_code resolve_relations(struct preparing *p, struct err *e)
@@ -420,7 +443,7 @@ static uint64_t settle_cells(struct work *w)
 
     for (size_t c = 0; c < w->slice->column_count; c++) {
         struct cell *cells = w->slice->columns[c].cells;
-        bool is_float = w->entry->types[c] == RELATION_F64;
+        bool is_float = w->types[c] == RELATION_F64;
         for (size_t i = 0; i < w->slice->row_count; i++) {
             samples += cells[i].tag != CELL_NULL;
             if (is_float && cells[i].tag == CELL_I64 && cells[i].i64 < EXACT_DOUBLE &&
@@ -455,7 +478,7 @@ static bool add_key_cells(struct preparing *p, struct work *w, struct codec_slic
         for (size_t i = 0; cells && i < s->row_count; i++) {
             cells[i] = cell_str(s->keys[k][i]);
         }
-        out->keys[k] = (struct codec_column){.id = w->entry->keys[k]->id, .cells = cells};
+        out->keys[k] = (struct codec_column){.id = w->keys[k], .cells = cells};
     }
     return !p->job->arena->overflow;
 }
@@ -481,8 +504,7 @@ static bool fill_slice(struct preparing *p, struct work *w, struct codec_slice *
     };
     out->columns = arena_array(p->job->arena, s->column_count, sizeof(*out->columns));
     for (size_t c = 0; out->columns && c < s->column_count; c++) {
-        out->columns[c] = (struct codec_column){.id = w->entry->columns[c]->id,
-                                                .cells = s->columns[c].cells};
+        out->columns[c] = (struct codec_column){.id = w->columns[c], .cells = s->columns[c].cells};
     }
     if (w->entry->group->relation->shape == RELATION_FACT) {
         return add_key_cells(p, w, out);
