@@ -11,12 +11,12 @@
 #include "model/flatten.h"
 #include "os/clock.h"
 
-#define STAGGER_MS (10 * 60000LL)        /* items of one round of an older collector lie within */
-#define LOOK_MS    (24 * 3600 * 1000LL)  /* how far back a reading that did not fail is looked for */
+#define STAGGER_MS (10 * 60000LL)       /* items of one round of an older collector lie within */
+#define LOOK_MS    (24 * 3600 * 1000LL) /* how far back a reading that did not fail is looked for */
 
 /* Relations that older collectors may send database by database. */
 static const char *const by_database[] = {
-    FLATTEN_STATEMENTS, "pg_database",     "pg_query_stats_queries", "pg_stat_database",
+    FLATTEN_STATEMENTS, "pg_database",      "pg_query_stats_queries", "pg_stat_database",
     "pg_stats",         "pg_stats_indexes", "pg_stats_tables"};
 
 struct visit {
@@ -26,8 +26,9 @@ struct visit {
     const struct relation *relation;
     struct str *columns; /* those that are read */
     size_t column_count;
-    bool chosen;    /* rows without any of the columns are left out */
-    int database_key, database_column;
+    bool chosen;                   /* rows without any of the columns are left out */
+    int database_key, datname_key; /* agents and older collectors may share a relation */
+    int database_column;
     int64_t last_t_ms; /* of those that did not fail */
 };
 
@@ -150,8 +151,10 @@ static struct str database_of(const struct visit *v, const struct tsdb_slice *s,
     struct cell cell = {.tag = CELL_NULL};
 
     *known = true;
-    if (v->database_key >= 0)
+    if (v->database_key >= 0 && keys[v->database_key].len > 0)
         return keys[v->database_key];
+    if (v->datname_key >= 0 || v->database_key >= 0)
+        return v->datname_key >= 0 ? keys[v->datname_key] : (struct str){NULL, 0};
     if (s->scope.len > 0)
         return s->scope;
     if (v->database_column >= 0)
@@ -321,8 +324,7 @@ static enum err_code choose_columns(struct visit *v, const struct api_newest_sou
             v->columns[v->column_count++] = r->columns[c].name;
     }
     v->database_key = relation_find_key(r, STR("database"));
-    if (v->database_key < 0)
-        v->database_key = relation_find_key(r, STR("datname"));
+    v->datname_key = relation_find_key(r, STR("datname"));
     v->database_column = v->columns ? index_of(v->columns, v->column_count, STR("database")) : -1;
     return arena_check(v->n->call->arena, e);
 }

@@ -37,7 +37,7 @@ struct api_newest_reading {
 
 struct api_newest_row {
     struct api_newest_reading *reading; /* shared by all of its rows */
-    struct str database; /* empty = of none */
+    struct str database;                /* empty = of none */
     const struct str *keys;
     const struct cell *cells;
     double mean; /* a member mean_exec_time; negative = none */
@@ -81,11 +81,11 @@ void api_newest_put_cell(struct json_writer *w, struct str name, struct cell cel
         "offset int: rows to leave out before the first one, default 0",  \
         "database text: only rows of this database; relations that know " \
         "of no databases are not touched"
-#define API_NEWEST_ANSWER                                                                         \
-    "count: int 'rows in data', total: int 'rows in all', limit: int, offset: int,"               \
-    " timestamp: time? 'of the newest reading among them', data: [{reading: {target_id: uuid,"    \
-    " target_name: text, relation: text, scope~: text 'the database that was read', t: time,"     \
-    " t_ms: ms, from_ms~: ms 'it tells what happened from then on', complete: bool,"              \
+#define API_NEWEST_ANSWER                                                                          \
+    "count: int 'rows in data', total: int 'rows in all', limit: int, offset: int,"                \
+    " timestamp: time? 'of the newest reading among them', data: [{reading: {target_id: uuid,"     \
+    " target_name: text, relation: text, scope~: text 'the database that was read', t: time,"      \
+    " t_ms: ms, from_ms~: ms 'it tells what happened from then on', complete: bool,"               \
     " sums~: text(window|since_reset) 'what counters count from'} 'where the row is from', *: any" \
     "}]"
 

@@ -13,14 +13,21 @@
 #define PARTS(list) .parts = (list), .part_count = sizeof(list) / sizeof((list)[0])
 
 /* What ours have to say of a kind, where they say more than that. */
-static const char *const table_columns[] = {"n_live_tup",   "reltuples",    "relpages",
+static const char *const table_columns[] = {"n_live_tup",   "reltuples",      "relpages",
                                             "idx_relpages", "toast_relpages", NULL};
 static const char *const index_columns[] = {"indisunique", "indisprimary", "indisvalid",
                                             "indisready",  "relpages",     NULL};
-static const char *const block_columns[] = {
-    "heap_blks_read",  "heap_blks_hit",  "idx_blks_read",  "idx_blks_hit", "toast_blks_read",
-    "toast_blks_hit", "tidx_blks_read", "tidx_blks_hit", "blks_read",    "blks_hit",
-    NULL};
+static const char *const block_columns[] = {"heap_blks_read",
+                                            "heap_blks_hit",
+                                            "idx_blks_read",
+                                            "idx_blks_hit",
+                                            "toast_blks_read",
+                                            "toast_blks_hit",
+                                            "tidx_blks_read",
+                                            "tidx_blks_hit",
+                                            "blks_read",
+                                            "blks_hit",
+                                            NULL};
 
 static const struct api_newest_part schema_parts[] = {
     {{{"pg_schema", NULL}}},
@@ -149,10 +156,10 @@ static const char *const query[] = {
     NULL,
 };
 
-#define NEWEST(kind, said)                                                                \
-    .method = "GET", .path = "/api/v1/collectors/{id}/" kind, .role = ROUTE_VIEWER,       \
-    .classes = HTTPD_API, .query = query, .handle = newest, .summary = "The newest " said \
-                                                                       " of a collector.", \
+#define NEWEST(kind, said)                                                          \
+    .method = "GET", .path = "/api/v1/collectors/{id}/" kind, .role = ROUTE_VIEWER, \
+    .classes = HTTPD_API, .query = query, .handle = newest,                         \
+    .summary = "The newest " said " of a collector.",                               \
     .answer = "{metric_type: text, " API_NEWEST_ANSWER "}"
 
 const struct route route_newest_bloat = {NEWEST("bloat", "estimates of bloat")};

@@ -193,10 +193,10 @@ static const char *const query[] = {
     NULL,
 };
 
-#define STATEMENTS(name)                                                            \
-    .method = "GET", .path = "/api/v1/collectors/{id}/queries/" name,               \
-    .role = ROUTE_VIEWER, .classes = HTTPD_API, .query = query,                     \
-    .answer = "{metric_type: text, order: text(mean_time|calls), from_ms: ms 'the " \
+#define STATEMENTS(name)                                                                    \
+    .method = "GET", .path = "/api/v1/collectors/{id}/queries/" name, .role = ROUTE_VIEWER, \
+    .classes = HTTPD_API, .query = query,                                                   \
+    .answer = "{metric_type: text, order: text(mean_time|calls), from_ms: ms 'the "         \
               "window', to_ms: ms, " API_NEWEST_ANSWER "}"
 
 const struct route route_newest_slow = {

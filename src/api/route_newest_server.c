@@ -54,8 +54,8 @@ static enum err_code newest_of(struct servers *list, struct server *s, struct er
     return rc;
 }
 
-static enum err_code add_server(struct servers *list, const struct store_target *target,
-                                bool shown, struct err *e)
+static enum err_code add_server(struct servers *list, const struct store_target *target, bool shown,
+                                struct err *e)
 {
     static const struct json_limits limits = {LIMIT_JSON_BODY_BYTES, LIMIT_JSON_DEPTH, false};
     struct server *s = &list->all[list->count];
@@ -114,7 +114,7 @@ static void put_attribute(struct json_writer *w, const struct server *s, const c
 
 static void put_server(struct json_writer *w, const struct server *s)
 {
-    static const char *const names[] = {"role",    "system_identifier", "address", "port",
+    static const char *const names[] = {"role",    "system_identifier", "address",          "port",
                                         "version", "version_num",       "collector_version"};
 
     json_member_c(w, "target_id", s->target->id);
@@ -229,7 +229,7 @@ static void put_members(struct servers *list, const struct server *s, struct jso
 static void put_receiver(struct servers *list, const struct server *s,
                          const struct api_newest_row *row, struct json_writer *w)
 {
-    static const char *const columns[] = {"state",          "sync_state", "replay_lag",
+    static const char *const columns[] = {"state",         "sync_state",       "replay_lag",
                                           "replay_lag_ms", "replay_lag_bytes", "behind_by_mb"};
     struct str address = api_newest_key(row, "client_addr");
 
@@ -334,12 +334,12 @@ static const char *const query[] = {
     NULL,
 };
 
-#define SERVER                                                                                  \
-    "target_id: uuid, target_name: text, role: any, system_identifier: any, address: any,"      \
-    " port: any, version: any 'null where the collector does not tell', version_num: any,"      \
+#define SERVER                                                                             \
+    "target_id: uuid, target_name: text, role: any, system_identifier: any, address: any," \
+    " port: any, version: any 'null where the collector does not tell', version_num: any," \
     " collector_version: any, last_sample_ms: ms?"
-#define ANSWER(row)                                                                            \
-    "{metric_type: text, count: int, total: int, limit: int, offset: int, timestamp: time?,"   \
+#define ANSWER(row)                                                                          \
+    "{metric_type: text, count: int, total: int, limit: int, offset: int, timestamp: time?," \
     " data: [{" row "}]}"
 
 const struct route route_newest_topology = {

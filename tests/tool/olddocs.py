@@ -198,10 +198,20 @@ def expected(now):
         ("pg_stat_replication", "replay_lag_bytes", {"client_addr": "10.0.0.7"}, 2 * 1048576),
         ("pg_stat_activity", "count", {"datname": "app", "state": "idle"}, 7402),
         ("host_memory", "total", {}, 5001 * 1048576),
+        ("host_cpu", "load5", {}, 0.5),
+        ("host_disk", "writes", {"device": "sda"}, 5102),
+        ("host_disk", "written_bytes", {"device": "sda"}, 5104 * 512),
+        ("host_filesystem", "size_bytes", {"mountpoint": "/"}, 1001 * 2 ** 29),
+        ("host_filesystem", "free_bytes", {"mountpoint": "/"}, 1501 * 2 ** 28),
+        ("pg_database", "size_bytes", {"datname": "postgres"}, 80102),
+        ("pg_stat_statements_total", "calls", {"datname": "app", "queryid": "-4711"}, 4001),
+        ("pg_stat_statements_total", "total_exec_time", {"queryid": "-4711"}, 4002.5),
+        ("pg_stat_statements_total", "shared_blk_read_time", {"queryid": "-4711"}, 4.5),
     ]
 
 
-HOST_RELATIONS = ("sysstat", "sysstat_disk_io", "disk_usage_filesystems", "host_memory")
+HOST_RELATIONS = ("sysstat", "sysstat_disk_io", "disk_usage_filesystems", "host_memory", "host_cpu",
+                  "host_disk", "host_filesystem")
 
 
 def main():

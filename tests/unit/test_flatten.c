@@ -378,6 +378,77 @@ static void hosts_are_another_target(void **state)
     assert_true(flat.has_host && flat.has_database);
 }
 
+static void statements_are_counters_under_our_names(void **state)
+{
+    const struct slice *s;
+    const struct relation *r = NULL;
+
+    (void)state;
+    items("{\"type\":\"pg_query_stats\",\"data\":{\"database\":\"app\",\"queries\":[{\"hash\":"
+          "\"-4711\",\"text\":\"SELECT 1\",\"calls\":5,\"total_time\":7,\"mean_time\":1.4}]}}");
+    is_i64(cell(slice("pg_query_stats_queries"), "calls", 0), 5);
+    s = slice(FLATTEN_STATEMENTS);
+    assert_string_equal(key(s, "datname", 0), "app");
+    assert_string_equal(key(s, "queryid", 0), "-4711");
+    assert_string_equal(key(s, "usename", 0), "");
+    is_i64(cell(s, "calls", 0), 5);
+    is_f64(cell(s, "total_exec_time", 0), 7);
+    assert_false(has_column(s, "mean_exec_time"));
+    for (size_t i = 0; i < flat.batch.relation_count; i++) {
+        if (str_eq_c(flat.batch.relations[i].name, FLATTEN_STATEMENTS))
+            r = &flat.batch.relations[i];
+    }
+    assert_non_null(r);
+    assert_int_equal(r->columns[0].kind, RELATION_COUNTER);
+}
+
+static void disks_are_given_under_our_names(void **state)
+{
+    const struct slice *s;
+
+    (void)state;
+    items("{\"type\":\"disk_usage\",\"filesystems\":[{\"device\":\"/dev/sda1\",\"mount\":\"/\","
+          "\"total_gb\":2.5,\"free_gb\":1,\"percent_used\":60}]},{\"type\":\"sysstat\","
+          "\"cpu\":{\"load_1m\":2},\"disk_io\":[{\"device\":\"sda\",\"read_ops\":3,"
+          "\"read_sectors\":4}]}");
+    s = slice("host_filesystem");
+    assert_int_equal(s->target.bytes[0], 2);
+    assert_int_equal(s->key_count, 1);
+    assert_string_equal(key(s, "mountpoint", 0), "/");
+    is_text(cell(s, "device", 0), "/dev/sda1");
+    is_i64(cell(s, "size_bytes", 0), INT64_C(2684354560));
+    is_i64(cell(s, "free_bytes", 0), 1073741824);
+    s = slice("host_disk");
+    is_i64(cell(s, "reads", 0), 3);
+    is_i64(cell(s, "read_bytes", 0), 2048);
+    assert_int_equal(cell(s, "written_bytes", 0).tag, CELL_NULL);
+    is_f64(cell(slice("host_cpu"), "load1", 0), 2);
+}
+
+static void one_document_may_have_two_of_our_names(void **state)
+{
+    (void)state;
+    items("{\"type\":\"pg_stats\",\"database\":\"app\",\"size_bytes\":9,"
+          "\"transactions_committed\":5}");
+    is_i64(cell(slice("pg_stat_database"), "xact_commit", 0), 5);
+    is_i64(cell(slice("pg_database"), "size_bytes", 0), 9);
+    assert_string_equal(key(slice("pg_database"), "datname", 0), "app");
+}
+
+/* Else the last locks would stay the newest for ever. */
+static void known_lists_are_told_when_they_are_empty(void **state)
+{
+    (void)state;
+    items("{\"type\":\"pg_locks\",\"databases\":{\"app\":{\"active_locks\":[],\"others\":[]}}},"
+          "{\"type\":\"pg_replication\",\"replication_slots\":[],\"n\":1}");
+    assert_int_equal(flat.refused, 0);
+    assert_int_equal(slice("pg_locks_active_locks")->row_count, 0);
+    assert_int_equal(slice("pg_replication_replication_slots")->row_count, 0);
+    assert_int_equal(slice("pg_replication_slots")->row_count, 0);
+    assert_false(has_slice("pg_locks_others"));
+    assert_true(flat.has_database);
+}
+
 /* --- refusals --- */
 
 static void wrong_items_are_refused_alone(void **state)
@@ -467,6 +538,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(statistics_are_given_under_our_names, setup, teardown),
         cmocka_unit_test_setup_teardown(replication_is_given_under_our_names, setup, teardown),
         cmocka_unit_test_setup_teardown(hosts_are_another_target, setup, teardown),
+        cmocka_unit_test_setup_teardown(statements_are_counters_under_our_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(disks_are_given_under_our_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_document_may_have_two_of_our_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(known_lists_are_told_when_they_are_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_items_are_refused_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_envelopes_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_are_told, setup, teardown),
