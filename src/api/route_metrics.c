@@ -153,8 +153,8 @@ static enum err_code answer(struct api_call *call, const struct aggregate_spec *
                             const struct aggregate_result *r, struct err *e)
 {
     struct json_writer *w = api_json(call, 200);
-    struct cell **cells;
-    enum err_code rc = route_metrics_exact(call, spec, r, &cells, e);
+    struct cell **cells = NULL;
+    enum err_code rc = r->relation ? route_metrics_exact(call, spec, r, &cells, e) : ERR_OK;
 
     json_object_begin(w);
     json_member_str(w, "relation", spec->relation);
@@ -175,10 +175,76 @@ static enum err_code answer(struct api_call *call, const struct aggregate_spec *
     return rc;
 }
 
+/* --- what is not there --- */
+
+/* missing=skip: leave out columns that the relation does not have. *some: whether any is left. */
+static enum err_code skip_missing(struct api_call *call, struct aggregate_spec *spec, bool *some,
+                                  struct err *e)
+{
+    struct relation *relation;
+    struct str *known = arena_array(call->arena, spec->column_count + 1, sizeof(*known));
+    size_t count = 0;
+    enum err_code rc = tsdb_relation(call->reader, call->arena, spec->relation, &relation, e);
+
+    *some = rc == ERR_OK;
+    if (rc == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (rc != ERR_OK || spec->column_count == 0)
+        return rc;
+    for (size_t i = 0; known && i < spec->column_count; i++) {
+        if (relation_find_column(relation, spec->columns[i]) >= 0)
+            known[count++] = spec->columns[i];
+    }
+    spec->columns = known;
+    spec->column_count = count;
+    *some = count > 0;
+    return arena_check(call->arena, e);
+}
+
+/* Buckets without any series. */
+static enum err_code answer_nothing(struct api_call *call, const struct aggregate_spec *spec,
+                                    struct err *e)
+{
+    struct aggregate_result nothing = {
+        .point_count = (size_t)((spec->to_ms - spec->from_ms) / spec->step_ms)};
+
+    nothing.times_ms = arena_array(call->arena, nothing.point_count + 1, sizeof(int64_t));
+    if (!nothing.times_ms)
+        return arena_fail(call->arena, e);
+    for (size_t i = 0; i < nothing.point_count; i++)
+        nothing.times_ms[i] = spec->from_ms + (int64_t)(i + 1) * spec->step_ms;
+    return answer(call, spec, &nothing, e);
+}
+
+static enum err_code read_missing(struct api_call *call, bool *skips, struct err *e)
+{
+    struct str text;
+    enum err_code rc = api_param(call, "missing", &text, e);
+
+    *skips = str_eq_c(text, "skip");
+    if (rc == ERR_OK && text.len > 0 && !*skips && !str_eq_c(text, "error"))
+        return err_set(e, ERR_INVALID, "missing: error skip");
+    return rc;
+}
+
+static enum err_code run(struct api_call *call, struct aggregate_spec *spec, struct err *e)
+{
+    struct aggregate_result *result;
+    bool skips, some = true;
+    enum err_code rc = read_missing(call, &skips, e);
+
+    if (rc == ERR_OK && skips)
+        rc = skip_missing(call, spec, &some, e);
+    if (rc == ERR_OK && !some)
+        return answer_nothing(call, spec, e);
+    if (rc == ERR_OK)
+        rc = aggregate_run(call->reader, call->arena, spec, &result, e);
+    return rc == ERR_OK ? answer(call, spec, result, e) : rc;
+}
+
 static enum err_code metrics(struct api_call *call, struct err *e)
 {
     struct aggregate_spec spec = {0};
-    struct aggregate_result *result;
     struct tsdb_reader *reader;
     struct store_target t;
     struct api_range range;
@@ -199,8 +265,7 @@ static enum err_code metrics(struct api_call *call, struct err *e)
     spec.target = id;
     spec.from_ms = range.from_ms;
     spec.to_ms = range.to_ms;
-    rc = aggregate_run(reader, call->arena, &spec, &result, e);
-    return rc == ERR_OK ? answer(call, &spec, result, e) : rc;
+    return run(call, &spec, e);
 }
 
 static const char *const get_query[] = {
@@ -211,6 +276,7 @@ static const char *const get_query[] = {
     "agg text(last|avg|min|max|sum|count|rate|increase): default by the kind of column",
     "by list: keys to sum by; empty gives one series",
     "key.NAME text: only rows whose key NAME has this value",
+    "missing text(error|skip): what a relation or column that nobody ever sent is, default error",
     NULL,
 };
 

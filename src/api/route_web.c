@@ -129,6 +129,26 @@ const struct route route_web_query = {
     .answer_type = "text/html",
 };
 
+const struct route route_web_data = {
+    .method = "GET",
+    .path = "/s/{id}/data",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: what is stored of a target.",
+    .answer_type = "text/html",
+};
+
+const struct route route_web_rows = {
+    .method = "GET",
+    .path = "/s/{id}/data/{relation}",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: the newest rows of a relation.",
+    .answer_type = "text/html",
+};
+
 const struct route route_web_sessions = {
     .method = "GET",
     .path = "/s/{id}/sessions",

@@ -86,6 +86,8 @@ static const struct {
     {"GET", "/s/{id}/queries", ROUTE_ANYONE},
     {"GET", "/s/{id}/queries/{query}", ROUTE_ANYONE},
     {"GET", "/s/{id}/sessions", ROUTE_ANYONE},
+    {"GET", "/s/{id}/data", ROUTE_ANYONE},
+    {"GET", "/s/{id}/data/{relation}", ROUTE_ANYONE},
     {"GET", "/secrets", ROUTE_ANYONE},
     {"GET", "/users", ROUTE_ANYONE},
     {"GET", "/setup", ROUTE_ANYONE},

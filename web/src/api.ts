@@ -58,10 +58,24 @@ export interface RelationColumn {
 export interface Relation {
   name: string;
   help?: string | null;
+  keys?: string[];
   columns: RelationColumn[];
   every_ms?: Num;
   last_t_ms?: Num;
   reason?: string | null;
+}
+
+/** A row of a relation as it was read: its keys and columns are members beside `reading`. */
+export interface Row {
+  reading: { relation: string; scope?: string; t_ms: number; from_ms?: number; complete: boolean };
+  [member: string]: unknown;
+}
+
+export interface Rows {
+  relation: string;
+  count: number;
+  total: number;
+  data: Row[];
 }
 
 export interface Probe {

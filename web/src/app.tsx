@@ -97,6 +97,14 @@ function Page({ r }: { r: Route }) {
       );
     case "sessions":
       return <Later key="d" part={detail}>{(p) => <p.SessionsPage key={r.id} id={r.id} />}</Later>;
+    case "data":
+      return <Later key="d" part={detail}>{(p) => <p.DataPage key={r.id} id={r.id} />}</Later>;
+    case "rows":
+      return (
+        <Later key="d" part={detail}>
+          {(p) => <p.RowsPage key={`${r.id}/${r.relation}`} id={r.id} relation={r.relation} />}
+        </Later>
+      );
     case "collectors": return <Later key="a" part={admin}>{(p) => <p.CollectorsPage />}</Later>;
     case "secrets": return <Later key="a" part={admin}>{(p) => <p.SecretsPage />}</Later>;
     case "users": return <Later key="a" part={admin}>{(p) => <p.UsersPage />}</Later>;

@@ -260,7 +260,9 @@ export const paths = {
   load: (id: string, p: Record<string, string | number | null>) =>
     pathOf(`/servers/${encodeURIComponent(id)}/sessions/load`, p),
   metrics: (id: string, p: Record<string, string | number | null>) =>
-    pathOf(`/servers/${encodeURIComponent(id)}/metrics`, p),
+    pathOf(`/servers/${encodeURIComponent(id)}/metrics`, { ...p, missing: "skip" }),
+  rows: (id: string, p: Record<string, string | number | null>) =>
+    pathOf(`/servers/${encodeURIComponent(id)}/rows`, p),
   queries: (id: string, p: Record<string, string | number | null>) =>
     pathOf(`/servers/${encodeURIComponent(id)}/queries/top`, p),
   events: (p: Record<string, string | number | null>) => pathOf("/events", p),

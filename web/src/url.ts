@@ -73,7 +73,7 @@ export function decodeView(search: string): View {
     sel: decodeSel(p.get("sel")),
     by: isDimension(by) ? by : DEFAULT_VIEW.by,
     only: decodeOnly(p.get("only")),
-    sort: /^-?[a-z_0-9]{1,40}$/.test(sort) ? sort : DEFAULT_VIEW.sort,
+    sort: /^-?[a-z_0-9]{1,128}$/.test(sort) ? sort : DEFAULT_VIEW.sort,
     tab: isDimension(p.get("tab") ?? undefined) ? (p.get("tab") as Dimension) : DEFAULT_VIEW.tab,
     q: p.get("q") ?? "",
     utc: p.get("tz") === "UTC",
@@ -83,7 +83,7 @@ export function decodeView(search: string): View {
 }
 
 function decodeCols(text: string | null): string[] {
-  return (text ?? "").split(".").filter((name) => /^[a-z_0-9]{1,40}$/.test(name)).slice(0, 60);
+  return (text ?? "").split(".").filter((name) => /^[a-z_0-9]{1,128}$/.test(name)).slice(0, 60);
 }
 
 /** The query part of a link, with its "?" unless it is empty. */
@@ -116,7 +116,7 @@ export function timeOf(v: View): string {
 
 export const ADMIN_PAGES = ["collectors", "secrets", "users", "about"] as const;
 export type AdminPage = (typeof ADMIN_PAGES)[number];
-export const SERVER_PAGES = ["queries", "sessions"] as const;
+export const SERVER_PAGES = ["queries", "sessions", "data"] as const;
 export type ServerPage = (typeof SERVER_PAGES)[number];
 
 export type Route =
@@ -127,6 +127,7 @@ export type Route =
   | { page: "overview"; id: string }
   | { page: ServerPage; id: string }
   | { page: "query"; id: string; query: string }
+  | { page: "rows"; id: string; relation: string }
   | { page: "missing"; path: string };
 
 export function decodeRoute(path: string, search: string): Route {
@@ -147,7 +148,9 @@ function decodeServer(path: string): Route | null {
     const id = decodeURIComponent(m[1]!);
     if (!m[2]) return { page: "overview", id };
     if (m[3]) {
-      return m[2] === "queries" ? { page: "query", id, query: decodeURIComponent(m[3]) } : null;
+      const name = decodeURIComponent(m[3]);
+      if (m[2] === "data") return { page: "rows", id, relation: name };
+      return m[2] === "queries" ? { page: "query", id, query: name } : null;
     }
     const page = SERVER_PAGES.find((name) => name === m[2]);
     return page ? { page, id } : null;
@@ -158,6 +161,10 @@ function decodeServer(path: string): Route | null {
 
 export function queryPath(id: string, queryId: string): string {
   return `${overviewPath(id)}/queries/${encodeURIComponent(queryId)}`;
+}
+
+export function rowsPath(id: string, relation: string): string {
+  return `${overviewPath(id)}/data/${encodeURIComponent(relation)}`;
 }
 
 export function overviewPath(id: string): string {

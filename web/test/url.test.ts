@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeRoute, decodeView, DEFAULT_VIEW, encodeView, freezeView, overviewPath, queryPath, timeOf, type View } from "../src/url";
+import { decodeRoute, decodeView, DEFAULT_VIEW, encodeView, freezeView, overviewPath, queryPath, rowsPath, timeOf, type View } from "../src/url";
 
 test("the default view is an empty query", () => {
   assert.equal(encodeView(DEFAULT_VIEW), "");
@@ -37,6 +37,8 @@ test("routes", () => {
   assert.deepEqual(decodeRoute(overviewPath("a b/ü"), ""), { page: "overview", id: "a b/ü" });
   assert.deepEqual(decodeRoute("/s/%E0%A4%A", ""), { page: "missing", path: "/s/%E0%A4%A" });
   assert.deepEqual(decodeRoute("/s/a/queries", ""), { page: "queries", id: "a" });
+  assert.deepEqual(decodeRoute(rowsPath("a/b", "pg_locks"), ""), { page: "rows", id: "a/b", relation: "pg_locks" });
+  assert.deepEqual(decodeRoute("/s/a/data", ""), { page: "data", id: "a" });
   assert.deepEqual(decodeRoute(queryPath("a/b", "-12"), ""), { page: "query", id: "a/b", query: "-12" });
   assert.deepEqual(decodeRoute("/s/a/sessions/", ""), { page: "sessions", id: "a" });
   assert.deepEqual(decodeRoute("/s/a/nope", ""), { page: "missing", path: "/s/a/nope" });

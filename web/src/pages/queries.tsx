@@ -147,7 +147,7 @@ function numberColumn(
   key: string, unit: string | null, kind: string, secs: number,
 ): Column<QueryRow> {
   const show = factFormat(key, unit === "1" ? null : unit);
-  const isSum = kind === "delta" && !key.startsWith("mean_");
+  const isSum = (kind === "delta" || kind === "counter") && !key.startsWith("mean_");
   const rate = isSum && unit !== "ms";
   return {
     key, numeric: true, spare: !FIRST.has(key),

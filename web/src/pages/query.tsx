@@ -12,7 +12,7 @@ import { overviewPath, timeOf } from "../url";
 import { CopyButton } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
 import { latestRows, type LatestRow } from "../parts/lists";
-import { Coverage, seconds } from "../parts/querycells";
+import { Coverage, seconds, statementsOf } from "../parts/querycells";
 import { Facts } from "../parts/querydetail";
 import { QueryLoad } from "../parts/queryload";
 import { SqlBlock } from "../parts/sql";
@@ -141,11 +141,12 @@ function drawn(m: Metrics | null): Drawn[] {
 }
 
 function Charts({ data, query }: { data: ServerData; query: string }) {
-  const every = data.detail.relations?.find((r) => r.name === "pg_stat_statements")?.every_ms;
+  const statements = statementsOf(data);
+  const every = statements?.every_ms;
   const { from, to } = data.window;
   const step = Math.max(data.stepMs, every ?? data.stepMs);
   const path = paths.metrics(data.id, {
-    relation: "pg_stat_statements", column: ASK, from, to, step, by: "", "key.queryid": query,
+    relation: statements?.name ?? "pg_stat_statements", column: ASK, from, to, step, by: "", "key.queryid": query,
   });
   const answer = useAnswer<Metrics>(path, beat.value, `${data.id} ${query}`);
   const m = answer.data;
@@ -176,8 +177,9 @@ function Users({ data, query }: { data: ServerData; query: string }) {
   const { from, to } = { from: Math.round(focus.value.from), to: Math.round(focus.value.to) };
   const keys = ["datname", "usename", "toplevel"];
   const path = paths.metrics(data.id, {
-    relation: "pg_stat_statements", column: "calls,total_exec_time,rows", from, to,
-    step: to - from, by: keys.join(","), agg: "sum", "key.queryid": query,
+    relation: statementsOf(data)?.name ?? "pg_stat_statements",
+    column: "calls,total_exec_time,rows", from, to,
+    step: to - from, by: keys.join(","), agg: "increase", "key.queryid": query,
   });
   const answer = useAnswer<Metrics>(path, beat.value, `${data.id} ${query} users`);
   const rows = latestRows(answer.data, keys);

@@ -186,19 +186,25 @@ function ratioOf(a: Num, b: Num): Num {
 }
 
 export function FilesystemList({ data }: { data: ServerData }) {
+  // an older collector does not tell what is free for everybody
+  const left = (r: LatestRow): Num =>
+    r.values["available_bytes"] ?? r.values["free_bytes"] ?? null;
   const used = (r: LatestRow): Num => {
-    const [size, free] = [r.values["size_bytes"] ?? null, r.values["available_bytes"] ?? null];
+    const [size, free] = [r.values["size_bytes"] ?? null, left(r)];
     return size === null || free === null ? null : ratioOf(size - free, size);
   };
   return (
     <List
       data={data} title="Filesystems" relation="host_filesystem" host keys={["mountpoint"]}
-      things="filesystems" sort="-used" ask="size_bytes,available_bytes,inodes,inodes_free"
+      things="filesystems" sort="-used" ask="size_bytes,available_bytes,free_bytes,inodes,inodes_free"
       none="The host shows no filesystem."
       columns={[
         { ...text("mountpoint", "Mounted on"), names: true },
         number("size_bytes", "Size", formatBytes),
-        number("available_bytes", "Available", formatBytes),
+        {
+          key: "available_bytes", head: "Available", numeric: true, value: left,
+          cell: (r) => formatBytes(left(r)),
+        },
         {
           key: "used", head: "Used", numeric: true, value: used,
           cell: (r) => formatPercent(used(r)),

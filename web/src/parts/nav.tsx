@@ -18,17 +18,23 @@ const ADMIN: Array<[string, string, string]> = [
   ["about", "/about", "About this monitoring"],
 ];
 
-function places(r: Route): Place[] {
+function places(r: Route, isHost: boolean): Place[] {
   if ("id" in r) {
     const base = overviewPath(r.id);
     const time = timeOf(view.value);
+    const overview = { path: base + time, word: "Overview", on: r.page === "overview" };
+    const data = {
+      path: `${base}/data${time}`, word: "Data", on: r.page === "data" || r.page === "rows",
+    };
+    if (isHost) return [overview, data];
     return [
-      { path: base + time, word: "Overview", on: r.page === "overview" },
+      overview,
       {
         path: `${base}/queries${time}`, word: "Queries",
         on: r.page === "queries" || r.page === "query",
       },
       { path: `${base}/sessions${time}`, word: "Sessions and locks", on: r.page === "sessions" },
+      data,
     ];
   }
   return ADMIN.map(([page, path, word]) => ({ path, word, on: r.page === page }));
@@ -36,11 +42,10 @@ function places(r: Route): Place[] {
 
 export function Nav({ isHost }: { isHost: boolean }) {
   const r = route.value;
-  if (isHost && "id" in r) return null; // a host has one page
   return (
     <nav class="nav" aria-label={"id" in r ? "Pages of this server" : "Pages"}>
       <ul>
-        {places(r).map((p) => (
+        {places(r, isHost).map((p) => (
           <li key={p.path}>
             <a href={p.path} aria-current={p.on ? "page" : undefined}>{p.word}</a>
           </li>

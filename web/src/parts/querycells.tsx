@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // querycells.tsx: what lists of queries and the page of one query show alike.
-import { num, type Num, type QueryRow, type TopQueries } from "../api";
+import { num, type Num, type QueryRow, type Relation, type TopQueries } from "../api";
 import {
   formatClock, formatCount, formatExact, formatLoad, formatMs, formatPercent, formatUnit,
 } from "../format";
@@ -99,10 +99,16 @@ export function Coverage({ top, utc }: { top: TopQueries; utc: boolean }) {
   );
 }
 
+/** The relation that tells of statements: an agent's, or an older collector's counters. */
+export function statementsOf(data: ServerData): Relation | null {
+  const find = (name: string): Relation | undefined =>
+    data.detail.relations?.find((r) => r.name === name);
+  return find("pg_stat_statements") ?? find("pg_stat_statements_total") ?? null;
+}
+
 export function NoQueries({ data, top }: { data: ServerData; top: TopQueries }) {
   const probe = troubled(data.detail).find((p) => /statement/.test(p.probe));
-  const every =
-    data.detail.relations?.find((r) => r.name === "pg_stat_statements")?.every_ms ?? 60_000;
+  const every = statementsOf(data)?.every_ms ?? 60_000;
   const short = top.to_ms - top.from_ms < every * 2;
   return (
     <div class="empty">

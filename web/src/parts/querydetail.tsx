@@ -9,7 +9,7 @@ import { formatDuration } from "../time";
 import { queryPath, timeOf } from "../url";
 import { CopyButton } from "./copy";
 import { Icon } from "./icon";
-import { factFormat, NoText, ratio } from "./querycells";
+import { factFormat, NoText, ratio, statementsOf } from "./querycells";
 import { QueryLoad } from "./queryload";
 import { SqlBlock } from "./sql";
 
@@ -18,7 +18,7 @@ const SKIP = new Set(["load_aas", "share", "mean_exec_time"]);
 /** The figures of one row of the statement statistics, whatever columns the server has. */
 export function Facts({ row, secs, data }: { row: QueryRow; secs: number; data: ServerData }) {
   const length = formatDuration(secs * 1000);
-  const known = data.detail.relations?.find((r) => r.name === "pg_stat_statements")?.columns ?? [];
+  const known = statementsOf(data)?.columns ?? [];
   const facts = Object.keys(row)
     .filter(
       (k) => typeof row[k] === "number" && !SKIP.has(k) && (num(row, k) !== 0 || k === "calls"),
