@@ -20,6 +20,7 @@ async function paths(page) {
     list: [
       ["fleet", "/?all"], ["overview", `/s/${id}`], ["queries", `/s/${id}/queries`],
       ["query", `/s/${id}/queries/${query}`], ["sessions", `/s/${id}/sessions`],
+      ["data", `/s/${id}/data`], ["rows", `/s/${id}/data/pg_stat_database`],
       ["collectors", "/collectors"], ["secrets", "/secrets"], ["users", "/users"],
       ["about", "/about"],
     ],
@@ -102,6 +103,15 @@ async function serverPages(page, conf, t, where) {
   const most = total.series[0]?.values.reduce((a, b) => a + (b ?? 0), 0) ?? 0;
   t.ok(shown > 0 && shown <= most, `calls of one query (${shown}) are within what the API has in all (${most})`);
   t.ok((await page.locator(".sql-block").count()) === 1, "its text is shown");
+
+  await page.goto(`${conf.url}/s/${where.id}/data`);
+  await page.locator('section[aria-label="Relations"] tbody tr').first().waitFor();
+  await page.locator("a", { hasText: /^pg_stat_database$/ }).click();
+  await page.locator('section[aria-label="Rows"] tbody tr').first().waitFor();
+  const stored = await api(page, `/servers/${where.id}/rows?relation=pg_stat_database`);
+  const names = await page.locator('section[aria-label="Rows"] tbody th').allTextContents();
+  t.ok(names.join() === stored.data.map((r) => r.datname).join() && names.length > 0,
+    `the newest rows of a relation are those of the API (${names.length})`);
 
   await page.goto(`${conf.url}/s/${where.id}/sessions`);
   await settle(page);

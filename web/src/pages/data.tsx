@@ -37,7 +37,7 @@ function Relations({ data }: { data: ServerData }) {
     },
     {
       key: "help", head: "What it tells", value: (r) => r.help ?? "",
-      cell: (r) => r.help || <span class="muted">nobody described it</span>,
+      cell: (r) => r.help || <span class="muted">sent without a description</span>,
     },
     { key: "keys", head: "Keys", spare: true, value: (r) => (r.keys ?? []).join(", ") },
     { key: "columns", head: "Columns", numeric: true, value: (r) => r.columns.length },

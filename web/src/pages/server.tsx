@@ -36,6 +36,19 @@ function everyOf(detail: TargetDetail | null, relation: string, otherwise: numbe
   return every && every > 0 ? every : otherwise;
 }
 
+/** Older collectors read no sessions one by one. */
+export const NO_SAMPLING = "The collector of this server does not sample sessions.";
+
+export function isSampled(detail: TargetDetail): boolean {
+  return detail.relations?.some((r) => r.name === "pg_session_ticks") ?? false;
+}
+
+/** The clock of what the page draws: of the sessions, else of what comes without them. */
+function clockOf(detail: TargetDetail | null): number {
+  const otherwise = detail?.kind === "host" ? "host_memory" : "pg_stat_database";
+  return everyOf(detail, "pg_session_history", everyOf(detail, otherwise, 10_000));
+}
+
 /** How many buckets fit: one for every four pixels of the load chart, within the API's bounds. */
 function bucketCount(): number {
   return Math.min(480, Math.max(80, Math.floor((Math.min(innerWidth, 1600) - 100) / 4)));
@@ -45,7 +58,7 @@ function bucketCount(): number {
 export function useServer(id: string): { data: ServerData | null; error: ApiError | null } {
   const answer = useAnswer<TargetDetail>(paths.server(id), pulse.value, id);
   const detail = useMemo(() => withBeginning(answer.data), [answer.data]);
-  const every = everyOf(detail, "pg_session_history", 10_000);
+  const every = clockOf(detail);
   const stepMs = niceStep(span.value.to - span.value.from, bucketCount(), every);
   const ticks = detail?.relations?.find((r) => r.name === "pg_session_ticks")?.last_t_ms ?? null;
   const window = alignSpan(span.value, stepMs, bucketOffset(stepMs, every, ticks));

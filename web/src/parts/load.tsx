@@ -17,7 +17,7 @@ import {
 import { clock, setView, view } from "../state";
 import { formatDuration, isoSeconds } from "../time";
 import type { Dimension } from "../url";
-import { emptyReason, type ServerData } from "../pages/server";
+import { emptyReason, isSampled, NO_SAMPLING, type ServerData } from "../pages/server";
 import { Icon } from "./icon";
 import { Lane } from "./lane";
 import { ProbeItem, troubled } from "./probes";
@@ -132,7 +132,8 @@ function EmptyLoad({ data, why }: { data: LoadData; why: string }) {
   return (
     <div class="empty">
       <p><strong>{why}</strong></p>
-      {probe && <ul class="probe-list"><ProbeItem probe={probe} /></ul>}
+      {probe ? <ul class="probe-list"><ProbeItem probe={probe} /></ul>
+        : last && !isSampled(data.detail) && <p class="muted">{NO_SAMPLING}</p>}
       {last && last < data.window.from && (
         <p>
           The newest sample is of {formatNear(last, clock.value, view.value.utc)}.{" "}

@@ -6,7 +6,7 @@ import { Chart } from "../chart/chart";
 import { paths, useAnswer } from "../data";
 import { formatLoad } from "../format";
 import { beat } from "../state";
-import type { ServerData } from "../pages/server";
+import { isSampled, NO_SAMPLING, type ServerData } from "../pages/server";
 import { loadLines } from "./load";
 import { Failure } from "./status";
 
@@ -50,7 +50,9 @@ export function QueryLoad(props: {
         ) : (
           none && (
             <p class="muted">
-              Session sampling never saw this query in this window: its calls are short.
+              {isSampled(data.detail)
+                ? "Session sampling never saw this query in this window: its calls are short."
+                : NO_SAMPLING}
             </p>
           )
         )

@@ -102,6 +102,8 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
 }
 
+const NOT_TOLD = "The collector of this server does not tell this.";
+
 export function notRead(relation: string, data: ServerData): string {
   const agent = data.detail.collector?.version;
   return `No reading of ${relation} yet${agent ? ` (agent ${agent})` : ""}.`;
@@ -171,8 +173,12 @@ function Instead(props: {
     return answer.error ? <Failure error={answer.error} />
       : <div class="skeleton" aria-busy="true" />;
   }
-  const otherwise =
-    p.none ?? emptyReason(data, props.lines.map((l) => l.values)) ?? "No data in this window.";
+  const empty = emptyReason(data, props.lines.map((l) => l.values)) ?? "No data in this window.";
+  const asked = p.columns.split(",");
+  const unread = answer.data.series.length > 0
+    && answer.data.series.every((s) => s.values.every((v) => v === null));
+  const otherwise = !relation.columns.some((c) => asked.includes(c.name)) ? NOT_TOLD
+    : unread ? empty : p.none ?? empty;
   return <WhyNot data={data} relation={p.relation} probe={p.probe} instead={otherwise} />;
 }
 
