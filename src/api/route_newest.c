@@ -116,6 +116,8 @@ enum err_code route_newest_begin(struct api_newest *n, struct api_newest_page *p
         rc = api_param_uuid(n->call, 0, &uuid, id, e);
     if (rc == ERR_OK)
         rc = store_collector_get(n->call->api->config.store, n->call->arena, id, &c, e);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, rc, "there is no such collector");
     return rc == ERR_OK ? api_target_all(n->call, c.id, targets, e) : rc;
 }
 
@@ -215,7 +217,7 @@ static const char *const rows_query[] = {
     NULL,
 };
 
-const struct route route_newest_rows = {
+const struct route route_server_rows = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/rows",
     .role = ROUTE_VIEWER,

@@ -38,6 +38,7 @@ ok $? "there are statements and sessions"
 
 python3 "$TOOL/contract.py" --url "$SERVER_URL" --token-file "$T/token" \
     --param "id=$server" --param "server.id=$server" --param "collector.id=$collector" \
+    --param "newest.id=$collector" \
     --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 \
     --param config.id=1 \
     --param "collector=$collector" --param "stream=$stream" --param relation=pg_stat_database \

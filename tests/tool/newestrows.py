@@ -207,6 +207,16 @@ def check_old_pages(reader, collector):
         "agg": "increase"})
     values = [v for s in disk["series"] for v in s["values"] if v is not None]
     reader.tap.ok(values == [51200], "100 sectors more are 51200 bytes read", disk)
+    base = "servers/%s/metrics" % targets["postgresql"]
+    query = {"relation": "pg_stat_database", "column": "xact_commit,never_heard_of"}
+    some = reader.people.get(base, missing="skip", **query)
+    none = reader.people.get(base, missing="skip", relation="never_heard_of", column="x")
+    reader.tap.ok({s["column"] for s in some["series"]} == {"xact_commit"}
+                  and none["series"] == [] and len(none["times"]) > 1,
+                  "columns and relations that nobody sent may be skipped", (some, none))
+    codes = [reader.status(base, **query), reader.status(base, missing="error", **query),
+             reader.status(base, missing="no", **query)]
+    reader.tap.ok(codes == [400] * 3, "and are an error otherwise", codes)
 
 
 def check_rows(reader, collector):
