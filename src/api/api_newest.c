@@ -129,8 +129,8 @@ static enum err_code row_keys(const struct visit *v, const struct tsdb_slice *s,
 
     if (s->objects)
         return tsdb_object_keys(v->n->call->reader, a, s->objects[row], out, e);
-    *out = arena_array(a, s->key_count + 1, sizeof(**out));
-    for (size_t k = 0; *out && k < s->key_count; k++)
+    *out = arena_array(a, v->relation->key_count + 1, sizeof(**out));
+    for (size_t k = 0; *out && k < v->relation->key_count && k < s->key_count; k++)
         (*out)[k] = arena_str(a, s->keys[k][row]);
     return arena_check(a, e);
 }
