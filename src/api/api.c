@@ -95,7 +95,8 @@ static bool admit(struct api_call *call)
     if (rc == ERR_OK)
         rc = api_check_origin(call, &e);
     if (rc == ERR_OK && call->who.kind == API_USER && call->who.role < need)
-        rc = err_set(&e, ERR_DENIED, "this needs a higher role");
+        rc = err_set(&e, ERR_DENIED, "this needs the role %s, and yours is %s",
+                     route_role_name(need), call->who.session.user.role);
     if (rc != ERR_OK)
         api_fail(call, &e);
     return rc == ERR_OK;

@@ -114,3 +114,16 @@ export async function axeFindings(page, source) {
     .filter((v) => v.impact === "serious" || v.impact === "critical")
     .map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`);
 }
+
+/** Every panel asks for its data when it comes into sight: bring all of them there once. */
+export async function settle(page) {
+  await page.locator("main h1, main h2").first().waitFor();
+  await page.evaluate(async () => {
+    for (let y = 0; y < document.body.scrollHeight; y += 600) {
+      scrollTo(0, y);
+      await new Promise((done) => setTimeout(done, 60));
+    }
+    scrollTo(0, 0);
+  });
+  await page.waitForFunction(() => document.querySelector("main .skeleton") === null);
+}

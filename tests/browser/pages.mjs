@@ -2,7 +2,7 @@
 //
 // pages.mjs: every page with real data: numbers as the API has them, nothing the content policy
 // would report, no serious accessibility finding in either theme, no sideways scrolling on a phone.
-import { axeFindings, open } from "./lib.mjs";
+import { axeFindings, open, settle } from "./lib.mjs";
 
 const PHONE = 360;
 
@@ -11,7 +11,7 @@ function api(page, path) {
   return page.evaluate(async (p) => (await fetch(`/api/v1${p}`)).json(), path);
 }
 
-async function paths(page) {
+export async function paths(page) {
   const servers = (await api(page, "/servers")).data;
   const id = servers.find((s) => s.kind === "postgresql").id;
   const query = (await api(page, `/servers/${id}/queries/top?from=-15m&limit=1`)).data[0].queryid;
@@ -25,19 +25,6 @@ async function paths(page) {
       ["about", "/about"],
     ],
   };
-}
-
-/** Every panel asks for its data when it comes into sight: bring all of them there once. */
-async function settle(page) {
-  await page.locator("main h1, main h2").first().waitFor();
-  await page.evaluate(async () => {
-    for (let y = 0; y < document.body.scrollHeight; y += 600) {
-      scrollTo(0, y);
-      await new Promise((done) => setTimeout(done, 60));
-    }
-    scrollTo(0, 0);
-  });
-  await page.waitForFunction(() => document.querySelector("main .skeleton") === null);
 }
 
 async function looks(browser, conf, t, state, where, axeSource) {

@@ -78,6 +78,7 @@ as admin GET "users/$v2"
 is "$STATUS" 404 "who is gone"
 as operator GET users
 is "$STATUS" 403 "an operator does not see the accounts"
+is "$(member detail)" "this needs the role admin, and yours is operator" "and is told what he lacks"
 
 api GET 'users?page=2&page_size=2'
 is "$(member data.#) $(member page) $(member page_size) $(member total) $(member total_pages)" \

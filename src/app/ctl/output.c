@@ -57,12 +57,21 @@ static void add_one_line(struct buf *out, struct str s)
     }
 }
 
+/* In the largest unit of which there are two. */
 static void add_age(struct buf *out, int64_t t_ms)
 {
-    char text[64];
-    int64_t age = clock_wall_ms() - t_ms;
-    num_format_duration(age < 0 ? 0 : age, text, sizeof(text));
-    buf_add_c(out, text);
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int64_t age_s = (clock_wall_ms() - t_ms) / 1000;
+    size_t i = 0;
+
+    age_s = age_s < 0 ? 0 : age_s;
+    while (units[i].seconds > 1 && age_s < 2 * units[i].seconds) {
+        i++;
+    }
+    buf_printf(out, "%lld %s ago", (long long)(age_s / units[i].seconds), units[i].name);
 }
 
 static void add_time(struct buf *out, int64_t t_ms)

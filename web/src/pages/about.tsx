@@ -37,7 +37,9 @@ function Facts({ rows }: { rows: Array<[string, string, string?]> }) {
   return (
     <dl class="facts facts-padded">
       {rows.map(([name, text, title]) => (
-        <div key={name} title={title}><dt>{name}</dt><dd>{text}</dd></div>
+        <div key={name} title={title} class={text.length > 24 ? "fact-long" : undefined}>
+          <dt>{name}</dt><dd>{text}</dd>
+        </div>
       ))}
     </dl>
   );

@@ -137,6 +137,8 @@ function figures(data: PageData): Figure[] {
 }
 
 function Figures({ data }: { data: PageData }) {
+  // The time of a bucket is its end, which a last sample need not reach.
+  const last = data.detail.last_sample_ms ?? Infinity;
   const stale = ["down", "stale", "offline"].includes(data.detail.state);
   const old = stale || !following.value;
   return (
@@ -147,7 +149,9 @@ function Figures({ data }: { data: PageData }) {
           <dd>
             <span class="figure-value">{f.value}</span> <span class="muted">{f.extra}</span>
             {old && f.at !== null && f.value !== "–" && (
-              <span class="figure-asof">as of {formatNear(f.at, clock.value, view.value.utc)}</span>
+              <span class="figure-asof">
+                as of {formatNear(Math.min(f.at, last), clock.value, view.value.utc)}
+              </span>
             )}
           </dd>
         </div>

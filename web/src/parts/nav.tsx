@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // nav.tsx: the pages beside this one: of the same server, or about pga itself.
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { route, view } from "../state";
 import { overviewPath, timeOf, type Route } from "../url";
 
@@ -42,8 +43,15 @@ function places(r: Route, isHost: boolean): Place[] {
 
 export function Nav({ isHost }: { isHost: boolean }) {
   const r = route.value;
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the row is wider than the screen: the page that is open must be in sight.
+  useLayoutEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (!nav.current || !here) return;
+    nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
+  }, [r.page]);
   return (
-    <nav class="nav" aria-label={"id" in r ? "Pages of this server" : "Pages"}>
+    <nav ref={nav} class="nav" aria-label={"id" in r ? "Pages of this server" : "Pages"}>
       <ul>
         {places(r, isHost).map((p) => (
           <li key={p.path}>

@@ -17,7 +17,9 @@ import { Detail } from "./querydetail";
 import { SqlLine } from "./sql";
 import { Failure } from "./status";
 
-const LIMIT = 50;
+/** How many are listed, so that what follows stays in reach; a filter looks at more of them. */
+const LISTED = 15;
+const SEARCHED = 200;
 
 interface Column {
   key: string;
@@ -125,12 +127,13 @@ function Find() {
 
 function Queries({ data, window }: { data: ServerData; window: Span }) {
   const v = view.value;
+  const words = v.find.toLowerCase();
   const path = paths.queries(data.id, {
-    from: Math.round(window.from), to: Math.round(window.to), sort: sortKey(), limit: LIMIT,
+    from: Math.round(window.from), to: Math.round(window.to), sort: sortKey(),
+    limit: words === "" ? LISTED : SEARCHED,
   });
   const answer = useAnswer<TopQueries>(path, beat.value, data.id);
   const top = answer.data;
-  const words = v.find.toLowerCase();
   const all = top?.data ?? [];
   const rows =
     words === ""

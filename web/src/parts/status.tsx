@@ -4,7 +4,7 @@
 import type { ComponentChildren } from "preact";
 import type { Target, TargetState } from "../api";
 import type { ApiError } from "../data";
-import { outage, retryNow } from "../data";
+import { outage, retryNow, who } from "../data";
 import { formatAge, formatNear } from "../format";
 import { clock, view } from "../state";
 import { formatDuration } from "../time";
@@ -106,8 +106,21 @@ export function Failure({ error }: { error: ApiError }) {
         <strong>{words[error.status] ?? "The server could not answer."}</strong>
       </p>
       <p class="muted">{error.message}</p>
+      {error.status === 403 && <Grant />}
       {error.requestId && <p class="muted small">request {error.requestId}</p>}
     </div>
+  );
+}
+
+/** How somebody comes to a role. */
+function Grant() {
+  const w = who.value;
+  if (w.state !== "user") return null;
+  return (
+    <p class="muted">
+      An owner gives it, on the page Users or with{" "}
+      <code>pga ctl user update {w.user.username} --role ROLE</code>.
+    </p>
   );
 }
 
