@@ -136,13 +136,16 @@ DIST    := pga-$(PGA_VERSION)
 LOUD_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: help build fault deps demo test full lint libs unit unit-asan unit-tsan unit-clang asan tsan fuzz \
-    fuzz-replay bench web web-check vendor format format-check install uninstall dist sbom docs clean
+    fuzz-replay bench web web-check vendor format format-check install uninstall dist sbom docs \
+    pictures clean
 help: ## this list
 	@awk -F'## ' '/^[a-z-]+:.*## /{split($$1,a,":"); printf "  %-14s %s\n", a[1], $$2}' Makefile
 
 build: web ## the executable: build/release/pga
 	$(Q)+$(MAKE) VARIANT=release _binary
 
+# The tests look at the user interface in a browser.
+test full: export BROWSER := 1
 deps: ## install what the build and the tests need (apt; sudo when not root)
 	$(Q)vendor/deps
 
@@ -205,6 +208,10 @@ web-check: web/node_modules/.package-lock.json ## types and tests of the user in
 
 vendor: ## the third-party libraries of one variant (VARIANT=release)
 	$(Q)+$(MAKE) VARIANT=$(VARIANT) _vendor
+
+pictures: build ## the pictures of the guide again: a demo, minutes of load, a browser
+	$(Q)BROWSER=1 vendor/deps
+	$(Q)$(LOUD_ENV) tests/browser/pictures.sh
 
 CLANG_FORMAT = $(shell vendor/fetch clang-format)/bin/linux_x64/clang-format
 docs: build ## the generated pages of packaging/doc

@@ -16,6 +16,7 @@ export function config() {
     url,
     user: env.PGA_USER ?? info.username,
     password: env.PGA_PASSWORD ?? info.password,
+    emptyUrl: (env.PGA_EMPTY_URL ?? "").replace(/\/$/, ""),
     agentPid: Number(env.PGA_AGENT_PID ?? info.pids?.agent ?? 0),
     chromium: env.PGA_CHROMIUM ?? "/usr/bin/chromium",
     shots: env.PGA_SHOTS ?? "",
@@ -57,6 +58,7 @@ export class Checks {
 /** A page that notes console errors, exceptions and reports of the content policy. */
 export async function open(browser, options) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(60_000 * Number(process.env.PGA_SLOW ?? 1));
   const page = await context.newPage();
   const problems = [];
   await page.exposeFunction("pgaNotePolicy", (text) => problems.push(`policy: ${text}`));

@@ -3,6 +3,7 @@
 // pages.mjs: every page with real data: numbers as the API has them, nothing the content policy
 // would report, no serious accessibility finding in either theme, no sideways scrolling on a phone.
 import { axeFindings, open, settle } from "./lib.mjs";
+import { denied, outage } from "./states.mjs";
 
 const PHONE = 360;
 
@@ -11,7 +12,7 @@ function api(page, path) {
   return page.evaluate(async (p) => (await fetch(`/api/v1${p}`)).json(), path);
 }
 
-export async function paths(page) {
+async function paths(page) {
   const servers = (await api(page, "/servers")).data;
   const id = servers.find((s) => s.kind === "postgresql").id;
   const query = (await api(page, `/servers/${id}/queries/top?from=-15m&limit=1`)).data[0].queryid;
@@ -169,6 +170,8 @@ export async function everyPage(browser, conf, t, state, axeSource) {
   await serverPages(page, conf, t, where);
   await adminPages(page, conf, t);
   t.clean(problems, "work on every page");
-  await context.close();
   await looks(browser, conf, t, state, where, axeSource);
+  await denied(browser, conf, t, page, where, axeSource);
+  await outage(browser, conf, t, state, where, axeSource);
+  await context.close();
 }

@@ -4,6 +4,7 @@
 //
 //   PGA_DEMO_INFO=FILE node tests/browser/run.mjs      FILE as `pga demo` writes it
 //   PGA_URL= PGA_USER= PGA_PASSWORD= [PGA_AGENT_PID=]  or each by itself
+//   PGA_EMPTY_URL=                                     a server without agents, same login (optional)
 //   PGA_CHROMIUM=/usr/bin/chromium  PGA_SHOTS=DIR      the browser; where pictures go (optional)
 //   PGA_WAIT_S=90                                      how long to wait for the first figures
 //
@@ -14,6 +15,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { everyPage } from "./pages.mjs";
+import { empty } from "./states.mjs";
 import { Checks, axeFindings, config, gotoOverview, open, signIn } from "./lib.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -180,6 +182,7 @@ async function stale(page) {
     t.ok(true, "a silent agent makes the page say stale");
     t.ok((await page.locator(".figure-asof").count()) > 0, "numbers say as of when they are");
     t.ok((await page.locator(".banner-warn").textContent()).includes("last sample"), "a banner says how old the data is");
+    await page.evaluate(() => scrollTo(0, 0));
     await t.shot(page, "stale");
   } finally {
     process.kill(conf.agentPid, "SIGCONT");
@@ -206,6 +209,8 @@ async function main() {
     await bothThemes(browser, state);
     await phone(browser, state);
     await everyPage(browser, conf, t, state, axeSource);
+    if (conf.emptyUrl) await empty(browser, conf, t, axeSource);
+    else t.skip("empty state: no address of an empty server");
     if (conf.agentPid) await stale(page);
     else t.skip("stale state: no process id of an agent");
     t.clean(problems, "the whole session");

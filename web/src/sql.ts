@@ -58,10 +58,16 @@ export function lex(sql: string): Token[] {
   return out;
 }
 
-/** The statement on one line: white space and comments shrink to one space. */
-export function oneLine(sql: string): Token[] {
+/**
+ * The statement on one line: white space and comments shrink to one space. Past `most` characters
+ * of what is left it ends.
+ */
+export function oneLine(sql: string, most = Infinity): Token[] {
   const out: Token[] = [];
+  let length = 0;
   for (const token of lex(sql)) {
+    if (length > most) break;
+    length += token.kind === "comment" ? 0 : token.text.length;
     const blank = token.kind === "space" || token.kind === "comment";
     if (!blank) out.push(token);
     else if (out.length > 0 && out[out.length - 1]!.kind !== "space") {

@@ -43,3 +43,10 @@ test("a statement in brackets is indented", () => {
   const indents = formatSql("select a from t where b in (select c from u where d)").map((l) => l.indent);
   assert.deepEqual(indents, [0, 0, 0, 2, 2, 2, 0]);
 });
+
+test("a line is cut by what is shown, not by the comment in front of it", () => {
+  const shown = (most: number): string =>
+    oneLine(`/* ${"x".repeat(500)} */ select a, b from t`, most).map((t) => t.text).join("");
+  assert.equal(shown(400), "select a, b from t");
+  assert.equal(shown(8), "select a");
+});

@@ -397,9 +397,10 @@ static void draw_locks(const struct top *t, struct pen *p)
     say(p, TONE_BAR, "WHO BLOCKS WHOM (as each chain began; looked at every 10 s)");
     end_line(p);
     if (!isnan(d->blocking_waiting)) {
-        say(p, d->blocking_waiting > 0 ? TONE_BAD : TONE_GOOD,
-            "%.0f sessions wait for locks, in %.0f chains", d->blocking_waiting,
-            isnan(d->blocking_chains) ? 0 : d->blocking_chains);
+        double chains = isnan(d->blocking_chains) ? 0 : d->blocking_chains;
+        say(p, d->blocking_waiting > 0 ? TONE_BAD : TONE_GOOD, "%.0f %s for locks, in %.0f %s",
+            d->blocking_waiting, d->blocking_waiting == 1 ? "session waits" : "sessions wait",
+            chains, chains == 1 ? "chain" : "chains");
         end_line(p);
     }
     for (size_t i = 0; i < d->chain_count && p->rows > 2; i++) {

@@ -5,6 +5,8 @@ import { useMemo } from "preact/hooks";
 import { formatSql, oneLine, type Token } from "../sql";
 
 const ONE_LINE_CHARS = 400;
+/** Of the text that is looked at: a comment may stand in front. */
+const ONE_LINE_FROM = 4000;
 const FORMAT_CHARS = 100_000;
 
 function spans(tokens: readonly Token[]) {
@@ -19,7 +21,11 @@ function spans(tokens: readonly Token[]) {
 
 export function SqlLine({ text }: { text: string }) {
   return useMemo(
-    () => <code class="sql-line">{spans(oneLine(text.slice(0, ONE_LINE_CHARS)))}</code>,
+    () => (
+      <code class="sql-line">
+        {spans(oneLine(text.slice(0, ONE_LINE_FROM), ONE_LINE_CHARS))}
+      </code>
+    ),
     [text],
   );
 }
