@@ -156,7 +156,6 @@ demo: deps ## build, then run a server and an agent on a private PostgreSQL unde
 test: deps ## unit (also under sanitizers), corpus replay, golden and scenario tests
 	$(Q)$(LOUD_ENV) tests/all.sh
 
-full: export BROWSER := 1
 full: deps ## everything: lint, test, clang, thread sanitizer, fuzzing, long scenarios, dist twice
 	$(Q)$(LOUD_ENV) tests/all.sh --full
 

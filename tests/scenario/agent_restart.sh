@@ -23,7 +23,8 @@ called() { sql "select coalesce(sum(calls), 0) from pg_stat_statements where que
 delivered() { # QUERY: sets DELIVERED
     local id
     id=$(sql "select queryid from pg_stat_statements where query like '$1' limit 1")
-    api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$id"
+    poll 30 eval 'api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$id";
+        [ "$STATUS" = 200 ]'
     DELIVERED=$(python3 -c 'import json,sys
 print(sum(v or 0 for s in json.load(sys.stdin)["series"] for v in s["values"]))' <<<"$BODY")
 }
