@@ -80,7 +80,7 @@ struct cell api_newest_cell(const struct api_newest_row *row, const char *name)
 struct api_newest_row *api_newest_add(struct api_newest *n, struct api_newest_reading *r)
 {
     if (n->count == n->cap) {
-        size_t cap = n->cap ? 2 * n->cap : 256;
+        size_t cap = n->cap > 0 ? n->cap * 2 : 256;
         struct api_newest_row *more = arena_array(n->call->arena, cap, sizeof(*more));
 
         if (!more)
@@ -339,54 +339,60 @@ static int by_keys(const void *a, const void *b)
     return order;
 }
 
+/* The groups of one relation, or of all of a target. */
+struct group_list {
+    struct tsdb_group *rows;
+    size_t count;
+};
+
 static enum err_code read_relation(struct api_newest *n, const struct store_target *target,
                                    const struct api_newest_source *source,
-                                   const struct tsdb_group *groups, size_t count, struct err *e)
+                                   const struct group_list *groups, struct err *e)
 {
-    struct visit v = {.n = n, .target = target, .id = groups->target};
+    struct visit v = {.n = n, .target = target, .id = groups->rows->target};
     size_t first = n->count;
     struct relation *relation;
-    enum err_code rc = tsdb_relation(n->call->reader, n->call->arena, groups->relation, &relation,
-                                     e);
+    enum err_code rc = tsdb_relation(n->call->reader, n->call->arena, groups->rows->relation,
+                                     &relation, e);
 
     v.relation = relation;
     if (rc == ERR_OK)
         rc = choose_columns(&v, source, e);
     if (rc != ERR_OK || (v.chosen && v.column_count == 0))
         return rc;
-    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        if (groups[i].has_last)
-            rc = read_group(&v, &groups[i], e);
+    for (size_t i = 0; rc == ERR_OK && i < groups->count; i++) {
+        if (groups->rows[i].has_last)
+            rc = read_group(&v, &groups->rows[i], e);
     }
     if (n->count > first)
         qsort(n->rows + first, n->count - first, sizeof(*n->rows), by_keys);
     return rc;
 }
 
-/* The groups of a target; those of one relation stand together. */
+/* Those of one relation stand together. */
 static enum err_code groups_of(struct api_newest *n, const struct store_target *target,
-                               struct tsdb_group **groups, size_t *count, struct err *e)
+                               struct group_list *groups, struct err *e)
 {
     struct tsdb_reader *reader;
     struct uuid id;
     enum err_code rc = api_reader(n->call, &reader, e);
 
+    groups->count = 0;
     if (!text_parse_uuid(str_of(target->id), &id))
         return err_set(e, ERR_CORRUPT, "target id %s", target->id);
-    return rc == ERR_OK ? tsdb_groups(reader, n->call->arena, &id, groups, count, e) : rc;
+    return rc == ERR_OK ? tsdb_groups(reader, n->call->arena, &id, &groups->rows, &groups->count, e)
+                        : rc;
 }
 
-/* How many groups the relation has, from *first on. */
-static size_t find_groups(const struct tsdb_group *groups, size_t count, const char *relation,
-                          size_t *first)
+static struct group_list find_groups(const struct group_list *all, const char *relation)
 {
-    size_t found = 0;
+    struct group_list found = {NULL, 0};
 
-    for (size_t i = 0; i < count; i++) {
-        if (!str_eq_c(groups[i].relation, relation))
+    for (size_t i = 0; relation && i < all->count; i++) {
+        if (!str_eq_c(all->rows[i].relation, relation))
             continue;
-        if (found++ == 0)
-            *first = i;
+        if (found.count++ == 0)
+            found.rows = &all->rows[i];
     }
     return found;
 }
@@ -394,27 +400,24 @@ static size_t find_groups(const struct tsdb_group *groups, size_t count, const c
 enum err_code api_newest_has(struct api_newest *n, const struct store_target *target,
                              const char *relation, bool *has, struct err *e)
 {
-    struct tsdb_group *groups;
-    size_t count = 0, first;
-    enum err_code rc = groups_of(n, target, &groups, &count, e);
+    struct group_list groups;
+    enum err_code rc = groups_of(n, target, &groups, e);
 
-    *has = rc == ERR_OK && find_groups(groups, count, relation, &first) > 0;
+    *has = rc == ERR_OK && find_groups(&groups, relation).count > 0;
     return rc;
 }
 
 enum err_code api_newest_read(struct api_newest *n, const struct store_target *target,
                               const struct api_newest_part *part, struct err *e)
 {
-    struct tsdb_group *groups;
-    size_t count = 0, first = 0;
-    enum err_code rc = groups_of(n, target, &groups, &count, e);
+    struct group_list groups;
+    enum err_code rc = groups_of(n, target, &groups, e);
 
     for (size_t i = 0; rc == ERR_OK && i < API_NEWEST_SOURCES; i++) {
-        const struct api_newest_source *source = &part->sources[i];
-        size_t found = source->relation ? find_groups(groups, count, source->relation, &first) : 0;
+        struct group_list found = find_groups(&groups, part->sources[i].relation);
 
-        if (found > 0)
-            return read_relation(n, target, source, groups + first, found, e);
+        if (found.count > 0)
+            return read_relation(n, target, &part->sources[i], &found, e);
     }
     return rc;
 }
@@ -435,140 +438,4 @@ void api_newest_order(struct api_newest *n)
 {
     if (n->count > 0)
         qsort(n->rows, n->count, sizeof(*n->rows), by_rank);
-}
-
-/* --- answer --- */
-
-enum err_code api_newest_params(struct api_newest *n, struct api_newest_page *page, struct err *e)
-{
-    enum err_code rc = api_param_i64(n->call, "limit", (struct api_bounds){100, 1, LIMIT_LIST_PAGE},
-                                     &page->limit, e);
-
-    if (rc == ERR_OK)
-        rc = api_param_i64(n->call, "offset", (struct api_bounds){0, 0, INT32_MAX}, &page->offset,
-                           e);
-    return rc == ERR_OK ? api_param(n->call, "database", &n->database, e) : rc;
-}
-
-static void put_reading(struct json_writer *w, const struct api_newest_reading *r)
-{
-    json_key(w, "reading");
-    json_object_begin(w);
-    json_member_c(w, "target_id", r->target->id);
-    json_member_c(w, "target_name", r->target->name);
-    json_member_str(w, "relation", r->relation);
-    if (r->scope.len > 0)
-        json_member_str(w, "scope", r->scope);
-    api_member_time(w, "t", r->t_ms);
-    json_member_i64(w, "t_ms", r->t_ms);
-    if (r->from_ms < r->t_ms)
-        json_member_i64(w, "from_ms", r->from_ms);
-    json_member_bool(w, "complete", r->complete);
-    if (r->sums)
-        json_member_c(w, "sums", r->sums);
-    json_object_end(w);
-}
-
-void api_newest_put_cell(struct json_writer *w, struct str name, struct cell cell)
-{
-    json_key_str(w, name);
-    switch (cell.tag) {
-    case CELL_I64:
-        json_put_i64(w, cell.i64);
-        break;
-    case CELL_U64:
-        json_put_u64(w, cell.u64);
-        break;
-    case CELL_F64:
-        json_put_f64(w, cell.f64);
-        break;
-    case CELL_STR:
-        json_put_str(w, cell.str);
-        break;
-    case CELL_NULL:
-        json_put_null(w);
-        break;
-    }
-}
-
-/* The member that has the text of a statement whose key is `name`; empty = it is no such key. */
-static struct str text_member(struct str name)
-{
-    if (str_eq_c(name, "hash") || str_eq_c(name, "queryid") || str_eq_c(name, "query_id"))
-        return STR("text");
-    if (str_ends(name, STR("query_hash")))
-        return str_make(name.ptr, name.len - 5);
-    return (struct str){NULL, 0};
-}
-
-static enum err_code put_text(struct api_newest *n, struct json_writer *w,
-                              const struct api_newest_row *row, size_t k, struct err *e)
-{
-    const struct api_newest_reading *r = row->reading;
-    struct tsdb_text_key key = {r->target_id, STR("query"), row->keys[k]};
-    struct str member = text_member(r->keys[k]), text;
-    enum err_code rc;
-
-    if (member.len == 0 || row->keys[k].len == 0 ||
-        index_of(r->columns, r->column_count, member) >= 0)
-        return ERR_OK;
-    rc = tsdb_text(n->call->reader, n->call->arena, &key, &text, e);
-    json_key_str(w, member);
-    if (rc == ERR_OK)
-        json_put_str(w, text);
-    else
-        json_put_null(w);
-    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
-}
-
-static enum err_code put_row(struct api_newest *n, struct json_writer *w,
-                             const struct api_newest_row *row, struct err *e)
-{
-    const struct api_newest_reading *r = row->reading;
-    enum err_code rc = ERR_OK;
-
-    json_object_begin(w);
-    put_reading(w, r);
-    for (size_t k = 0; rc == ERR_OK && k < r->key_count; k++) {
-        if (!r->key_used[k])
-            continue;
-        json_key_str(w, r->keys[k]);
-        json_put_str(w, row->keys[k]);
-        rc = put_text(n, w, row, k, e);
-    }
-    for (size_t c = 0; c < r->column_count; c++) {
-        if (r->column_used[c])
-            api_newest_put_cell(w, r->columns[c], row->cells[c]);
-    }
-    if (row->mean >= 0)
-        json_member_f64(w, "mean_exec_time", row->mean);
-    json_object_end(w);
-    return rc;
-}
-
-enum err_code api_newest_put(struct api_newest *n, const struct api_newest_page *page,
-                             struct json_writer *w, struct err *e)
-{
-    size_t first = (size_t)page->offset < n->count ? (size_t)page->offset : n->count;
-    size_t count = n->count - first;
-    int64_t newest = 0;
-    enum err_code rc = ERR_OK;
-
-    if (count > (size_t)page->limit)
-        count = (size_t)page->limit;
-    for (size_t i = 0; i < n->count; i++) {
-        if (n->rows[i].reading->t_ms > newest)
-            newest = n->rows[i].reading->t_ms;
-    }
-    json_member_u64(w, "count", count);
-    json_member_u64(w, "total", n->count);
-    json_member_i64(w, "limit", page->limit);
-    json_member_i64(w, "offset", page->offset);
-    api_member_time(w, "timestamp", newest);
-    json_key(w, "data");
-    json_array_begin(w);
-    for (size_t i = first; rc == ERR_OK && i < first + count; i++)
-        rc = put_row(n, w, &n->rows[i], e);
-    json_array_end(w);
-    return rc;
 }

@@ -76,11 +76,10 @@ enum err_code api_newest_put(struct api_newest *n, const struct api_newest_page 
                              struct json_writer *w, struct err *e) ERR_MUST_CHECK;
 void api_newest_put_cell(struct json_writer *w, struct str name, struct cell cell);
 
-#define API_NEWEST_QUERY                                                  \
-    "limit int: at most this many rows, default 100, up to 1000",         \
-        "offset int: rows to leave out before the first one, default 0",  \
-        "database text: only rows of this database; relations that know " \
-        "of no databases are not touched"
+#define API_NEWEST_QUERY                                             \
+    "limit int: at most this many rows, default 100, up to 1000",    \
+        "offset int: rows to leave out before the first, default 0", \
+        "database text: only rows of this one, and of relations that know of none"
 #define API_NEWEST_ANSWER                                                                          \
     "count: int 'rows in data', total: int 'rows in all', limit: int, offset: int,"                \
     " timestamp: time? 'of the newest reading among them', data: [{reading: {target_id: uuid,"     \

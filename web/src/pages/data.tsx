@@ -127,7 +127,8 @@ function cellOf(row: Row, name: string): Cell {
 
 /** Members of the rows that are no columns: texts that the server looked up beside their key. */
 function textsOf(relation: Relation, rows: Row[]): string[] {
-  const known = new Set(["reading", ...(relation.keys ?? []), ...relation.columns.map((c) => c.name)]);
+  const columns = relation.columns.map((c) => c.name);
+  const known = new Set(["reading", ...(relation.keys ?? []), ...columns]);
   return [...new Set(rows.flatMap((r) => Object.keys(r)))].filter((name) => !known.has(name));
 }
 

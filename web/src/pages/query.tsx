@@ -146,7 +146,8 @@ function Charts({ data, query }: { data: ServerData; query: string }) {
   const { from, to } = data.window;
   const step = Math.max(data.stepMs, every ?? data.stepMs);
   const path = paths.metrics(data.id, {
-    relation: statements?.name ?? "pg_stat_statements", column: ASK, from, to, step, by: "", "key.queryid": query,
+    relation: statements?.name ?? "pg_stat_statements", column: ASK, from, to, step, by: "",
+    "key.queryid": query,
   });
   const answer = useAnswer<Metrics>(path, beat.value, `${data.id} ${query}`);
   const m = answer.data;

@@ -196,7 +196,8 @@ export function FilesystemList({ data }: { data: ServerData }) {
   return (
     <List
       data={data} title="Filesystems" relation="host_filesystem" host keys={["mountpoint"]}
-      things="filesystems" sort="-used" ask="size_bytes,available_bytes,free_bytes,inodes,inodes_free"
+      things="filesystems" sort="-used"
+      ask="size_bytes,available_bytes,free_bytes,inodes,inodes_free"
       none="The host shows no filesystem."
       columns={[
         { ...text("mountpoint", "Mounted on"), names: true },
