@@ -71,8 +71,9 @@ struct str api_newest_key(const struct api_newest_row *row, const char *name)
 struct cell api_newest_cell(const struct api_newest_row *row, const char *name)
 {
     int at = index_of(row->reading->columns, row->reading->column_count, str_of(name));
+    struct cell none = {.tag = CELL_NULL};
 
-    return at < 0 ? (struct cell){.tag = CELL_NULL} : row->cells[at];
+    return at < 0 ? none : row->cells[at];
 }
 
 /* --- rows --- */

@@ -82,8 +82,7 @@ static enum err_code put_text(struct api_newest *n, struct json_writer *w,
     struct str member = text_member(r->keys[k]), text;
     enum err_code rc;
 
-    if (member.len == 0 || row->keys[k].len == 0 ||
-        is_column(r, member))
+    if (member.len == 0 || row->keys[k].len == 0 || is_column(r, member))
         return ERR_OK;
     rc = tsdb_text(n->call->reader, n->call->arena, &key, &text, e);
     json_key_str(w, member);
