@@ -236,6 +236,8 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/pga/LICENSE
 	$(Q)for doc in packaging/doc/*.md; do [ ! -e "$$doc" ] || \
 	    install -D -m 644 "$$doc" $(DESTDIR)$(PREFIX)/share/doc/pga/$${doc##*/}; done
+	$(Q)for picture in packaging/doc/pictures/*.png; do \
+	    install -D -m 644 "$$picture" $(DESTDIR)$(PREFIX)/share/doc/pga/pictures/$${picture##*/}; done
 	$(Q)install -d $(INSTALL_MADE:%=$(SHARE)/%)
 	$(Q)for page in $(MANUAL); do \
 	    build/release/pga manual $$page > $(SHARE)/man/man$${page##*.}/$$page || exit 1; done

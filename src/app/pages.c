@@ -23,8 +23,8 @@ struct page {
     const char *name;
     const char *section;
     const char *summary;
-    const struct usage *usage;        /* of an applet, or */
-    void (*write)(struct buf *out);   /* what the page has between NAME and SEE ALSO */
+    const struct usage *usage;      /* of an applet, or */
+    void (*write)(struct buf *out); /* what the page has between NAME and SEE ALSO */
     const char *see_also;
 };
 
@@ -34,7 +34,8 @@ static void write_server_keys(struct buf *out);
 static const struct page pages[] = {
     {"pga", "1", "watches PostgreSQL: agent, server and command line in one program", NULL,
      write_pga, "pga-agent.toml(5), pga-server.toml(5), and the guide in share/doc/pga"},
-#define APPLET(name, section, summary) {"pga-" #name, section, summary, &app_##name##_usage, NULL, NULL},
+#define APPLET(name, section, summary) \
+    {"pga-" #name, section, summary, &app_##name##_usage, NULL, NULL},
 #include "app/applets.list"
 #undef APPLET
     {"pga-agent.toml", "5", "configuration of the agent of pga", NULL, agent_config_manual,
@@ -49,7 +50,8 @@ static const size_t page_count = sizeof(pages) / sizeof(pages[0]);
 static void put_applets(struct buf *out)
 {
     manual_section(out, "APPLETS");
-#define APPLET(name, section, summary) manual_item(out, "pga-" #name "(" section ")", NULL, summary);
+#define APPLET(name, section, summary) \
+    manual_item(out, "pga-" #name "(" section ")", NULL, summary);
 #include "app/applets.list"
 #undef APPLET
 }
@@ -68,8 +70,9 @@ static void write_pga(struct buf *out)
     manual_section(out, "OPTIONS");
     manual_item(out, "version, --version", NULL, "The version.");
     manual_item(out, "version --licenses", NULL, "The licences of all that is in the program.");
-    manual_item(out, "manual", NULL,
-                "The names of the manual pages; with the name of one, such as pga-ctl.1, the page.");
+    manual_item(
+        out, "manual", NULL,
+        "The names of the manual pages; with the name of one, such as pga-ctl.1, the page.");
     manual_item(out, "help, --help", NULL, "The list of applets.");
 }
 

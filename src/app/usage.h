@@ -24,15 +24,15 @@ struct usage_option {
 };
 
 struct usage {
-    const char *name;                       /* "server" */
-    const struct usage_row *forms;          /* "[options]" and what it does ("" = plain) */
-    const struct usage_row *commands;       /* NULL = none */
-    const struct usage_option *options;     /* NULL = `more` writes them */
-    const char *const *description;         /* paragraphs of the page; end with NULL */
-    void (*more)(struct buf *out);          /* sections of its own, NULL = none */
-    const struct usage_row *exits;          /* exit codes */
-    const struct usage_row *environment;    /* NULL = none */
-    const struct usage_row *files;          /* NULL = none */
+    const char *name;                    /* "server" */
+    const struct usage_row *forms;       /* "[options]" and what it does ("" = plain) */
+    const struct usage_row *commands;    /* NULL = none */
+    const struct usage_option *options;  /* NULL = `more` writes them */
+    const char *const *description;      /* paragraphs of the page; end with NULL */
+    void (*more)(struct buf *out);       /* sections of its own, NULL = none */
+    const struct usage_row *exits;       /* exit codes */
+    const struct usage_row *environment; /* NULL = none */
+    const struct usage_row *files;       /* NULL = none */
     const char *see_also;
 };
 

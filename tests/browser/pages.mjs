@@ -4,6 +4,7 @@
 // would report, no serious accessibility finding in either theme, no sideways scrolling on a phone.
 import { axeFindings, open, settle } from "./lib.mjs";
 import { denied, outage } from "./states.mjs";
+import { tables } from "./tables.mjs";
 
 const PHONE = 360;
 
@@ -170,6 +171,7 @@ export async function everyPage(browser, conf, t, state, axeSource) {
   await serverPages(page, conf, t, where);
   await adminPages(page, conf, t);
   t.clean(problems, "work on every page");
+  await tables(browser, conf, t, state, where);
   await looks(browser, conf, t, state, where, axeSource);
   await denied(browser, conf, t, page, where, axeSource);
   await outage(browser, conf, t, state, where, axeSource);

@@ -26,15 +26,18 @@ spawn load "$TOOL/load.sh" 280 3
 start_agent agent "$SERVER_URL" "$DSN"
 like "$(target_id postgresql)" '^[0-9a-f-]{36}$' "a target is known" || done_testing
 sql 'create table held (id int primary key); insert into held values (1)'
-# One session holds a row, two wait for it.
-mkfifo "$T/one"
+# One session holds a row, one waits for it, and one that is older waits behind that one.
+mkfifo "$T/one" "$T/two"
 spawn holder bash -c 'exec psql -qAtX <"$0"' "$T/one"
 exec 7>"$T/one"
 echo "set application_name = 'holder'; begin; update held set id = 1;" >&7
 sleep 1
-for name in waiter1 waiter2; do
-    spawn "$name" env PGAPPNAME="$name" psql -qAtX -c 'update held set id = 1'
-done
+spawn waiter2 env PGAPPNAME=waiter2 bash -c 'exec psql -qAtX <"$0"' "$T/two"
+exec 8>"$T/two"
+sleep 1
+spawn waiter1 env PGAPPNAME=waiter1 psql -qAtX -c 'update held set id = 1'
+sleep 1
+echo 'update held set id = 1;' >&8
 
 mux() { tmux -L "pga-top-$$" -f /dev/null "$@"; }
 screen() { mux capture-pane -p -t top 2>/dev/null; }
@@ -76,7 +79,10 @@ unlike "$(screen)" 'filter:' "Escape drops the filter"
 key 3
 shows 60 'blocks [12] for' "the lock tree has the blocker"
 shows 10 'holder' "by its application's name"
-shows 10 '└ [0-9]+ .*waiter[12]' "and who waits for it"
+shows 10 '^  └ [0-9]+ .*waiter1' "and who waits for it"
+shows 10 '^     └ [0-9]+ .*waiter2' "and who waits behind that one"
+like "$(screen | grep -oE '(holder|waiter[12])' | tr '\n' ' ')" 'holder waiter1 waiter2' \
+    "each below whom it waits for"
 stop load # it makes lock waits of its own
 echo 'commit;' >&7
 shows 60 'nobody blocks anybody' "and is empty when the lock is gone"

@@ -356,6 +356,8 @@ static void draw_queries(const struct top *t, struct pen *p)
     }
 }
 
+#define DEPTH_MAX 10 /* as far as a line has room */
+
 /* --- who waits for whom ----------------------------------------------------------------------- */
 
 static void draw_root(struct pen *p, const struct json *body, int64_t age_ms)
@@ -374,11 +376,39 @@ static void draw_root(struct pen *p, const struct json *body, int64_t age_ms)
     end_line(p);
 }
 
-static void draw_waiter(struct pen *p, const struct json *s)
+static int64_t pid_of(const struct json *session)
 {
-    int depth = (int)json_i64(json_get(s, "depth"), 1);
+    return json_i64(json_get(session, "pid"), 0);
+}
 
-    put(p, STR(""), (depth > 10 ? 10 : depth) * 3 - 1, 0);
+static bool is_at(const struct json *sessions, int64_t pid, int64_t depth)
+{
+    for (struct json_iter it = json_iter(sessions); json_next(&it);) {
+        if (pid_of(it.value) == pid && json_i64(json_get(it.value, "depth"), 1) == depth)
+            return true;
+    }
+    return false;
+}
+
+/* Below whom a session stands: the first of its blockers that is a step nearer to the root. */
+static int64_t pid_above(const struct json *chain, const struct json *session)
+{
+    struct str left = json_str(json_get(session, "blocked_by"));
+    int64_t depth = json_i64(json_get(session, "depth"), 1), pid = 0;
+
+    while (left.len > 0) {
+        struct str word = str_split(&left, ',');
+
+        if (num_parse_i64(word, 1, INT32_MAX, &pid, NULL) == ERR_OK &&
+            is_at(json_get(chain, "sessions"), pid, depth - 1))
+            return pid;
+    }
+    return pid_of(json_get(chain, "root"));
+}
+
+static void draw_waiter(struct pen *p, const struct json *s, int depth)
+{
+    put(p, STR(""), depth * 3 - 1, 0);
     say(p, TONE_FAINT, "└ ");
     say(p, TONE_WARN, "%lld ", (long long)json_i64(json_get(s, "pid"), 0));
     put_cell(p, s, "mode", OUTPUT_TEXT, 24);
@@ -388,6 +418,19 @@ static void draw_waiter(struct pen *p, const struct json *s)
     put_cell(p, s, "application_name", OUTPUT_TEXT, 16);
     say(p, TONE_FAINT, "behind %.*s", STR_ARG(json_str(json_get(s, "blocked_by"))));
     end_line(p);
+}
+
+/* Who waits for this one, each with those who wait for it in turn. */
+static void draw_waiters(struct pen *p, const struct json *chain, int64_t pid, int depth)
+{
+    for (struct json_iter it = json_iter(json_get(chain, "sessions"));
+         p->rows > 1 && json_next(&it);) {
+        if (pid_above(chain, it.value) == pid && pid_of(it.value) != pid) {
+            draw_waiter(p, it.value, depth);
+            if (depth < DEPTH_MAX)
+                draw_waiters(p, chain, pid_of(it.value), depth + 1);
+        }
+    }
 }
 
 static void draw_locks(const struct top *t, struct pen *p)
@@ -405,9 +448,7 @@ static void draw_locks(const struct top *t, struct pen *p)
     }
     for (size_t i = 0; i < d->chain_count && p->rows > 2; i++) {
         draw_root(p, d->chains[i], d->read_wall_ms - t->back_ms - d->chain_since_ms[i]);
-        for (struct json_iter it = json_iter(json_get(d->chains[i], "sessions"));
-             p->rows > 1 && json_next(&it);)
-            draw_waiter(p, it.value);
+        draw_waiters(p, d->chains[i], pid_of(json_get(d->chains[i], "root")), 1);
     }
     if (d->chain_count == 0 && p->rows > 1) {
         say(p, TONE_GOOD, "nobody blocks anybody");
