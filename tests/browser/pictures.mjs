@@ -46,11 +46,9 @@ const query = top.data[0].queryid;
 await picture(light, "overview", `/s/${id}?from=-5m`, 1000);
 await picture(dark, "queries", `/s/${id}/queries?from=-5m`, 720);
 await picture(light, "query", `/s/${id}/queries/${query}?from=-5m`, 940);
-await picture(dark, "sessions", `/s/${id}/sessions?from=-5m`, 900);
 await picture(dark, "locks", `/s/${id}/sessions?from=-5m`, 560, async (page) => {
   await page.locator(".chains details").first().scrollIntoViewIfNeeded();
-  await page.locator('section[aria-label="Who blocks whom"], section:has(.chains)').first()
+  await page.locator('section:has(.chains)').first()
     .evaluate((section) => scrollTo(0, section.getBoundingClientRect().top + scrollY - 110));
 });
-await picture(light, "fleet", "/?all", 420);
 await browser.close();

@@ -80,15 +80,22 @@ function blocked(b: Body, level: number): Blocked {
   };
 }
 
-/** Root first, each session below one that blocks it; nobody twice, nobody lost. */
+/** Root first, each below the blocker that is nearest to it; nobody twice, nobody lost. */
 export function blockingTree(chain: Chain): Blocked[] {
   const root = blocked(chain.root, 0);
   const left = chain.sessions.map((s) => blocked(s, 1)).filter((s) => s.pid !== root.pid);
   const rows: Blocked[] = [root];
+  const levels = new Map([[root.pid, 0]]);
+  for (let level = 1, found = true; found; level++) {
+    const next = left.filter((s) =>
+      !levels.has(s.pid) && s.blockedBy.some((pid) => levels.get(pid) === level - 1));
+    for (const s of next) levels.set(s.pid, level);
+    found = next.length > 0;
+  }
   function below(pid: number, level: number): void {
-    const own = left.filter((s) => s.blockedBy.includes(pid) && !rows.includes(s));
-    for (const s of own) {
-      if (rows.includes(s)) continue;
+    for (const s of left) {
+      const above = s.blockedBy.find((by) => levels.get(by) === level - 1);
+      if (levels.get(s.pid) !== level || above !== pid || rows.includes(s)) continue;
       rows.push(s);
       s.level = level;
       below(s.pid, level + 1);

@@ -28,6 +28,18 @@ test("the tree has the blocker first, who waits below who blocks, nobody twice",
   assert.equal(rows[2]!.waitS, 1);
 });
 
+test("who waits for two stands below the one nearer to the blocker", () => {
+  const [chain] = chainsOf([event(1, 1, {
+    chain: "k", root: { pid: 1 },
+    sessions: [
+      { pid: 2, blocked_by: "1" }, { pid: 3, blocked_by: "2" }, { pid: 4, blocked_by: "2,3" },
+      { pid: 5, blocked_by: "3,1" },
+    ],
+  })], []);
+  const rows = blockingTree(chain!).map((r) => [r.pid, r.level]);
+  assert.deepEqual(rows, [[1, 0], [2, 1], [3, 2], [4, 2], [5, 1]]);
+});
+
 test("a circle of blockers ends", () => {
   const [chain] = chainsOf([event(1, 1, {
     chain: "k", root: { pid: 1 },
