@@ -236,7 +236,7 @@ install: ## copy the executable and its documents below $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/pga/LICENSE
 	$(Q)for doc in packaging/doc/*.md; do [ ! -e "$$doc" ] || \
 	    install -D -m 644 "$$doc" $(DESTDIR)$(PREFIX)/share/doc/pga/$${doc##*/}; done
-	$(Q)for picture in packaging/doc/pictures/*.png; do \
+	$(Q)for picture in packaging/doc/pictures/*.png; do [ ! -e "$$picture" ] || \
 	    install -D -m 644 "$$picture" $(DESTDIR)$(PREFIX)/share/doc/pga/pictures/$${picture##*/}; done
 	$(Q)install -d $(INSTALL_MADE:%=$(SHARE)/%)
 	$(Q)for page in $(MANUAL); do \
