@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: PostgreSQL
 #
-# A server that an older collector alone feeds, in a real browser: the twelve documents of its last
-# ten minutes show in the pages of ours where they say the same, and all of them on the page of data.
+# A server that an older collector alone feeds, in a real browser: the twelve documents of its
+# last ten minutes show in our pages where they say the same, and all of them on the page of data.
 # timeout: 300
 
 . "$(dirname "$0")/lib.sh"

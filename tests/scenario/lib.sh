@@ -77,7 +77,8 @@ unlike() { # GOT REGEX NAME
     return 1
 }
 
-# What a running program does comes true some time later. COMMAND is eval'ed until its output matches.
+# What a running program does comes true some time later: COMMAND is eval'ed until its output
+# matches.
 soon_like() { # SECONDS COMMAND REGEX NAME
     local end=$((SECONDS + $(patience "$1"))) got
     while got=$(eval "$2"); ! grep -qE -- "$3" <<<"$got" && [ "$SECONDS" -lt "$end" ]; do

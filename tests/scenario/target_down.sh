@@ -14,7 +14,8 @@ ctl() { PGA_SERVER=$SERVER_URL "$PGA" ctl "$@" 2>&1; }
 state() { # [MEMBER] [KIND]: of the target in the list
     api GET servers
     python3 -c 'import json,sys
-print(next((s[sys.argv[1]] for s in json.load(sys.stdin)["data"] if s["kind"] == sys.argv[2]), ""))' \
+print(next((s[sys.argv[1]] for s in json.load(sys.stdin)["data"]
+            if s["kind"] == sys.argv[2]), ""))' \
         "${1:-state}" "${2:-postgresql}" <<<"$BODY"
 }
 goes_on() { # whether readings come after now
