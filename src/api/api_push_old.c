@@ -147,6 +147,13 @@ void api_push_old_stored(struct api_call *call, const struct api_push_old *old)
     lock_release(&call->api->seen_lock);
 }
 
+void api_push_old_forget(struct api *api, const char *collector_id)
+{
+    lock_take(&api->seen_lock);
+    alloc_free(map_remove(api->announced, str_of(collector_id)));
+    lock_release(&api->seen_lock);
+}
+
 /* --- the record --- */
 
 static enum err_code check_collector(struct api_call *call, const struct flatten *flat,

@@ -27,6 +27,8 @@ enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old,
                                 struct err *e) ERR_MUST_CHECK;
 /* The record was stored. */
 void api_push_old_stored(struct api_call *call, const struct api_push_old *old);
+/* A target of this collector was deleted: the next record names its targets again. */
+void api_push_old_forget(struct api *api, const char *collector_id);
 /* What was not taken, as the answer's errors. */
 void api_push_old_errors(const struct api_push_old *old, struct json_writer *w);
 

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "os/clock.h"
+#include "store/store_audit.h"
 #include "store/store_setting.h"
 
 #define LSN_SETTING "target_lsn"
@@ -37,10 +38,18 @@ static enum err_code upsert(struct sqldb *db, const char *collector, const struc
                      e);
 }
 
+static enum err_code taken(struct sqldb *db, uint64_t lsn, struct err *e)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)lsn);
+    return store_setting_put(db, LSN_SETTING, text, e);
+}
+
 static enum err_code apply(struct sqldb *db, uint64_t lsn, const struct uuid *collector,
                            const struct batch *batch, struct err *e)
 {
-    char id[TEXT_UUID_SIZE], text[24];
+    char id[TEXT_UUID_SIZE];
     bool before;
     enum err_code rc = taken_before(db, lsn, &before, e);
 
@@ -49,8 +58,7 @@ static enum err_code apply(struct sqldb *db, uint64_t lsn, const struct uuid *co
     text_uuid(collector, id);
     for (size_t i = 0; rc == ERR_OK && i < batch->target_count; i++)
         rc = upsert(db, id, &batch->targets[i], e);
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)lsn);
-    return rc == ERR_OK ? store_setting_put(db, LSN_SETTING, text, e) : rc;
+    return rc == ERR_OK ? taken(db, lsn, e) : rc;
 }
 
 enum err_code store_target_apply(struct store *s, uint64_t lsn, const struct uuid *collector,
@@ -65,6 +73,56 @@ enum err_code store_target_apply(struct store *s, uint64_t lsn, const struct uui
     if (rc != ERR_OK)
         return rc;
     rc = apply(db, lsn, collector, batch, e);
+    return store_end(s, rc, e);
+}
+
+void store_target_put_by(struct json_writer *w, const struct store_actor *who,
+                         const struct store_target *t)
+{
+    json_object_begin(w);
+    json_member_c(w, "name", who->name);
+    json_member_c(w, "address", who->address);
+    json_member_c(w, "request", who->request);
+    json_member_c(w, "target", t->name);
+    json_object_end(w);
+}
+
+static enum err_code audit_delete(struct sqldb *db, struct arena *a, const char *id,
+                                  const struct json *by, struct err *e)
+{
+    struct store_actor who = {arena_cstr(a, json_str(json_get(by, "name"))),
+                              arena_cstr(a, json_str(json_get(by, "address"))),
+                              arena_cstr(a, json_str(json_get(by, "request")))};
+    const char *name = arena_cstr(a, json_str(json_get(by, "target")));
+    enum err_code rc = arena_check(a, e);
+
+    return rc != ERR_OK ? rc
+                        : store_audit_add(db, &who,
+                                          (struct store_audit_entry){"target.delete", id, name}, e);
+}
+
+enum err_code store_target_delete(struct store *s, uint64_t lsn, const struct uuid *target,
+                                  const struct json *by, struct err *e)
+{
+    char id[TEXT_UUID_SIZE];
+    struct sqldb *db;
+    struct arena a;
+    bool before;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    text_uuid(target, id);
+    arena_init(&a, "target delete", 65536);
+    rc = taken_before(db, lsn, &before, e);
+    if (rc == ERR_OK && !before) {
+        rc = sqldb_run(db, "target_delete", SQLDB_ARGS(sqldb_text_c(id)), e);
+        if (rc == ERR_OK)
+            rc = audit_delete(db, &a, id, by, e);
+        if (rc == ERR_OK)
+            rc = taken(db, lsn, e);
+    }
+    arena_fini(&a);
     return store_end(s, rc, e);
 }
 

@@ -3,6 +3,7 @@
 #ifndef STORE_STORE_TARGET_H
 #define STORE_STORE_TARGET_H
 
+#include "base/json.h"
 #include "model/batch.h"
 #include "store/store.h"
 
@@ -23,6 +24,15 @@ struct store_target {
  */
 enum err_code store_target_apply(struct store *s, uint64_t lsn, const struct uuid *collector,
                                  const struct batch *batch, struct err *e) ERR_MUST_CHECK;
+/*
+ * Delete a target, with its audit record. It comes by the engine's journal, like the targets
+ * themselves: `by` is what store_target_put_by wrote there, and a `lsn` taken before does nothing.
+ */
+enum err_code store_target_delete(struct store *s, uint64_t lsn, const struct uuid *target,
+                                  const struct json *by, struct err *e) ERR_MUST_CHECK;
+/* Who deletes which target, as a JSON value. */
+void store_target_put_by(struct json_writer *w, const struct store_actor *who,
+                         const struct store_target *t);
 /* ERR_NOT_FOUND. */
 enum err_code store_target_get(struct store *s, struct arena *a, const char *id,
                                struct store_target *out, struct err *e) ERR_MUST_CHECK;

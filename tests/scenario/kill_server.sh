@@ -50,7 +50,8 @@ done
 is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
-    for point in $(fault_points server | grep -v '^file\.'); do
+    # Those of a deletion are tried by target_delete.sh.
+    for point in $(fault_points server | grep -vE '^(file|tsdb\.drop_)'); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
         reap server 20

@@ -66,6 +66,7 @@ static const struct {
     {"GET", "/api/v1/registration-secrets/{id}", ROUTE_ADMIN},
     {"GET", "/api/v1/registration-secrets", ROUTE_ADMIN},
     {"DELETE", "/api/v1/registration-secrets/{id}", ROUTE_ADMIN},
+    {"DELETE", "/api/v1/servers/{id}", ROUTE_ADMIN},
     {"GET", "/api/v1/servers/{id}", ROUTE_VIEWER},
     {"GET", "/api/v1/servers", ROUTE_VIEWER},
     {"GET", "/api/v1/servers/{id}/sessions/load", ROUTE_VIEWER},

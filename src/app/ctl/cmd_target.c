@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * cmd_target.c: `pga ctl target show|probes|relations` and `pga ctl collector show|revoke`: one
- * watched server and one agent.
+ * cmd_target.c: `pga ctl target show|probes|relations|delete` and `pga ctl collector show|revoke`:
+ * one watched server and one agent.
  */
 #include "app/ctl/cmd_change.h"
 
@@ -100,9 +100,35 @@ static int run_revoke(struct ctl *ctl)
                                                   .done = "the agent is revoked"});
 }
 
-static const struct ctl_option revoke_options[] = {
+static int run_delete(struct ctl *ctl)
+{
+    struct err e;
+
+    err_clear(&e);
+    if (cmd_change_confirm(ctl, "The target and all that was read of it are deleted for good.",
+                           &e)) {
+        (void)ctl_fail(ctl, &e);
+        return e.code == ERR_INVALID ? CTL_USAGE : CTL_FAILURE;
+    }
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "DELETE",
+                                                  .path = "/api/v1/servers",
+                                                  .name_member = "name",
+                                                  .done = "the target is deleted"});
+}
+
+static const struct ctl_option sure_options[] = {
     {"yes", NULL, "do not ask"},
     {NULL, NULL, NULL},
+};
+
+const struct ctl_command ctl_command_target_delete = {
+    .noun = "target",
+    .verb = "delete",
+    .summary = "delete a target with its history",
+    .argument = "TARGET",
+    .options = sure_options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_delete,
 };
 
 const struct ctl_command ctl_command_target_show = {
@@ -150,7 +176,7 @@ const struct ctl_command ctl_command_collector_revoke = {
     .verb = "revoke",
     .summary = "revoke an agent; its tokens are dead at once",
     .argument = "COLLECTOR",
-    .options = revoke_options,
+    .options = sure_options,
     .needs = CTL_NEEDS_LOGIN,
     .run = run_revoke,
 };

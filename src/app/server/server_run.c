@@ -107,6 +107,14 @@ static enum err_code take_targets(void *arg, uint64_t lsn, const struct uuid *co
     return store_target_apply(s->store, lsn, collector, targets, e);
 }
 
+static enum err_code drop_target(void *arg, uint64_t lsn, const struct uuid *target,
+                                 const struct json *by, struct err *e)
+{
+    struct server *s = arg;
+
+    return store_target_delete(s->store, lsn, target, by, e);
+}
+
 static enum err_code open_tsdb(struct server *s, struct err *e)
 {
     struct tsdb_config config = {
@@ -116,6 +124,7 @@ static enum err_code open_tsdb(struct server *s, struct err *e)
         .flush_age_ms = s->config->flush_age_ms,
         .retention_days = (int)s->config->retention_days,
         .target_sink = take_targets,
+        .drop_sink = drop_target,
         .target_arg = s,
     };
 

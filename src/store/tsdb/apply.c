@@ -38,6 +38,8 @@ struct row {
     struct uuid collector;
     struct json_doc *doc;
     struct batch batch;
+    const struct json *drop; /* {"target", "by"} of a deletion; else NULL */
+    struct uuid dropped;
 };
 
 struct rows {
@@ -98,6 +100,18 @@ void apply_close(struct tsdb *db)
 
 /* --- taking rows --- */
 
+/* Only the server itself deletes: an agent's rows have a collector. */
+static void take_drop(struct row *row)
+{
+    static const struct uuid none;
+    const struct json *drop = json_get(json_root(row->doc), "drop");
+
+    if (text_uuid_eq(&row->collector, &none) &&
+        text_parse_uuid(json_str(json_get(drop, "target")), &row->dropped)) {
+        row->drop = drop;
+    }
+}
+
 /* What was accepted once must not stop the line: a row that cannot be read is left out, loudly. */
 static void take_row(struct rows *rows, struct sqldb_stmt *s)
 {
@@ -118,6 +132,8 @@ static void take_row(struct rows *rows, struct sqldb_stmt *s)
         json_doc_free(row->doc);
         row->doc = NULL;
         memset(&row->batch, 0, sizeof(row->batch));
+    } else {
+        take_drop(row);
     }
     rows->count++;
 }
@@ -166,8 +182,28 @@ static enum err_code apply_targets(struct tsdb *db, const struct rows *rows, str
             code = db->config.target_sink(db->config.target_arg, r->lsn, &r->collector, &r->batch,
                                           e);
         }
+        if (code == ERR_OK && r->drop && db->config.drop_sink) {
+            code = db->config.drop_sink(db->config.target_arg, r->lsn, &r->dropped,
+                                        json_get(r->drop, "by"), e);
+        }
     }
     return code;
+}
+
+static enum err_code drop_events(struct sqldb *db, const struct uuid *target, struct err *e)
+{
+    struct sqldb_value id = sqldb_blob(target->bytes, sizeof(target->bytes));
+    enum err_code code = sqldb_run(db, "tsdb_event_search_drop", SQLDB_ARGS(id), e);
+
+    return code ? code : sqldb_run(db, "tsdb_event_drop", SQLDB_ARGS(id), e);
+}
+
+static enum err_code drop_texts(struct sqldb *db, const struct uuid *target, struct err *e)
+{
+    struct sqldb_value id = sqldb_blob(target->bytes, sizeof(target->bytes));
+    enum err_code code = sqldb_run(db, "tsdb_text_key_drop", SQLDB_ARGS(id), e);
+
+    return code ? code : sqldb_run(db, "tsdb_text_content_drop", SQLDB_NO_ARGS, e);
 }
 
 static enum err_code put_event(struct sqldb *db, const struct row *r, const struct batch_event *ev,
@@ -194,9 +230,12 @@ static enum err_code put_event(struct sqldb *db, const struct row *r, const stru
 
 static enum err_code put_events(struct tsdb *db, const struct row *r, struct err *e)
 {
-    enum err_code code = ERR_OK;
+    enum err_code code = r->drop ? drop_events(db->applier.event, &r->dropped, e) : ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < r->batch.event_count; i++) {
-        code = put_event(db->applier.event, r, &r->batch.events[i], e);
+        const struct batch_event *event = &r->batch.events[i];
+        if (!drop_covers(db, &event->target, event->t_ms)) {
+            code = put_event(db->applier.event, r, event, e);
+        }
     }
     return code;
 }
@@ -254,7 +293,7 @@ static enum err_code put_text(struct sqldb *db, const struct batch_text *t, stru
 
 static enum err_code put_texts(struct tsdb *db, const struct row *r, struct err *e)
 {
-    enum err_code code = ERR_OK;
+    enum err_code code = r->drop ? drop_texts(db->applier.text, &r->dropped, e) : ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < r->batch.text_count; i++) {
         code = put_text(db->applier.text, &r->batch.texts[i], e);
     }
@@ -377,6 +416,7 @@ static void set_applied(struct tsdb *db, uint64_t lsn)
     lock_take(&db->state);
     db->applied_lsn = lsn > db->applied_lsn ? lsn : db->applied_lsn;
     cond_signal(&db->wake_writer);
+    cond_broadcast(&db->done);
     lock_release(&db->state);
 }
 
@@ -414,6 +454,7 @@ void tsdb_run_applier(struct tsdb *db)
     alloc_free(rows);
     lock_take(&db->state);
     db->applier_over = true;
+    cond_broadcast(&db->done);
     cond_signal(&db->wake_writer);
     lock_release(&db->state);
 }

@@ -64,9 +64,8 @@ static void free_relation(void *value)
     alloc_free(r);
 }
 
-static void free_group(void *value)
+static void free_group(struct catalog_group *g)
 {
-    struct catalog_group *g = value;
     for (size_t i = 0; i < g->object_count; i++) {
         alloc_free(g->objects[i]);
     }
@@ -82,7 +81,10 @@ void catalog_free(struct catalog *c)
     if (!c) {
         return;
     }
-    map_free(c->groups, free_group);
+    map_free(c->groups, NULL);
+    for (size_t i = 0; i < c->group_count; i++) {
+        free_group(c->all_groups[i]);
+    }
     map_free(c->relations, free_relation);
     alloc_free(c->by_id);
     alloc_free(c->all_groups);
@@ -301,7 +303,8 @@ struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, st
 
 bool catalog_is_full(const struct catalog *c)
 {
-    return c->relation_count >= CATALOG_RELATIONS || c->group_count >= CATALOG_GROUPS ||
+    return c->relation_count >= CATALOG_RELATIONS ||
+           c->group_count - c->dropped_count >= CATALOG_GROUPS ||
            c->object_count >= CATALOG_OBJECTS;
 }
 
@@ -453,13 +456,37 @@ struct catalog_group *catalog_put_group(struct catalog *c, uint64_t id,
 enum err_code catalog_add_group(struct catalog *c, const struct catalog_group_key *key,
                                 struct catalog_group **out, struct err *e)
 {
-    if (c->group_count >= CATALOG_GROUPS) {
+    if (c->group_count - c->dropped_count >= CATALOG_GROUPS) {
         return err_set(e, ERR_LIMIT, "more than %d groups", CATALOG_GROUPS);
     }
     *out = catalog_put_group(c, c->next_group, key);
     push((void ***)&c->new_groups, &c->new_group_count, &c->new_group_cap, *out);
     c->ids_dirty = true;
     return ERR_OK;
+}
+
+size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids)
+{
+    char bytes[GROUP_KEY_MAX];
+    size_t count = 0;
+
+    lock_take(&c->lock);
+    uint64_t *list = alloc_array(c->group_count + 1, sizeof(*list));
+    for (size_t i = 0; i < c->group_count; i++) {
+        struct catalog_group *g = c->all_groups[i];
+        struct catalog_group_key key = {g->relation, g->target, g->scope};
+        if (!text_uuid_eq(&g->target, target) || atomic_load(&g->dropped)) {
+            continue;
+        }
+        atomic_store(&g->dropped, true);
+        (void)map_remove(c->groups, group_key(&key, bytes));
+        c->object_count -= g->object_count;
+        list[count++] = g->id;
+    }
+    c->dropped_count += count;
+    lock_release(&c->lock);
+    *ids = list;
+    return count;
 }
 
 static void grow_slots(struct catalog_group *g)

@@ -10,6 +10,7 @@
 #ifndef STORE_TSDB_CATALOG_H
 #define STORE_TSDB_CATALOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct catalog_group {
     struct uuid target;
     struct catalog_relation *relation;
     struct str scope;
+    atomic_bool dropped; /* its target was deleted: nobody finds it any more */
     size_t object_count, object_cap;
     struct catalog_object **objects; /* in order of id */
     size_t slot_mask;                /* 0 = no table yet */
@@ -82,7 +84,8 @@ struct catalog {
     size_t relation_count, relation_cap;
     struct catalog_relation **by_id;
     size_t group_count, group_cap;
-    struct catalog_group **all_groups; /* in order of id */
+    struct catalog_group **all_groups; /* in order of id; dropped ones, too */
+    size_t dropped_count;              /* of all_groups */
     uint64_t object_count;
     uint64_t next_relation, next_group, next_object;
     /* the writer's alone: what its next transaction writes */
@@ -149,6 +152,12 @@ enum err_code catalog_add_group(struct catalog *c, const struct catalog_group_ke
                                 struct catalog_group **out, struct err *e) ERR_MUST_CHECK;
 enum err_code catalog_add_object(struct catalog *c, struct catalog_group *g, struct str keys,
                                  struct catalog_object **out, struct err *e) ERR_MUST_CHECK;
+
+/*
+ * The target's groups are not found any more; the structs stay for those who hold them. Gives how
+ * many and their ids, which the caller frees.
+ */
+size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids);
 
 /* --- Put a thing with a known id; catalog_rows.c and the functions above --- */
 struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, struct str name,

@@ -21,9 +21,9 @@
 #define TSDB_LOCK_STATE   60
 #define TSDB_LOCK_CATALOG 61
 
-#define TSDB_SCHEMA_INGEST 1
+#define TSDB_SCHEMA_INGEST 2
 #define TSDB_SCHEMA_DAY    1
-#define TSDB_SCHEMA_TEXT   1
+#define TSDB_SCHEMA_TEXT   2
 #define TSDB_SCHEMA_EVENT  1
 
 #define TSDB_DAY_MS         86400000LL
@@ -43,6 +43,18 @@ struct day_file {
     enum day_class class;
     int64_t day; /* days since 1970-01-01 UTC */
     uint64_t applied;
+};
+
+/* A group of a deleted target, of which files may still hold slices. */
+struct dropped_group {
+    uint64_t id;
+    uint64_t lsn; /* of the deletion */
+};
+
+/* A target that was deleted of late; readings up to then are not taken. */
+struct dropped_target {
+    struct uuid id;
+    int64_t t_ms;
 };
 
 struct known_record {
@@ -129,6 +141,12 @@ struct tsdb {
     bool flush_wanted;
     struct day_file *days;
     size_t day_count, day_cap;
+    struct dropped_group *dropped; /* by id */
+    size_t dropped_count;
+    struct dropped_target *dropped_targets;
+    atomic_size_t dropped_target_count;
+    uint64_t dropped_lsn;  /* of the newest deletion */
+    uint64_t purged_lsn;   /* of the newest one of which day files hold nothing */
     uint64_t days_removed; /* counts retention, so that readers drop handles */
     struct tsdb_reader **readers;
     size_t reader_count, reader_max;
@@ -165,6 +183,29 @@ enum err_code replay_run(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 /* --- flush.c --- */
 enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn,
                          struct err *e) ERR_MUST_CHECK;
+
+/* --- drop.c: deleted targets --- */
+enum err_code drop_load(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+/* A deletion on its way through the writer. */
+struct drop {
+    struct uuid target;
+    int64_t t_ms;
+    uint64_t lsn;
+};
+/* Delete the names of a target, inside the writer's transaction. */
+enum err_code drop_write(struct tsdb *db, const struct drop *d, struct err *e) ERR_MUST_CHECK;
+/* That transaction was committed: from now on nothing of the target is read or flushed. */
+void drop_written(struct tsdb *db, const struct drop *d);
+/* Whether something of a target at this time went with it; any thread, without a lock held. */
+bool drop_covers(struct tsdb *db, const struct uuid *target, int64_t t_ms);
+/* Its lsn is linked: a flush from now on lets the journal be trimmed so far. */
+void drop_wake_flusher(struct tsdb *db);
+/* Whether a group was deleted. Caller holds state (or is alone). */
+bool drop_has(const struct tsdb *db, uint64_t group);
+/* Remove blocks of deleted groups from the day files, when there may be some; the flusher. */
+enum err_code drop_purge(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+/* Forget deletions of which journal and day files hold nothing; the writer. */
+enum err_code drop_forget(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 
 /* --- apply.c --- */
 enum err_code apply_open(struct tsdb *db, struct err *e) ERR_MUST_CHECK;

@@ -255,16 +255,23 @@ static enum err_code flush_file(struct flushing *f, const struct item *items, si
     return ERR_OK;
 }
 
-static struct item *sorted_items(struct head *h, struct arena *a, size_t *count)
+/* Without those of deleted targets. */
+static struct item *sorted_items(struct tsdb *db, struct head *h, struct arena *a, size_t *count)
 {
-    struct head_item *heads = head_items(h, a, count);
-    struct item *items = arena_array(a, *count, sizeof(*items));
+    size_t all = 0;
+    struct head_item *heads = head_items(h, a, &all);
+    struct item *items = arena_array(a, all, sizeof(*items));
 
-    for (size_t i = 0; items && heads && i < *count; i++) {
-        items[i] = (struct item){days_class_of(heads[i].slice.every_ms),
-                                 days_of_ms(heads[i].slice.t_ms), heads[i]};
+    *count = 0;
+    lock_take(&db->state);
+    for (size_t i = 0; items && heads && i < all; i++) {
+        if (!drop_has(db, heads[i].group)) {
+            items[(*count)++] = (struct item){days_class_of(heads[i].slice.every_ms),
+                                              days_of_ms(heads[i].slice.t_ms), heads[i]};
+        }
     }
-    if (items && heads) {
+    lock_release(&db->state);
+    if (items && *count) {
         qsort(items, *count, sizeof(*items), compare_items);
     }
     return items;
@@ -281,7 +288,7 @@ enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn, struct e
     arena_init(&f.build, "tsdb flush block", TSDB_ARENA_BYTES);
     arena_init(&f.scratch, "tsdb flush column", TSDB_ARENA_BYTES);
     FAULT_POINT("tsdb.flush_begin");
-    const struct item *items = sorted_items(h, &list, &count);
+    const struct item *items = sorted_items(db, h, &list, &count);
     enum err_code code = arena_check(&list, e);
     for (size_t at = 0; code == ERR_OK && at < count;) {
         size_t end = at + 1;
@@ -386,7 +393,11 @@ static void try_flush(struct tsdb *db, struct flusher *f)
     struct err e;
 
     err_clear(&e);
-    if (flush_once(db, &e)) {
+    enum err_code code = flush_once(db, &e);
+    if (code == ERR_OK) {
+        code = drop_purge(db, &e);
+    }
+    if (code) {
         log_error(&flush_log, "flush failed: %s", e.text);
         f->failures++;
         f->retry_us = clock_mono_us() + RETRY_US;

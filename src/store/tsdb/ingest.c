@@ -35,7 +35,8 @@ struct work {
     /* What its names are. The entry has those of the last slice of the group in the record. */
     uint32_t *keys, *columns;
     enum relation_type *types;
-    bool skip; /* outside the clock window */
+    bool skip;    /* outside the clock window */
+    bool deleted; /* went with its target */
     uint64_t *objects;
     uint64_t *gone;
     size_t gone_count;
@@ -51,6 +52,11 @@ struct preparing {
 };
 
 /* --- names --- */
+
+static bool is_dropped(const struct stream_entry *n)
+{
+    return n->group && atomic_load(&n->group->dropped);
+}
 
 static enum err_code resolve_group(struct preparing *p, struct work *w, struct err *e)
 {
@@ -399,6 +405,10 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
     enum err_code code = ERR_OK;
 
     w->entry = stream_entry_of(p->job->stream, w->slice);
+    if (is_dropped(w->entry)) { /* the target comes again: it is a new one */
+        w->entry->group = NULL;
+        w->entry->row_count = 0;
+    }
     if (!w->entry->group) {
         code = resolve_group(p, w, e);
     }
@@ -689,7 +699,8 @@ static enum err_code resolve_all(struct preparing *p, struct work *work, struct 
         work[i].slice = s;
         work[i].skip = s->t_ms < p->now_ms - TSDB_CLOCK_PAST_MS ||
                        s->t_ms > p->now_ms + TSDB_CLOCK_AHEAD_MS;
-        if (!work[i].skip) {
+        work[i].deleted = drop_covers(p->db, &s->target, s->t_ms);
+        if (!work[i].skip && !work[i].deleted) {
             code = resolve_slice(p, &work[i], e);
         }
     }
@@ -706,6 +717,8 @@ static enum err_code encode_all(struct preparing *p, struct work *work, struct e
     for (size_t i = 0; code == ERR_OK && i < r->batch.slice_count; i++) {
         if (work[i].skip) {
             r->rejected_clock += count_cells(work[i].slice);
+        } else if (work[i].deleted) {
+            r->rejected_deleted += count_cells(work[i].slice);
         } else {
             code = encode_slice(p, &work[i], &one, e);
         }
@@ -736,6 +749,16 @@ enum err_code ingest_prepare(struct tsdb *db, struct ingest_job *job, struct ing
     code = encode_all(&p, work, e);
     r->ready = code == ERR_OK;
     return code;
+}
+
+bool ingest_is_stale(const struct ingest_record *r)
+{
+    for (size_t i = 0; i < r->slice_count; i++) {
+        if (is_dropped(r->slices[i].entry)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void ingest_committed(const struct ingest_record *r)

@@ -46,7 +46,8 @@ struct ingest_record {
     struct buf meta; /* JSON text, or empty */
     size_t slice_count;
     struct ingest_slice *slices;
-    uint64_t samples, rejected_clock, rejected_order, rejected_cap, rejected_owner;
+    uint64_t samples, rejected_clock, rejected_order, rejected_cap, rejected_owner,
+        rejected_deleted;
     int64_t t_min_ms, t_max_ms;
     uint64_t lsn;
     struct str kept; /* the blob in the head */
@@ -54,7 +55,8 @@ struct ingest_record {
 
 struct ingest_job {
     struct ingest_job *next;
-    struct stream *stream; /* NULL: the server's own event */
+    struct stream *stream; /* NULL: the server's own event, or a deletion */
+    struct drop *drop;     /* NULL but for a deletion */
     const struct push *push;
     struct arena *arena;
     struct ingest_record *records;
@@ -73,6 +75,8 @@ enum ingest_mode {
 /* Resolve and encode one record: sets `ready`, or leaves it (only INGEST_LOOKUP). */
 enum err_code ingest_prepare(struct tsdb *db, struct ingest_job *job, struct ingest_record *r,
                              enum ingest_mode mode, struct err *e) ERR_MUST_CHECK;
+/* Whether a prepared record has slices of a target that was deleted since. */
+bool ingest_is_stale(const struct ingest_record *r);
 /* The record was committed: its times count from now on. */
 void ingest_committed(const struct ingest_record *r);
 void ingest_free_record(struct ingest_record *r);

@@ -193,7 +193,7 @@ static void fill_ack(const struct ingest_job *job, struct tsdb_ack *ack)
         ack->stored_records++;
         ack->samples += r->samples;
         ack->rejected += r->rejected_clock + r->rejected_order + r->rejected_cap +
-                         r->rejected_owner;
+                         r->rejected_owner + r->rejected_deleted;
     }
 }
 
@@ -313,6 +313,57 @@ enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event, s
     enum err_code code = buf_check(&r.meta, e);
     if (code == ERR_OK) {
         code = submit(db, &job, e);
+    }
+    ingest_free_record(&r);
+    return code;
+}
+
+/* --- deletion of a target --- */
+
+static void put_drop(struct json_writer *w, const struct uuid *target, struct str by)
+{
+    char id[TEXT_UUID_SIZE];
+
+    text_uuid(target, id);
+    json_object_begin(w);
+    json_key(w, "drop");
+    json_object_begin(w);
+    json_member_c(w, "target", id);
+    json_key(w, "by");
+    json_put_raw(w, by);
+    json_object_end(w);
+    json_object_end(w);
+}
+
+static void wait_applied(struct tsdb *db, uint64_t lsn, int64_t mono_us)
+{
+    bool late = false;
+
+    lock_take(&db->state);
+    while (db->applied_lsn < lsn && !db->applier_over && !late) {
+        late = !cond_wait_until(&db->done, &db->state, mono_us);
+    }
+    lock_release(&db->state);
+}
+
+enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                               int64_t mono_us, struct err *e)
+{
+    struct ingest_record r = {.span = 1, .ready = true};
+    struct drop drop = {*target, clock_wall_ms(), 0};
+    struct ingest_job job = {.records = &r, .record_count = 1, .drop = &drop};
+    struct json_writer w;
+
+    buf_init(&r.blob, 0);
+    buf_init(&r.meta, EVENT_ARENA);
+    json_writer_init(&w, &r.meta);
+    put_drop(&w, target, by);
+    enum err_code code = buf_check(&r.meta, e);
+    if (code == ERR_OK) {
+        code = submit(db, &job, e);
+    }
+    if (code == ERR_OK) {
+        wait_applied(db, r.lsn, mono_us);
     }
     ingest_free_record(&r);
     return code;

@@ -146,7 +146,7 @@ enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct u
     struct tsdb_group *list = arena_array(a, c->group_count + 1, sizeof(*list));
     for (size_t i = 0; list && i < c->group_count; i++) {
         const struct catalog_group *g = c->all_groups[i];
-        if (!target || text_uuid_eq(&g->target, target)) {
+        if (!atomic_load(&g->dropped) && (!target || text_uuid_eq(&g->target, target))) {
             copy_group(g, a, &list[n++]);
         }
     }
@@ -168,7 +168,7 @@ enum err_code tsdb_last(struct tsdb_reader *r, struct arena *a, const struct uui
     lock_take(&c->lock);
     for (size_t i = 0; i < c->group_count; i++) {
         const struct catalog_group *g = c->all_groups[i];
-        if (g->has_last && str_eq(g->relation->name, relation) &&
+        if (g->has_last && !atomic_load(&g->dropped) && str_eq(g->relation->name, relation) &&
             text_uuid_eq(&g->target, target) && (!best || g->last_t_ms > best->last_t_ms)) {
             best = g;
         }

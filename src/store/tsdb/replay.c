@@ -3,7 +3,7 @@
  * replay.c: fills the head from the journal at start.
  *
  * Journal rows are read in lsn order and linked as they are; a slice is left out when the day file
- * that it belongs to has applied its lsn. Threads: none run yet.
+ * that it belongs to has applied its lsn, or its target was deleted. Threads: none run yet.
  */
 #include "store/tsdb/ingest.h"
 
@@ -30,6 +30,9 @@ static enum err_code replay_slice(struct tsdb *db, uint64_t lsn, struct str byte
 
     if (code) {
         return code;
+    }
+    if (drop_has(db, s.group)) {
+        return ERR_OK; /* its target was deleted */
     }
     struct catalog_last last = {s.t_ms, s.every_ms, s.flags, s.reason};
     catalog_seen(db->catalog, s.group, &last);

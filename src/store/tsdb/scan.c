@@ -544,7 +544,8 @@ static struct catalog_group **groups_of(struct scan *s, size_t *count)
     struct catalog_group **list = arena_array(&s->arena, c->group_count, sizeof(*list));
     for (size_t i = 0; list && i < c->group_count; i++) {
         struct catalog_group *g = c->all_groups[i];
-        if (g->relation == s->wanted.relation && text_uuid_eq(&g->target, &s->spec->target) &&
+        if (g->relation == s->wanted.relation && !atomic_load(&g->dropped) &&
+            text_uuid_eq(&g->target, &s->spec->target) &&
             (!s->spec->scope || str_eq(g->scope, *s->spec->scope))) {
             list[n++] = g;
         }

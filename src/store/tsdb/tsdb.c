@@ -132,6 +132,9 @@ static enum err_code open_ingest(struct tsdb *db, struct err *e)
         code = catalog_load(db->catalog, db->ingest, e);
     }
     if (code == ERR_OK) {
+        code = drop_load(db, e);
+    }
+    if (code == ERR_OK) {
         code = stream_load_all(db, e);
     }
     if (code) {
@@ -233,6 +236,8 @@ void tsdb_close(struct tsdb *db)
     map_free(db->streams, stream_free);
     catalog_free(db->catalog);
     alloc_free(db->days);
+    alloc_free(db->dropped);
+    alloc_free(db->dropped_targets);
     cond_fini(&db->reader_free);
     cond_fini(&db->stream_free);
     cond_fini(&db->done);
@@ -359,9 +364,10 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
     out->lsn = db->linked_lsn;
     out->flushed_lsn = db->flushed_lsn;
     out->applied_lsn = db->applied_lsn;
+    out->dropped_groups = db->dropped_count;
     lock_take(&db->catalog->lock);
     out->relations = db->catalog->relation_count;
-    out->groups = db->catalog->group_count;
+    out->groups = db->catalog->group_count - db->catalog->dropped_count;
     out->objects = db->catalog->object_count;
     lock_release(&db->catalog->lock);
     lock_release(&db->state);
@@ -373,7 +379,7 @@ const char *tsdb_refusal_name(enum tsdb_refusal r)
         [TSDB_REFUSED_CLOCK] = "clock",     [TSDB_REFUSED_ORDER] = "order",
         [TSDB_REFUSED_FULL] = "full",       [TSDB_REFUSED_SEQUENCE] = "sequence",
         [TSDB_REFUSED_INVALID] = "invalid", [TSDB_REFUSED_CAP] = "cap",
-        [TSDB_REFUSED_OWNER] = "owner",
+        [TSDB_REFUSED_OWNER] = "owner",     [TSDB_REFUSED_DELETED] = "deleted",
     };
     return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
 }

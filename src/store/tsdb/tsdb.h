@@ -30,6 +30,7 @@
 #include "model/push.h"
 #include "model/relation.h"
 
+struct json;
 struct tsdb;
 struct tsdb_reader;
 
@@ -42,6 +43,13 @@ struct tsdb_reader;
 typedef enum err_code tsdb_target_sink(void *arg, uint64_t lsn, const struct uuid *collector,
                                        const struct batch *targets, struct err *e);
 
+/*
+ * Takes the deletion of a target, at its place in the order of lsn, as above. by: what
+ * tsdb_target_drop was told.
+ */
+typedef enum err_code tsdb_drop_sink(void *arg, uint64_t lsn, const struct uuid *target,
+                                     const struct json *by, struct err *e);
+
 struct tsdb_config {
     const char *dir;      /* made when absent */
     size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
@@ -49,8 +57,9 @@ struct tsdb_config {
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
-    void *target_arg;
-    size_t readers; /* handle sets; 0 = 6 */
+    tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
+    void *target_arg;              /* of both */
+    size_t readers;                /* handle sets; 0 = 6 */
 };
 
 /* --- Life cycle --- */
@@ -108,6 +117,15 @@ enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *pus
 /* Store an event of the server itself (a finding, a deploy), durably. */
 enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event,
                              struct err *e) ERR_MUST_CHECK;
+/*
+ * Delete a target with its history, durably: readings, events, texts that nobody else names. What
+ * is read of it later starts anew; readings of before are refused. Waits until mono_us for the sink
+ * to have taken it; it is done in any case. Day files are purged in the background (tsdb_stats:
+ * dropped_groups).
+ * by: a JSON value for the sink; an unknown target is no error.
+ */
+enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                               int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 /* Flush the head now and wait until the journal is trimmed; ERR_TIMEOUT after mono_us. */
 enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 
@@ -278,6 +296,7 @@ enum tsdb_refusal {
     TSDB_REFUSED_INVALID,  /* pushes with a record that cannot be read */
     TSDB_REFUSED_CAP,      /* values over a cap (columns, rows, objects) */
     TSDB_REFUSED_OWNER,    /* samples of a target that another collector delivers */
+    TSDB_REFUSED_DELETED,  /* samples of before their target was deleted */
     TSDB_REFUSED_KINDS
 };
 
@@ -289,6 +308,7 @@ struct tsdb_stats {
     uint64_t refused[TSDB_REFUSED_KINDS];
     uint64_t flushes, flush_errors, replayed_records, replayed_slices;
     uint64_t relations, groups, objects, streams;
+    uint64_t dropped_groups; /* of deleted targets, of which files may still hold something */
     uint64_t lsn, flushed_lsn, applied_lsn;
     int64_t last_flush_ms; /* wall; 0 = none yet */
     bool full;

@@ -3,7 +3,8 @@
  * verify.c: checks every file of a store that is not in use, and reports each damage.
  *
  * Nothing is changed. Checked: structure of the files, schema, each journal row and block decodes
- * with all its columns, groups and objects that are named exist, watermarks are below the next lsn.
+ * with all its columns, groups and objects that are named exist or belong to a deleted target,
+ * watermarks are below the next lsn.
  */
 #include "store/tsdb/block.h"
 #include "store/tsdb/engine.h"
@@ -23,6 +24,8 @@ struct verify {
     char file[PATH_MAX]; /* relative name of the file at hand */
     struct catalog *catalog;
     struct arena arena;
+    uint64_t *dropped; /* groups of deleted targets, rising */
+    size_t dropped_count;
     uint64_t next_lsn;
     uint64_t findings;
 };
@@ -63,11 +66,24 @@ static enum err_code open_file(struct verify *v, struct sqldb **out, struct err 
 
 /* --- slices --- */
 
+static bool is_dropped(const struct verify *v, uint64_t group)
+{
+    for (size_t i = 0; i < v->dropped_count; i++) {
+        if (v->dropped[i] == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_ids(struct verify *v, const struct codec_slice *s, int64_t id)
 {
     struct catalog_group *g = catalog_group_by_id(v->catalog, s->group);
     struct err e;
 
+    if (is_dropped(v, s->group)) {
+        return; /* nobody reads it, and it is removed some time */
+    }
     if (!g) {
         (void)err_set(&e, ERR_CORRUPT, "unknown group %llu", (unsigned long long)s->group);
         found_err(v, "slice of", id, &e);
@@ -150,6 +166,25 @@ static enum err_code check_journal(struct verify *v, struct sqldb *db, struct er
     return code;
 }
 
+static enum err_code load_dropped(struct verify *v, struct sqldb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(db, "tsdb_dropped_exists", SQLDB_NO_ARGS, &s, e);
+    bool row = code == ERR_OK && sqldb_get_i64(s, 0) != 0; /* a store of an older program: no */
+
+    sqldb_end(s);
+    if (!row) {
+        return code;
+    }
+    code = sqldb_query(db, "tsdb_dropped_list", SQLDB_NO_ARGS, &s, e);
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        v->dropped = alloc_resize(v->dropped, (v->dropped_count + 1) * sizeof(*v->dropped));
+        v->dropped[v->dropped_count++] = (uint64_t)sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
 static void check_ingest(struct verify *v)
 {
     struct sqldb *db = NULL;
@@ -165,6 +200,9 @@ static void check_ingest(struct verify *v)
         v->next_lsn = (uint64_t)sqldb_get_i64(s, 1);
         sqldb_end(s);
         code = catalog_load(v->catalog, db, &e);
+    }
+    if (code == ERR_OK) {
+        code = load_dropped(v, db, &e);
     }
     if (code == ERR_OK) {
         code = check_journal(v, db, &e);
@@ -332,6 +370,7 @@ enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *
         check_days(v, "raw/slow");
         arena_fini(&v->arena);
         catalog_free(v->catalog);
+        alloc_free(v->dropped);
         file_close(fd);
     }
     if (code == ERR_OK && v->findings) {

@@ -45,7 +45,7 @@ static size_t job_bytes(const struct ingest_job *job)
     return bytes;
 }
 
-/* Caller holds state. */
+/* A deletion is a batch of its own. Caller holds state. */
 static void take_jobs(struct tsdb *db, struct batch_of_jobs *b)
 {
     size_t bytes = 0;
@@ -53,6 +53,9 @@ static void take_jobs(struct tsdb *db, struct batch_of_jobs *b)
     b->count = 0;
     while (db->queue_first && b->count < BATCH_JOBS && bytes < BATCH_BYTES) {
         struct ingest_job *job = db->queue_first;
+        if (b->count && (job->drop || b->jobs[0]->drop)) {
+            break;
+        }
         db->queue_first = job->next;
         job->next = NULL;
         job->state = JOB_TAKEN;
@@ -80,6 +83,10 @@ static void prepare_jobs(struct tsdb *db, struct batch_of_jobs *b)
             struct ingest_record *r = &job->records[i];
             struct err e;
             err_clear(&e);
+            if (r->ready && ingest_is_stale(r)) {
+                (void)err_set(&e, ERR_TIMEOUT, "a target was deleted meanwhile: send again");
+                fail_job(job, ERR_TIMEOUT, &e);
+            }
             if (r->ready) {
                 continue;
             }
@@ -201,6 +208,10 @@ static enum err_code write_job(struct tsdb *db, struct ingest_job *job, struct e
     if (code == ERR_OK && job->stream) {
         code = write_stream(db, job, e);
     }
+    if (code == ERR_OK && job->drop) {
+        job->drop->lsn = job->records[0].lsn;
+        code = drop_write(db, job->drop, e);
+    }
     return code;
 }
 
@@ -297,6 +308,7 @@ static void count_record(struct tsdb *db, const struct ingest_record *r)
     atomic_fetch_add(&n->refused[TSDB_REFUSED_ORDER], r->rejected_order);
     atomic_fetch_add(&n->refused[TSDB_REFUSED_CAP], r->rejected_cap);
     atomic_fetch_add(&n->refused[TSDB_REFUSED_OWNER], r->rejected_owner);
+    atomic_fetch_add(&n->refused[TSDB_REFUSED_DELETED], r->rejected_deleted);
 }
 
 static void note_last(struct tsdb *db, const struct ingest_record *r)
@@ -395,7 +407,14 @@ static void commit_jobs(struct tsdb *db, struct batch_of_jobs *b)
         }
     } else {
         atomic_fetch_add(&db->count.commits, 1);
+        const struct drop *drop = b->jobs[0]->drop;
+        if (drop) {
+            drop_written(db, drop);
+        }
         publish(db, b);
+        if (drop) {
+            drop_wake_flusher(db);
+        }
     }
     check_full(db);
     FAULT_POINT("tsdb.before_answer");
@@ -526,6 +545,9 @@ static bool chores(struct tsdb *db, int worth_pages, int *failures)
 
     err_clear(&e);
     enum err_code code = trim(db, &more, &e);
+    if (code == ERR_OK) {
+        code = drop_forget(db, &e);
+    }
     if (code == ERR_OK && sqldb_wal_pages(db->ingest) >= worth_pages) {
         code = sqldb_checkpoint(db->ingest, &e);
     }

@@ -4,11 +4,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Collector, List, Num, RegistrationSecret, Target, TargetDetail } from "../api";
-import { ApiError, createSecret, paths, useAnswer, who } from "../data";
+import { ApiError, createSecret, paths, send, useAnswer, who } from "../data";
 import { formatLoad } from "../format";
 import { countOf } from "../grid";
 import { go, pulse, view } from "../state";
 import { overviewPath, timeOf } from "../url";
+import { Danger, mayAct } from "../parts/admin";
 import { Command } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
 import { Icon } from "../parts/icon";
@@ -100,7 +101,21 @@ const COLUMNS: Array<Column<Target>> = [
   },
 ];
 
+/** Deleting what is silent; the server refuses while an agent delivers. */
+function remove(t: Target) {
+  if (t.state === "live" || t.state === "down") return null;
+  return (
+    <Danger
+      words="Delete" act={() => send("DELETE", `/servers/${t.id}`)}
+      ask={`Delete ${t.name} and all that was ever read of it? It cannot be brought back.`}
+    />
+  );
+}
+
 function Targets({ servers }: { servers: Target[] }) {
+  const columns = mayAct("admin")
+    ? [...COLUMNS, { key: "actions", head: "Actions", value: () => null, cell: remove }]
+    : COLUMNS;
   const down = servers.filter((t) => t.state === "down").length;
   const silent = servers.filter((t) => t.state === "stale" || t.state === "offline").length;
   return (
@@ -114,7 +129,7 @@ function Targets({ servers }: { servers: Target[] }) {
         </span>
       </header>
       <Grid
-        name="fleet" things="servers" rows={servers} columns={COLUMNS} sort="-state"
+        name="fleet" things="servers" rows={servers} columns={columns} sort="-state"
         rowKey={(t) => t.id} none={null}
       />
     </section>
@@ -172,7 +187,8 @@ function Hosts({ hosts }: { hosts: Target[] }) {
             <StateChip target={h} />{" "}
             <span class="muted">
               last sample <Age ms={h.last_sample_ms} />
-            </span>
+            </span>{" "}
+            {mayAct("admin") && remove(h)}
           </li>
         ))}
       </ul>

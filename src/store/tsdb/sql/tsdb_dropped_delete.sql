@@ -1,0 +1,2 @@
+-- Forget deletions of which nothing is left. $1 highest lsn.
+DELETE FROM dropped WHERE lsn <= $1

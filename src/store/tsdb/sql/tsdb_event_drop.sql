@@ -1,0 +1,2 @@
+-- Delete the events of a target. $1 target.
+DELETE FROM event WHERE target = $1

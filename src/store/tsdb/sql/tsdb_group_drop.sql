@@ -1,0 +1,2 @@
+-- Delete the groups of a target. $1 target.
+DELETE FROM grp WHERE target = $1
