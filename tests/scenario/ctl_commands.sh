@@ -181,15 +181,16 @@ is "$out" '' "nor does man"
 ln -s "$PGA" "$T/pga"
 mux() { tmux -L "pga-$$" -f /dev/null "$@"; }
 screen() { mux capture-pane -p -t shell 2>/dev/null; }
+is_clear() { ! screen | grep -q 'pga ctl'; }
 types_to() { # KEYS REGEX NAME: types, presses Tab, waits until the screen shows it
-    mux send-keys -t shell C-u
     mux send-keys -t shell -l "$1"
     mux send-keys -t shell Tab
     poll 10 eval "screen | grep -qE -- '$2'"
     ok $? "$3" || diag "$(screen | grep -v '^$')"
-    mux send-keys -t shell C-c
+    # No C-c: the terminal forgets what was typed behind it until the shell has seen it.
+    mux send-keys -t shell C-u
     mux send-keys -t shell C-l
-    sleep 0.3
+    poll 10 is_clear
 }
 for shell in bash zsh fish; do
     case $shell in
@@ -202,7 +203,7 @@ for shell in bash zsh fish; do
     mux send-keys -t shell "$load" Enter
     sleep 2
     mux send-keys -t shell C-l
-    sleep 1
+    poll 10 is_clear
     types_to 'pga ctl collec' 'pga ctl collector$' "$shell completes a noun"
     types_to 'pga ctl target rel' 'pga ctl target relations$' "a verb"
     types_to 'pga ctl query top --sor' 'pga ctl query top --sort$' "an option of that command"
