@@ -47,7 +47,12 @@ await picture(light, "overview", `/s/${id}?from=-5m`, 1000);
 await picture(dark, "queries", `/s/${id}/queries?from=-5m`, 720);
 await picture(light, "query", `/s/${id}/queries/${query}?from=-5m`, 940);
 await picture(dark, "locks", `/s/${id}/sessions?from=-5m`, 560, async (page) => {
-  await page.locator(".chains details").first().scrollIntoViewIfNeeded();
+  // The newest is open; the one with most sessions says more.
+  const chains = page.locator(".chains details");
+  await chains.first().locator("summary").click();
+  const titles = await chains.locator("summary").allTextContents();
+  const sizes = titles.map((text) => Number(/blocks (\d+)/.exec(text)?.[1] ?? 0));
+  await chains.nth(sizes.indexOf(Math.max(...sizes))).locator("summary").click();
   await page.locator('section:has(.chains)').first()
     .evaluate((section) => scrollTo(0, section.getBoundingClientRect().top + scrollY - 110));
 });
