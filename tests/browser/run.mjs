@@ -176,9 +176,11 @@ async function phone(browser, state) {
 }
 
 async function stale(page) {
+  await gotoOverview(page, conf); // nothing is pointed at or selected any more
   process.kill(conf.agentPid, "SIGSTOP");
   try {
-    await page.locator(".target-facts .chip-warn", { hasText: "stale" }).waitFor({ timeout: 90_000 });
+    await page.locator(".target-facts .chip-warn", { hasText: "stale" })
+      .waitFor({ timeout: 2 * conf.waitMs });
     t.ok(true, "a silent agent makes the page say stale");
     t.ok((await page.locator(".figure-asof").count()) > 0, "numbers say as of when they are");
     t.ok((await page.locator(".banner-warn").textContent()).includes("last sample"), "a banner says how old the data is");
@@ -187,7 +189,7 @@ async function stale(page) {
   } finally {
     process.kill(conf.agentPid, "SIGCONT");
   }
-  await page.locator(".target-facts .chip-ok").waitFor({ timeout: 60_000 });
+  await page.locator(".target-facts .chip-ok").waitFor({ timeout: conf.waitMs });
   t.ok(true, "it is live again once the agent goes on");
 }
 

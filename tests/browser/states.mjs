@@ -108,6 +108,7 @@ export async function empty(browser, conf, t, axeSource) {
       await looksWell(page, t, `empty-${name || "fleet"}`, kind, axeSource);
     }
     await page.goto(`${conf.emptyUrl}/`);
+    await page.locator(".steps > li").first().waitFor();
     const steps = await page.locator(".steps > li").count();
     const words = await page.locator("main").textContent();
     t.ok(steps >= 3 && words.includes("GRANT pg_monitor TO pga"),
