@@ -111,17 +111,49 @@ double api_target_vcpus(struct api_call *call, const struct store_target *t)
     return read_cpus(other.attributes, none);
 }
 
-/* By the age of the newest reading alone. */
-static const char *state_by_age(const struct api_target_state *at)
+/* How old a reading may be before its next one is late. */
+static int64_t patience_ms(int64_t every_ms)
 {
-    int64_t age = clock_wall_ms() - at->last_t_ms;
-    int64_t every = at->every_ms;
+    return 2 * every_ms + 5000;
+}
 
-    if (at->last_t_ms == 0)
-        return "new";
-    if (age <= 2 * every + 5000)
-        return "live";
-    return age <= 5 * every + 15000 ? "stale" : "offline";
+/*
+ * The clock of a target is its fastest one that was running at the newest reading: a reading that
+ * comes once an hour would else call a silent target live for two.
+ */
+static int64_t clock_of(const struct tsdb_group *groups, size_t count, int64_t newest_ms)
+{
+    int64_t every = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct tsdb_group *g = &groups[i];
+
+        if (g->has_last && g->last_every_ms > 0 && (every == 0 || g->last_every_ms < every) &&
+            newest_ms - g->last_t_ms <= patience_ms(g->last_every_ms))
+            every = g->last_every_ms;
+    }
+    return every;
+}
+
+void api_target_age(const struct tsdb_group *groups, size_t count, int64_t now_ms,
+                    struct api_target_state *out)
+{
+    int64_t age;
+
+    memset(out, 0, sizeof(*out));
+    out->state = "new";
+    for (size_t i = 0; i < count; i++) {
+        if (groups[i].has_last && groups[i].last_t_ms > out->last_t_ms)
+            out->last_t_ms = groups[i].last_t_ms;
+    }
+    if (out->last_t_ms == 0)
+        return;
+    out->every_ms = clock_of(groups, count, out->last_t_ms);
+    age = now_ms - out->last_t_ms;
+    if (age <= patience_ms(out->every_ms))
+        out->state = "live";
+    else
+        out->state = age <= 5 * out->every_ms + 15000 ? "stale" : "offline";
 }
 
 /* The newest reading of the heartbeat; NULL = none, or too old to say something about now. */
@@ -191,14 +223,7 @@ enum err_code api_target_state(struct api_call *call, const struct tsdb_group *g
     enum err_code rc = ERR_OK;
     bool down = false;
 
-    memset(out, 0, sizeof(*out));
-    for (size_t i = 0; i < count; i++) {
-        if (!groups[i].has_last || groups[i].last_t_ms < out->last_t_ms)
-            continue;
-        out->last_t_ms = groups[i].last_t_ms;
-        out->every_ms = groups[i].last_every_ms;
-    }
-    out->state = state_by_age(out);
+    api_target_age(groups, count, clock_wall_ms(), out);
     if (strcmp(out->state, "live") != 0 || beat == NULL)
         return ERR_OK;
     rc = read_up(call, beat, &down, e);

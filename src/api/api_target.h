@@ -21,9 +21,13 @@ double api_target_vcpus(struct api_call *call, const struct store_target *t);
  */
 struct api_target_state {
     const char *state;
-    struct str reason;           /* why it is down; empty = not known, or not down */
-    int64_t last_t_ms, every_ms; /* 0 = none */
+    struct str reason; /* why it is down; empty = not known, or not down */
+    int64_t last_t_ms; /* of the newest reading; 0 = none */
+    int64_t every_ms;  /* its fastest clock that was running then; 0 = none */
 };
+/* The state by the age of the newest reading alone; never "down". */
+void api_target_age(const struct tsdb_group *groups, size_t count, int64_t now_ms,
+                    struct api_target_state *out);
 /* groups: those of the target, by tsdb_groups on the call's reader. */
 enum err_code api_target_state(struct api_call *call, const struct tsdb_group *groups, size_t count,
                                struct api_target_state *out, struct err *e) ERR_MUST_CHECK;

@@ -20,11 +20,14 @@ calls() { # NUMBER: of the statement we count
 
 called() { sql "select coalesce(sum(calls), 0) from pg_stat_statements where query like '$1'"; }
 
+read_calls() { # QUERYID
+    api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$1"
+    [ "$STATUS" = 200 ]
+}
+
 delivered() { # QUERY: sets DELIVERED
-    local id
-    id=$(sql "select queryid from pg_stat_statements where query like '$1' limit 1")
-    poll 30 eval 'api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$id";
-        [ "$STATUS" = 200 ]'
+    poll 30 read_calls \
+        "$(sql "select queryid from pg_stat_statements where query like '$1' limit 1")"
     DELIVERED=$(python3 -c 'import json,sys
 print(sum(v or 0 for s in json.load(sys.stdin)["series"] for v in s["values"]))' <<<"$BODY")
 }

@@ -68,9 +68,12 @@ poll 10 marker_is_idle
 marked="from pg_stat_statements where query like 'select % as marker'"
 called=$(sql "select sum(calls) $marked")
 queryid=$(sql "select queryid $marked")
+read_calls() {
+    api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$queryid"
+    [ "$STATUS" = 200 ]
+}
 delivered() { # sets DELIVERED: the calls of the marker that the server knows
-    poll 30 eval 'api GET "servers/$db/metrics?$statements&by=queryid&key.queryid=$queryid";
-        [ "$STATUS" = 200 ]'
+    poll 30 read_calls
     DELIVERED=$(python3 -c 'import json,sys
 print(sum(v or 0 for s in json.load(sys.stdin)["series"] for v in s["values"]))' <<<"$BODY")
 }
