@@ -88,6 +88,21 @@ ctl -o csv metric show pg_stat_database --target agent-db --column xact_commit,b
 is "$(head -1 <<<"$OUT" | tr -d '\r"')" 't_ms,xact_commit,blks_hit' "as csv, a column a series"
 poll 60 eval 'ctl session load; [[ $OUT =~ CPU ]]'
 ok $? "session load" || diag "$OUT $ERR"
+ctl row list pg_stat_database --target agent-db
+like "$OUT" 'datname .*xact_commit' "row list has a column for each key and value"
+like "$OUT" '(^| )postgres ' "and a row for each database"
+ctl row list pg_stat_database --target agent-db --database postgres
+is "$(grep -c . <<<"$OUT")" 2 "of one database"
+ctl row list no_such_relation --target agent-db
+is $? 3 "an unknown relation is exit code 3"
+ctl row list
+is $? 2 "row list without a relation is wrong use"
+ctl -o json collector rows agent version
+is "$(json data.0.version_num)" "$(sql 'show server_version_num')" "collector rows" ||
+    diag "$OUT $ERR"
+ctl collector rows agent nonsense
+is $? 2 "an unknown kind is wrong use"
+like "$ERR" 'queries/slow' "and the kinds are named"
 ctl metric show
 is $? 2 "metric show without a relation is wrong use"
 ctl monitoring

@@ -27,9 +27,9 @@ static void expect(const int64_t (*groups)[2], size_t count, const char *state, 
     assert_string_equal(out.state, state);
     assert_int_equal(out.every_ms, every_ms);
 }
-#define EXPECT(state, every, ...)                                          \
-    do {                                                                   \
-        static const int64_t groups[][2] = {__VA_ARGS__};                  \
+#define EXPECT(state, every, ...)                                             \
+    do {                                                                      \
+        static const int64_t groups[][2] = {__VA_ARGS__};                     \
         expect(groups, sizeof(groups) / sizeof(groups[0]), (state), (every)); \
     } while (0)
 
