@@ -104,7 +104,7 @@ function NewestRows({ data, name }: { data: ServerData; name: string }) {
           name={`${name}-${data.detail.name}`} things="rows" rows={rows.data}
           columns={columnsOf(relation, rows.data)} rowKey={keyOf(relation)} sort=""
           none={<p>The newest reading has no rows: there was nothing to tell of.</p>}
-          loading={answer.loading}
+          loading={answer.loading} className="wide-grid"
         />
       )}
       {rows && rows.total > rows.count && (
