@@ -23,21 +23,28 @@ log_in
 start_pg pg system
 ok $? "PostgreSQL" || done_testing
 spawn load "$TOOL/load.sh" 280 3
-start_agent agent "$SERVER_URL" "$DSN"
-like "$(target_id postgresql)" '^[0-9a-f-]{36}$' "a target is known" || done_testing
 sql 'create table held (id int primary key); insert into held values (1)'
-# One session holds a row, one waits for it, and one that is older waits behind that one.
+# One session holds a row, one waits for it, and one that is older waits behind that one; all of
+# it before the agent looks, for a chain is shown as it began.
+session() { # NAME CONDITION: is there one like that?
+    [ "$(sql "select count(*) from pg_stat_activity
+        where application_name = '$1' and $2")" = 1 ]
+}
 mkfifo "$T/one" "$T/two"
 spawn holder bash -c 'exec psql -qAtX <"$0"' "$T/one"
 exec 7>"$T/one"
 echo "set application_name = 'holder'; begin; update held set id = 1;" >&7
-sleep 1
+poll 10 session holder "state = 'idle in transaction'"
 spawn waiter2 env PGAPPNAME=waiter2 bash -c 'exec psql -qAtX <"$0"' "$T/two"
 exec 8>"$T/two"
-sleep 1
+poll 10 session waiter2 true
 spawn waiter1 env PGAPPNAME=waiter1 psql -qAtX -c 'update held set id = 1'
-sleep 1
+poll 10 session waiter1 "wait_event_type = 'Lock'"
 echo 'update held set id = 1;' >&8
+poll 10 session waiter2 "wait_event_type = 'Lock'"
+ok $? "a chain of two lock waits" || done_testing
+start_agent agent "$SERVER_URL" "$DSN"
+like "$(target_id postgresql)" '^[0-9a-f-]{36}$' "a target is known" || done_testing
 
 mux() { tmux -L "pga-top-$$" -f /dev/null "$@"; }
 screen() { mux capture-pane -p -t top 2>/dev/null; }
