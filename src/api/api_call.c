@@ -129,33 +129,43 @@ enum err_code api_param(struct api_call *call, const char *name, struct str *out
     return httpd_query(call->req, name, out, &found, e);
 }
 
-static bool parse_time(struct str s, int64_t *out)
+static bool parse_time(struct str s, int64_t now_ms, int64_t *out)
 {
     int64_t ago;
 
     if (str_eq_c(s, "now")) {
-        *out = clock_wall_ms();
+        *out = now_ms;
         return true;
     }
     if (s.len > 1 && s.ptr[0] == '-') {
         if (num_parse_duration_ms(str_make(s.ptr + 1, s.len - 1), &ago, NULL) != ERR_OK)
             return false;
-        *out = clock_wall_ms() - ago;
+        *out = now_ms - ago;
         return true;
     }
     return num_parse_time_ms(s, out, NULL) == ERR_OK;
 }
 
-enum err_code api_param_time(struct api_call *call, const char *name, int64_t fallback_ms,
-                             int64_t *out, struct err *e)
+struct moment {
+    int64_t now_ms, fallback_ms;
+};
+
+static enum err_code read_time(struct api_call *call, const char *name, struct moment at,
+                               int64_t *out, struct err *e)
 {
     struct str s;
     enum err_code rc = api_param(call, name, &s, e);
 
-    *out = fallback_ms;
-    if (rc == ERR_OK && s.len > 0 && !parse_time(s, out))
+    *out = at.fallback_ms;
+    if (rc == ERR_OK && s.len > 0 && !parse_time(s, at.now_ms, out))
         return err_set(e, ERR_INVALID, "%s: not a time", name);
     return rc;
+}
+
+enum err_code api_param_time(struct api_call *call, const char *name, int64_t fallback_ms,
+                             int64_t *out, struct err *e)
+{
+    return read_time(call, name, (struct moment){clock_wall_ms(), fallback_ms}, out, e);
 }
 
 enum err_code api_param_i64(struct api_call *call, const char *name, struct api_bounds bounds,
@@ -173,10 +183,11 @@ enum err_code api_param_i64(struct api_call *call, const char *name, struct api_
 
 enum err_code api_param_range(struct api_call *call, struct api_range *out, struct err *e)
 {
-    enum err_code rc = api_param_time(call, "to", clock_wall_ms(), &out->to_ms, e);
+    int64_t now = clock_wall_ms(); /* one for both: -1h to now is an hour to the millisecond */
+    enum err_code rc = read_time(call, "to", (struct moment){now, now}, &out->to_ms, e);
 
     if (rc == ERR_OK)
-        rc = api_param_time(call, "from", out->to_ms - HOUR_MS, &out->from_ms, e);
+        rc = read_time(call, "from", (struct moment){now, out->to_ms - HOUR_MS}, &out->from_ms, e);
     if (rc == ERR_OK && (out->from_ms >= out->to_ms || out->from_ms < 0))
         return err_set(e, ERR_INVALID, "from is not before to");
     return rc;
