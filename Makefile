@@ -184,7 +184,8 @@ fault: ## build/fault/pga: the release build with named fault points
 
 asan: unit-asan ## unit and scenario tests with the address and undefined behaviour sanitizers
 	$(Q)+$(MAKE) VARIANT=asan _binary
-	$(Q)PGA=$(CURDIR)/build/asan/pga PGA_FAULTY=$(CURDIR)/build/asan/pga $(LOUD_ENV) tests/scenario/run.sh
+	$(Q)PGA=$(CURDIR)/build/asan/pga PGA_FAULTY=$(CURDIR)/build/asan/pga PGA_SLOW=3 \
+	    $(LOUD_ENV) tests/scenario/run.sh
 
 tsan: unit-tsan ## unit and scenario tests with the thread sanitizer
 	$(Q)+$(MAKE) VARIANT=tsan _binary
