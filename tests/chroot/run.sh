@@ -118,7 +118,8 @@ write_inside() { # the script that runs inside
 run_inside() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --pid --fork --kill-child --propagation private /bin/bash -c '
-        mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev"
+        mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
+            mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys"
         exec chroot "$1" /bin/bash /srv/inside.sh' - "$dir" >"$dir/run/inside.log" 2>&1 &
     job=$!
 }
