@@ -19,10 +19,17 @@ print(next((s[sys.argv[2]] for s in rows if s["name"] == sys.argv[1]), ""))' \
         "$1" "${2:-id}" <<<"$BODY"
 }
 
-history() { # ID FROM TO: the heartbeat's values
-    api GET "servers/$1/metrics?relation=pg_instance&column=start_time&from=$2&to=$3&step=10000"
-    python3 -c 'import json,sys
+history() { # ID FROM TO: the heartbeat's values, and how many readings they are of
+    local agg
+    for agg in avg count; do
+        api GET "servers/$1/metrics?relation=pg_instance&column=start_time&from=$2&to=$3&step=10000&agg=$agg"
+        python3 -c 'import json,sys
 print([s["values"] for s in json.load(sys.stdin).get("series", [])])' <<<"$BODY"
+    done
+}
+
+arrived() { # ID T: whether a reading later than T is in
+    [[ $(history "$1" "$2" "$(now_ms)") == *[0-9]* ]]
 }
 
 rows() { # ID GROUP...: rows that the store's files hold of a target with these groups
@@ -106,6 +113,8 @@ ctl collector revoke a --yes >"$T/out"
 ok $? "its agent is revoked" || diag "$(cat "$T/out")"
 to=$(now_ms)
 from=$((to - 600000))
+poll 60 arrived "$b" "$to"
+ok $? "what the other agent read before is in"
 kept=$(history "$b" "$from" "$to")
 api DELETE "servers/$a"
 code=$STATUS

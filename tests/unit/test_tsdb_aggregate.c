@@ -156,6 +156,28 @@ static void test_counters_and_gauges(void **state)
     }
 }
 
+static void test_a_level_that_does_not_change_comes_out_as_it_is(void **state)
+{
+    struct aggregating *g = *state;
+    const double level = 1795777768.0395982; /* the sum of 5 of them over 5 is another number */
+
+    describe(g, "{\"name\":\"l\",\"help\":\"\",\"shape\":\"object\",\"sparse\":false,\"keys\":[],"
+                "\"columns\":[{\"name\":\"v\",\"kind\":\"gauge\",\"type\":\"f64\",\"unit\":\"s\","
+                "\"help\":\"\"}]}");
+    for (int t = 1; t <= 13; t++) {
+        send(g, "l", t * 10, t * 10,
+             "\"flags\":[\"complete\"],\"rows\":1,\"columns\":{\"v\":[1795777768.0395982]}");
+        struct aggregate_spec spec = {.relation = STR("l"),
+                                      .op = AGGREGATE_AVG,
+                                      .from_ms = g->start_ms,
+                                      .to_ms = g->start_ms + 200000,
+                                      .step_ms = 200000};
+        struct aggregate_result *r = run(g, &spec);
+        assert_int_equal(r->series_count, 1);
+        assert_memory_equal(&r->series[0].values[0], &level, sizeof(level));
+    }
+}
+
 static void test_sparse_deltas_are_zero_when_missing(void **state)
 {
     struct aggregating *g = *state;
@@ -249,6 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counters_and_gauges, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_level_that_does_not_change_comes_out_as_it_is,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sparse_deltas_are_zero_when_missing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_fact_rows_group_by_any_key, set_up, tear_down),

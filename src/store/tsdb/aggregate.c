@@ -48,7 +48,7 @@ const char *aggregate_op_name(enum aggregate_op op)
 /* Buckets of one series and column within the present group. */
 struct track {
     double *value;
-    double *weight; /* count of an average; first value of a gauge's increase */
+    double *weight; /* count of an average (`value` is the mean so far); first of a gauge's rise */
     double now;     /* sum over the rows of the present reading */
     double rows;    /* how many values that was */
     uint64_t stamp; /* the reading that `now` is of */
@@ -208,6 +208,16 @@ static void take_level(struct run *r, struct track *t, const struct cell *now)
     }
 }
 
+/* The mean of `count` values, of which x is the last. Not sum / count: a level that does not change
+ * comes out as it is, however often it was read. */
+static double mean_with(double mean, double x, double count)
+{
+    if (isinf(mean) || isinf(x)) {
+        return mean + x;
+    }
+    return mean + (x - mean) / count;
+}
+
 /* The sum over the rows of a reading goes into its bucket. */
 static void settle_level(struct run *r, struct track *t, enum aggregate_op op)
 {
@@ -218,8 +228,8 @@ static void settle_level(struct run *r, struct track *t, enum aggregate_op op)
     switch (op) {
     case AGGREGATE_DEFAULT:
     case AGGREGATE_AVG:
-        add(v, t->now);
         (*w)++;
+        *v = first ? t->now : mean_with(*v, t->now, *w);
         break;
     case AGGREGATE_LAST:
         *v = t->now;
@@ -380,9 +390,6 @@ static double bucket_value(const struct run *r, const struct track *t, size_t c,
     }
     if (isnan(v)) {
         return v;
-    }
-    if (r->ops[c] == AGGREGATE_AVG) {
-        return v / t->weight[p];
     }
     if (r->ops[c] == AGGREGATE_INCREASE) {
         return v - t->weight[p];
