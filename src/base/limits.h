@@ -57,4 +57,11 @@
 #define LIMIT_QUERY_POINTS        11000 /* a series, as Prometheus has it */
 #define LIMIT_REQUEST_ARENA_BYTES (256 * 1024 * 1024)
 
+/* PromQL */
+#define LIMIT_QUERY_BYTES    (64 * 1024)
+#define LIMIT_QUERY_DEPTH    200      /* nesting: the parser and the evaluator recurse */
+#define LIMIT_REGEX_BYTES    4096     /* of a matcher */
+#define LIMIT_PROMQL_SAMPLES 50000000 /* a query, as Prometheus has it */
+#define LIMIT_PROMQL_SERIES  1000000  /* that a part of a query yields */
+
 #endif
