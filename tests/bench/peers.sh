@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# peers: the same samples pushed to pga and to Debian's VictoriaMetrics and Prometheus, one after
+# the other: samples per CPU second of the server, memory, bytes a sample on disk once everything
+# is written, and the time of three queries. AGENTS (100), STEPS (360), and PEERS, the ones to run
+# ("pga pga_objects victoriametrics prometheus"). A peer that cannot be fetched is "not compared".
+
+# shellcheck source-path=SCRIPTDIR/../scenario
+. "$(dirname "$0")/../scenario/lib.sh"
+[ -x "$PGA" ] || { echo "bench peers: $PGA is not built" >&2; exit 1; }
+agents=${AGENTS:-100} steps=${STEPS:-360} clients=${CLIENTS:-2}
+peers=${PEERS:-pga pga_objects victoriametrics prometheus}
+cache=${PGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pga}/peers
+end=$(($(date +%s) / 60 * 60)) # the last step; pga takes what is at most two days old
+start_ms=$(((end - (steps - 1) * 60) * 1000))
+
+cc -std=c17 -D_GNU_SOURCE -O2 "$ROOT/tests/bench/load.c" -lpthread -o "$T/load" || exit 1
+
+package() { # NAME: its files, from this machine's own Debian; prints the folder
+    local dir=$cache/$1
+    if [ ! -d "$dir/usr" ]; then
+        mkdir -p "$dir"
+        (cd "$dir" && apt-get download -q "$1" >/dev/null 2>&1 && dpkg -x ./*.deb .) ||
+            return 1
+    fi
+    echo "$dir"
+}
+
+cpu_of() { # PID: user and system seconds
+    awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13) / hz}' "/proc/$1/stat"
+}
+
+memory_of() { awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$1/status"; }
+
+size_of() { # FOLDER [FIND_TEST...]: bytes
+    find "$@" -type f -printf '%s\n' | awk '{n += $1} END {print n + 0}'
+}
+
+note() { # NAME VALUE: a figure of the peer at hand
+    printf '%s %s %s\n' "$peer" "$1" "$2" >>"$T/figures"
+}
+
+quiet() { # PID: waits until it has used little for a while (merges, checkpoints)
+    local before after
+    before=$(cpu_of "$1")
+    for _ in {1..60}; do
+        sleep 2
+        after=$(cpu_of "$1")
+        awk -v a="$before" -v b="$after" 'BEGIN {exit !(b - a < 0.1)}' && return
+        before=$after
+    done
+}
+
+send() { # FORM PORT PID [OPTION...]
+    local form=$1 port=$2 pid=$3 before
+    shift 3
+    before=$(cpu_of "$pid")
+    "$T/load" --form "$form" --port "$port" --agents "$agents" --steps "$steps" \
+        --clients "$clients" --start-ms "$start_ms" "$@" >"$T/load.json" || return 1
+    note push_cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
+    quiet "$pid"
+    note cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
+    note memory_mb "$(memory_of "$pid")"
+    note load "$(tr -d ' ' <"$T/load.json")"
+}
+
+ask() { # BASE PID [OPTION...]
+    local base=$1 pid=$2
+    shift 2
+    python3 "$ROOT/tests/bench/queries.py" --base "$base" --pid "$pid" --end "$end" \
+        --steps "$steps" "$@" >"$T/queries" && note queries "$(tr -d ' ' <"$T/queries")"
+}
+
+run_pga() { # NAME FORM
+    start_server "$1" && set_up_owner && enrol_secret "$T/secret" "$agents" || return 1
+    python3 - "$SERVER_URL" "$T/secret" "$agents" "$ROOT/tests/tool" >"$T/collectors" <<'P'
+import json, sys
+sys.path.insert(0, sys.argv[4])
+from api import Api
+secret = open(sys.argv[2]).read().strip()
+for i in range(int(sys.argv[3])):
+    status, _, body = Api(sys.argv[1]).request(
+        "POST", "collectors/register",
+        json.dumps({"name": "t%d" % i, "hostname": "t%d" % i}), {"X-Registration-Secret": secret})
+    if status not in (200, 201):
+        sys.exit("register: %d %s" % (status, body))
+    answer = json.loads(body)
+    print(answer["collector_id"], answer["token"])
+P
+    send "$2" "$SERVER_PORT" "$(pid_of "$1")" --collectors "$T/collectors" || return 1
+    [ "$2" = native ] && ask "$SERVER_URL/prometheus/api/v1" "$(pid_of "$1")" --token-file "$T/token"
+    stop "$1" TERM 120
+    note disk "$(size_of "$T/$1/state/store" ! -name 'tier*' ! -path '*tier*')"
+    note disk_raw "$(size_of "$T/$1/state/store" -path '*raw*')"
+    rm -f "$T/token"
+}
+
+run_pga_objects() { run_pga pga_objects objects; }
+
+run_victoriametrics() {
+    local port dir bin
+    dir=$(package victoria-metrics) || return 1
+    bin=$(find "$dir/usr/bin" -name 'victoria-metrics' | head -1)
+    port=$(free_port)
+    spawn vm "$bin" -httpListenAddr="127.0.0.1:$port" -storageDataPath="$T/vm-data" \
+        -retentionPeriod=1 -search.disableCache -search.latencyOffset=0s
+    poll 30 curl -fsS "http://127.0.0.1:$port/health" || return 1
+    note version "$(dpkg-deb -f "$dir"/*.deb Version)"
+    send remote "$port" "$(pid_of vm)" || return 1
+    curl -fsS "http://127.0.0.1:$port/internal/force_flush" >/dev/null
+    curl -fsS "http://127.0.0.1:$port/internal/force_merge" >/dev/null
+    quiet "$(pid_of vm)"
+    ask "http://127.0.0.1:$port/api/v1" "$(pid_of vm)"
+    stop vm TERM 60
+    note disk "$(size_of "$T/vm-data" ! -path '*cache*')"
+    note disk_raw "$(size_of "$T/vm-data/data")"
+    rm -rf "$T/vm-data"
+}
+
+run_prometheus() {
+    local port dir
+    dir=$(package prometheus) || return 1
+    port=$(free_port)
+    echo 'global: {}' >"$T/prometheus.yml"
+    spawn prom "$dir/usr/bin/prometheus" --config.file="$T/prometheus.yml" \
+        --web.listen-address="127.0.0.1:$port" --storage.tsdb.path="$T/prom-data" \
+        --web.enable-remote-write-receiver --web.enable-admin-api --log.level=warn
+    poll 30 curl -fsS "http://127.0.0.1:$port/-/ready" || return 1
+    note version "$(dpkg-deb -f "$dir"/*.deb Version)"
+    send remote "$port" "$(pid_of prom)" || return 1
+    ask "http://127.0.0.1:$port/api/v1" "$(pid_of prom)"
+    curl -fsS -XPOST "http://127.0.0.1:$port/api/v1/admin/tsdb/snapshot" >/dev/null
+    note disk "$(size_of "$T/prom-data/snapshots")"
+    note disk_raw "$(size_of "$T/prom-data/snapshots" -path '*chunks*')"
+    stop prom TERM 60
+    rm -rf "$T/prom-data"
+}
+
+: >"$T/figures"
+for peer in $peers; do
+    case $peer in
+    pga) run_pga pga native ;;
+    *) "run_$peer" ;;
+    esac || echo "bench peers: $peer is not compared" >&2
+done
+python3 - "$T/figures" "$((agents * steps * 1000))" <<'P'
+import json, sys
+samples = int(sys.argv[2])
+figures = {}
+for line in open(sys.argv[1]):
+    peer, name, value = line.split(None, 2)
+    figures.setdefault(peer, {})[name] = value.strip()
+GOALS = {"ingest": ">=4000000", "disk": "<=0.65", "memory_peak": "<=64", "query_one_series": "<=0.5",
+         "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}  # at 100 agents, 360 steps
+rows = {}  # (figure, unit): {peer: value}
+for peer, f in figures.items():
+    load = json.loads(f.get("load", "{}") or "{}")
+    if load:
+        assert load["samples"] == samples, (peer, load)
+        rows.setdefault(("ingest", "samples/cpu_s"), {})[peer] = samples / max(float(f["cpu_s"]), .01)
+        rows.setdefault(("ingest_push_only", "samples/cpu_s"), {})[peer] = (
+            samples / max(float(f["push_cpu_s"]), .01))
+        rows.setdefault(("push_p95", "ms"), {})[peer] = load["p95_ms"]
+        rows.setdefault(("push_p99", "ms"), {})[peer] = load["p99_ms"]
+    if "memory_mb" in f:
+        rows.setdefault(("memory_peak", "MB"), {})[peer] = float(f["memory_mb"])
+    for name, figure in (("disk", "disk"), ("disk_raw", "disk_without_index")):
+        if f.get(name):
+            rows.setdefault((figure, "B/sample"), {})[peer] = int(f[name]) / samples
+    queries = json.loads(f.get("queries") or "{}")
+    for name, q in queries.items():
+        rows.setdefault(("query_" + name, "ms"), {})[peer] = q["median_ms"]
+        rows.setdefault(("query_%s_cpu" % name, "cpu_ms"), {})[peer] = q["cpu_ms"]
+    if queries:
+        print("# %s %s: %s" % (peer, f.get("version", ""), json.dumps(queries)))
+for (figure, unit), values in rows.items():
+    ours = values.get("pga")
+    for peer, value in values.items():
+        ratio = " ratio=%.2f" % (ours / value) if ours and value and peer != "pga" else ""
+        pair = " peer=%.3f peer_name=%s" % (value, peer) if peer != "pga" else ""
+        goal = " goal=%s" % GOALS[figure] if figure in GOALS else ""
+        if peer != "pga" or len(values) == 1:
+            print("bench name=%s value=%s unit=%s%s%s%s" % (
+                figure, "%.3f" % ours if ours else "none", unit, pair, ratio, goal))
+P
+TEST_ENDED=1
