@@ -2,16 +2,125 @@
 /*
  * alloc.c: the allocator behind its table.
  *
- * Threads: alloc_table is set before threads start and only read afterwards.
+ * Blocks of 4 kB to 4 MB are what one request after the other takes and gives back: bodies,
+ * documents, arenas. The C library returns them to the kernel each time, and mapping, faulting in
+ * and unmapping them again cost more than reading a push. So some are kept, by powers of two.
+ * Threads: alloc_table is set before threads start and only read afterwards; the kept blocks have a
+ * lock a size.
  */
 #include "base/alloc.h"
 
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ALLOC_KEEPS_NONE 1 /* they are to see every block come and go */
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ALLOC_KEEPS_NONE 1
+#endif
+
+#define KEEP_FIRST 12 /* 4 kB: from a page on the C library tells the kernel of each */
+#define KEEP_LAST  22 /* 4 MB */
+#define KEEP_SIZES (KEEP_LAST - KEEP_FIRST + 1)
+#define KEEP_BYTES ((size_t)8 << 20) /* in all: a bound on what an idle process holds */
+
+struct alloc_kept {
+    struct alloc_kept *next;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct alloc_kept *first;
+} alloc_kept[KEEP_SIZES] = {[0 ... KEEP_SIZES - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+
+static atomic_size_t alloc_kept_bytes;
+
+/* The power of two that a block of this size is kept under, or -1. */
+static int alloc_size_up(size_t size)
+{
+    if (size < (size_t)1 << KEEP_FIRST || size > (size_t)1 << KEEP_LAST)
+        return -1;
+    return 64 - __builtin_clzll(size - 1);
+}
+
+static int alloc_size_down(size_t size)
+{
+    if (size < (size_t)1 << KEEP_FIRST || size >= (size_t)2 << KEEP_LAST)
+        return -1;
+    return 63 - __builtin_clzll(size);
+}
+
+static void *alloc_take(size_t size)
+{
+    int power = alloc_size_up(size);
+    struct alloc_kept *block = NULL;
+
+    if (power < 0)
+        return malloc(size);
+    int at = power - KEEP_FIRST;
+    pthread_mutex_lock(&alloc_kept[at].lock);
+    block = alloc_kept[at].first;
+    if (block)
+        alloc_kept[at].first = block->next;
+    pthread_mutex_unlock(&alloc_kept[at].lock);
+    if (!block)
+        return malloc((size_t)1 << power);
+    atomic_fetch_sub(&alloc_kept_bytes, (size_t)1 << power);
+    return block;
+}
+
+static void alloc_give(void *ptr)
+{
+    struct alloc_kept *block = ptr;
+    int power = ptr ? alloc_size_down(malloc_usable_size(ptr)) : -1;
+    size_t size = power < 0 ? 0 : (size_t)1 << power;
+
+    if (power < 0 || atomic_fetch_add(&alloc_kept_bytes, size) + size > KEEP_BYTES) {
+        atomic_fetch_sub(&alloc_kept_bytes, size);
+        free(ptr);
+        return;
+    }
+    int at = power - KEEP_FIRST;
+    pthread_mutex_lock(&alloc_kept[at].lock);
+    block->next = alloc_kept[at].first;
+    alloc_kept[at].first = block;
+    pthread_mutex_unlock(&alloc_kept[at].lock);
+}
+
+static void *alloc_move(void *old, size_t size)
+{
+    size_t have = old ? malloc_usable_size(old) : 0;
+    void *ptr;
+
+    if (!old)
+        return alloc_take(size);
+    if (alloc_size_up(size) < 0 && alloc_size_down(have) < 0)
+        return realloc(old, size);
+    if (size <= have && size >= have / 2)
+        return old;
+    ptr = alloc_take(size);
+    if (ptr) {
+        memcpy(ptr, old, have < size ? have : size);
+        alloc_give(old);
+    }
+    return ptr;
+}
+
+#ifdef ALLOC_KEEPS_NONE
 static const struct alloc_ops alloc_system = {.resize = realloc, .release = free};
+static const struct alloc_ops alloc_keeping __attribute__((unused)) = {alloc_move, alloc_give};
+#else
+static const struct alloc_ops alloc_system = {.resize = alloc_move, .release = alloc_give};
+#endif
 static const struct alloc_ops *alloc_table = &alloc_system;
 
 /* The one sanctioned exit below app/: systemd restarts us (STYLE 4). */
