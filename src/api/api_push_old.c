@@ -45,7 +45,7 @@ static void body_hash(struct str text, bool timed, unsigned char hash[HASH_BYTES
     int64_t now[2] = {clock_wall_ms(), clock_mono_us()};
     const struct str parts[] = {text, str_make(now, sizeof(now))};
 
-    hash_sha256_parts(parts, timed ? 1 : 2, hash);
+    hash_blake2b_parts(parts, timed ? 1 : 2, hash);
 }
 
 /* --- targets --- */
@@ -167,24 +167,6 @@ static enum err_code check_collector(struct api_call *call, const struct flatten
     return err_set(e, ERR_DENIED, "collector_id is not that of the token");
 }
 
-/* The store takes a record as the JSON text that an agent would send. */
-static enum err_code as_record(struct api_call *call, struct api_push_old *old, struct err *e)
-{
-    const struct json_limits limits = {4 * call->api->config.push_bytes, LIMIT_JSON_DEPTH, false};
-    struct json_writer w;
-    struct buf text;
-    enum err_code rc;
-
-    buf_init(&text, limits.max_bytes);
-    json_writer_init(&w, &text);
-    batch_write(&old->flat.batch, &w);
-    rc = buf_check(&text, e);
-    if (rc == ERR_OK)
-        rc = json_parse(buf_view(&text), &limits, &old->doc, e);
-    buf_fini(&text);
-    return rc;
-}
-
 static enum err_code fill_push(struct api_call *call, struct api_push_old *old, struct push *push,
                                struct err *e)
 {
@@ -195,7 +177,7 @@ static enum err_code fill_push(struct api_call *call, struct api_push_old *old, 
     if (!push->records)
         return arena_fail(call->arena, e);
     push->records[0].seq = 1;
-    push->records[0].json = json_root(old->doc);
+    push->records[0].batch = &old->flat.batch;
     return ERR_OK;
 }
 
@@ -215,9 +197,7 @@ enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old,
     look_up(call, old);
     if (old->announces)
         add_targets(call, &spec, old);
-    rc = as_record(call, old, e);
-    if (rc == ERR_OK)
-        rc = fill_push(call, old, push, e);
+    rc = fill_push(call, old, push, e);
     if (rc == ERR_OK)
         body_hash(old->text, old->flat.timed, push->records[0].hash);
     return rc;

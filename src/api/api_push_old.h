@@ -2,7 +2,7 @@
 /*
  * api_push_old.h: pushes of the older forms ({"metrics": [...]}) as pushes of one record.
  *
- * Part of the push route. Everything lives in the request's arena but `doc`.
+ * Part of the push route. Everything lives in the request's arena and the document.
  */
 #ifndef API_API_PUSH_OLD_H
 #define API_API_PUSH_OLD_H
@@ -14,9 +14,8 @@ struct api_push_old {
     struct str text;         /* set by the caller: the body, inflated, */
     const struct json *root; /* and the same, parsed */
     struct flatten flat;
-    struct json_doc *doc; /* of the record; json_doc_free */
-    bool announces;       /* the record names the targets */
-    uint64_t print;       /* of what it says of them */
+    bool announces; /* the record names the targets */
+    uint64_t print; /* of what it says of them */
 };
 
 /*

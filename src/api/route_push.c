@@ -280,7 +280,6 @@ static enum err_code push(struct api_call *call, struct err *e)
     buf_init(&d.plain, call->api->config.push_bytes);
     rc = take(call, &d, e);
     let_go(call, &d);
-    json_doc_free(d.old.doc);
     json_doc_free(d.doc);
     buf_fini(&d.plain);
     buf_fini(&d.raw);

@@ -119,6 +119,10 @@ struct batch {
 
 /* The JSON text of one record. */
 void batch_write(const struct batch *b, struct json_writer *w);
+/* Its members "targets" and "texts", in an object that is open; an empty list is left out. */
+void batch_write_texts_and_targets(const struct batch *b, struct json_writer *w);
+/* One entry of its list "events". */
+void batch_write_event(const struct batch_event *event, struct json_writer *w);
 /*
  * Read one record. Every bound of limits.h is checked; ERR_INVALID and ERR_LIMIT say where
  * ("slices[3].columns.xact_commit[17]: ..."). Unknown members are ignored.

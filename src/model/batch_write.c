@@ -149,7 +149,7 @@ static void batch_write_target(const struct batch_target *t, struct json_writer 
     json_object_end(w);
 }
 
-static void batch_write_event(const struct batch_event *event, struct json_writer *w)
+void batch_write_event(const struct batch_event *event, struct json_writer *w)
 {
     static const struct uuid nobody;
 
@@ -185,6 +185,20 @@ static bool batch_list_begin(struct json_writer *w, const char *name, size_t cou
     return true;
 }
 
+void batch_write_texts_and_targets(const struct batch *b, struct json_writer *w)
+{
+    if (batch_list_begin(w, "targets", b->target_count)) {
+        for (size_t i = 0; i < b->target_count; i++)
+            batch_write_target(&b->targets[i], w);
+        json_array_end(w);
+    }
+    if (batch_list_begin(w, "texts", b->text_count)) {
+        for (size_t i = 0; i < b->text_count; i++)
+            batch_write_text(&b->texts[i], w);
+        json_array_end(w);
+    }
+}
+
 void batch_write(const struct batch *b, struct json_writer *w)
 {
     json_object_begin(w);
@@ -194,11 +208,7 @@ void batch_write(const struct batch *b, struct json_writer *w)
             relation_write(&b->relations[i], w);
         json_array_end(w);
     }
-    if (batch_list_begin(w, "targets", b->target_count)) {
-        for (size_t i = 0; i < b->target_count; i++)
-            batch_write_target(&b->targets[i], w);
-        json_array_end(w);
-    }
+    batch_write_texts_and_targets(b, w);
     if (batch_list_begin(w, "slices", b->slice_count)) {
         for (size_t i = 0; i < b->slice_count; i++)
             batch_write_slice(&b->slices[i], w);
@@ -207,11 +217,6 @@ void batch_write(const struct batch *b, struct json_writer *w)
     if (batch_list_begin(w, "events", b->event_count)) {
         for (size_t i = 0; i < b->event_count; i++)
             batch_write_event(&b->events[i], w);
-        json_array_end(w);
-    }
-    if (batch_list_begin(w, "texts", b->text_count)) {
-        for (size_t i = 0; i < b->text_count; i++)
-            batch_write_text(&b->texts[i], w);
         json_array_end(w);
     }
     json_object_end(w);

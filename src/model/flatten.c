@@ -29,13 +29,14 @@ struct walk {
     struct flatten_tables tables;
     struct map *texts; /* keys that are in the batch already */
     size_t text_cap, event_cap;
-    int64_t push_t_ms;                              /* of the push as a whole */
-    size_t item;                                    /* number of the one that is read */
-    const struct json *node, *data;                 /* of it */
-    struct str type;                                /* of the item, as a name */
-    int64_t t_ms;                                   /* of the item */
-    const char *why;                                /* what is wrong with a part of the item */
-    size_t taken;                                   /* rows and events of the item */
+    int64_t push_t_ms;              /* of the push as a whole */
+    size_t item;                    /* number of the one that is read */
+    const struct json *node, *data; /* of it */
+    struct str type;                /* of the item, as a name */
+    int64_t t_ms;                   /* of the item */
+    const char *why;                /* what is wrong with a part of the item */
+    size_t taken;                   /* rows and events of the item */
+    struct flatten_table *samples;  /* the reading that the last loose sample went to */
     struct flatten_row *rows[LIMIT_JSON_DEPTH + 1]; /* one a level; made when needed */
 };
 
@@ -613,39 +614,72 @@ static const char *read_document(struct walk *w)
     return NULL;
 }
 
-/* {"name", "value", "timestamp", "labels"}: all samples of a collector are one relation. */
-static const char *read_sample(struct walk *w)
-{
-    const struct json *n = w->node, *value = json_get(n, "value");
-    struct str name = json_str(json_get(n, "name")), labels;
-    struct flatten_place place = {STR(FLATTEN_SAMPLE), &w->spec->database, w->t_ms, 0};
-    struct flatten_row *row = begin_row(w, 0, NULL);
-    struct flatten_table *table;
-    const char *why = flatten_label_text(w->arena, json_get(n, "labels"), &labels);
+/* The members of an item that say what it is; of equal ones the last, as everywhere. */
+struct item {
+    const struct json *type, *name, *value, *labels, *timestamp, *data;
+};
 
-    if (!row || why)
-        return why;
+static void find_members(struct item *item, const struct json *n)
+{
+    *item = (struct item){0};
+    for (struct json_iter it = json_iter(n); json_next(&it);) {
+        const struct json **to = str_eq(it.key, STR("type"))        ? &item->type
+                                 : str_eq(it.key, STR("name"))      ? &item->name
+                                 : str_eq(it.key, STR("value"))     ? &item->value
+                                 : str_eq(it.key, STR("labels"))    ? &item->labels
+                                 : str_eq(it.key, STR("timestamp")) ? &item->timestamp
+                                 : str_eq(it.key, STR("data"))      ? &item->data
+                                                                    : NULL;
+        if (to)
+            *to = it.value;
+    }
+}
+
+static const char *check_sample(const struct item *item)
+{
+    struct str name = json_str(item->name);
+
+    if (json_type(item->name) != JSON_STR)
+        return "name is no text";
     if (name.len == 0 || name.len > LIMIT_KEY_BYTES)
         return "name is no text of 1 to 256 bytes";
-    switch (json_type(value)) {
+    switch (json_type(item->value)) {
     case JSON_BOOL:
     case JSON_I64:
     case JSON_U64:
     case JSON_F64:
-        break;
+        return NULL;
     default:
         return "value is no number";
     }
-    add_key(w, row, STR("name"), name);
+}
+
+/* {"name", "value", "timestamp", "labels"}: all samples of a collector are one relation. */
+static const char *read_sample(struct walk *w, const struct item *item)
+{
+    struct flatten_place place = {STR(FLATTEN_SAMPLE), &w->spec->database, w->t_ms, 0};
+    struct flatten_row *row = begin_row(w, 0, NULL);
+    struct flatten_table *table = w->samples;
+    struct str labels;
+    const char *why = flatten_label_text(w->arena, item->labels, &labels);
+
+    if (!row || why)
+        return why;
+    why = check_sample(item);
+    if (why)
+        return why;
+    add_key(w, row, STR("name"), json_str(item->name));
     add_key(w, row, STR("labels"), labels);
-    read_number(w, row, STR("value"), value);
+    read_number(w, row, STR("value"), item->value);
     if (w->why)
         return w->why;
-    table = flatten_table_at(&w->tables, &place, &why);
+    if (!table || table->t_ms != w->t_ms)
+        table = flatten_table_at(&w->tables, &place, &why);
     if (table)
         why = flatten_table_add(&w->tables, table, row);
     if (why)
         return why;
+    w->samples = table;
     w->taken++;
     w->out->has_database = true;
     return NULL;
@@ -653,8 +687,7 @@ static const char *read_sample(struct walk *w)
 
 static const char *read_item(struct walk *w, const struct json *n)
 {
-    const struct json *type = json_get(n, "type");
-    const struct json *t = json_get(n, "timestamp");
+    struct item item;
 
     w->node = n;
     w->data = NULL;
@@ -662,18 +695,19 @@ static const char *read_item(struct walk *w, const struct json *n)
     w->t_ms = w->push_t_ms;
     if (json_type(n) != JSON_OBJECT)
         return "it is no object";
-    if (!t)
-        t = json_get(json_get(n, "data"), "timestamp");
-    if (t && !read_time(t, &w->t_ms))
+    find_members(&item, n);
+    if (!item.timestamp)
+        item.timestamp = json_get(item.data, "timestamp");
+    if (item.timestamp && !read_time(item.timestamp, &w->t_ms))
         return "timestamp is no time";
-    w->out->timed &= t != NULL;
-    if (!type && json_get(n, "name"))
-        return json_type(json_get(n, "name")) == JSON_STR ? read_sample(w) : "name is no text";
-    if (!type)
+    w->out->timed &= item.timestamp != NULL;
+    if (!item.type && item.name)
+        return read_sample(w, &item);
+    if (!item.type)
         return "it has neither type nor name";
-    if (json_type(type) != JSON_STR)
+    if (json_type(item.type) != JSON_STR)
         return "type is no text";
-    w->type = flatten_word_name(w->arena, no_text, json_str(type));
+    w->type = flatten_word_name(w->arena, no_text, json_str(item.type));
     if (w->type.len == 0)
         return "type is empty or has more than 128 bytes";
     return read_document(w);

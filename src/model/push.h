@@ -17,7 +17,8 @@ struct push_record {
     unsigned char hash[PUSH_HASH_BYTES];
     bool is_gap;
     struct batch_gap gap;
-    const struct json *json; /* of a record; read it with batch_read */
+    const struct json *json;   /* of a record; read it with batch_read; */
+    const struct batch *batch; /* or it is read already (older forms), within the same bounds */
 };
 
 struct push {

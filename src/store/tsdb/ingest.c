@@ -652,7 +652,6 @@ static bool owner_is_news(struct preparing *p)
 static enum err_code put_meta(struct preparing *p, struct err *e)
 {
     const struct batch *b = &p->record->batch;
-    const struct json *json = p->record->source->json;
     bool owner = owner_is_news(p);
     struct json_writer w;
 
@@ -663,18 +662,11 @@ static enum err_code put_meta(struct preparing *p, struct err *e)
     }
     json_writer_init(&w, &p->record->meta);
     json_object_begin(&w);
-    if (b->text_count) {
-        json_key(&w, "texts");
-        json_put_node(&w, json_get(json, "texts"));
-    }
-    if (b->target_count) {
-        json_key(&w, "targets");
-        json_put_node(&w, json_get(json, "targets"));
-    }
+    batch_write_texts_and_targets(b, &w);
     json_key(&w, "events");
     json_array_begin(&w);
-    for (struct json_iter it = json_iter(json_get(json, "events")); json_next(&it);) {
-        json_put_node(&w, it.value);
+    for (size_t i = 0; i < b->event_count; i++) {
+        batch_write_event(&b->events[i], &w);
     }
     if (p->record->rejected_clock) {
         put_gap_event(p, &w, "clock", p->record->rejected_clock);

@@ -134,7 +134,9 @@ static enum err_code read_records(struct tsdb *db, struct ingest_job *job, struc
     for (size_t i = 0; i < job->record_count; i++) {
         struct ingest_record *r = &job->records[i];
         enum err_code code = ERR_OK;
-        if (!r->source->is_gap) {
+        if (r->source->batch) {
+            r->batch = *r->source->batch;
+        } else if (!r->source->is_gap) {
             code = batch_read(job->arena, r->source->json, &r->batch, e);
         }
         if (code == ERR_OK && all_ready) {
