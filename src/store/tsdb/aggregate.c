@@ -444,7 +444,7 @@ static enum err_code visit(void *arg, const struct tsdb_slice *s, struct err *e)
 {
     struct run *r = arg;
     size_t reset = 0;
-    bool first = r->rows.group == NULL;
+    bool first = r->rows.group == 0;
 
     if (rows_enter(&r->rows, s) && !first && !fold_group(r)) {
         return arena_check(r->arena, e);

@@ -420,7 +420,7 @@ static void set_applied(struct tsdb *db, uint64_t lsn)
     lock_release(&db->state);
 }
 
-void tsdb_run_applier(struct tsdb *db)
+void tsdb_sqlite_run_applier(struct tsdb *db)
 {
     static const int give_up_at_stop = 3;
     struct rows *rows = alloc_new(sizeof(*rows));

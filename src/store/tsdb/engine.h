@@ -16,6 +16,7 @@
 #include "sqldb/sqldb.h"
 #include "store/tsdb/catalog.h"
 #include "store/tsdb/head.h"
+#include "store/tsdb/ops.h"
 #include "store/tsdb/tsdb.h"
 
 #define TSDB_LOCK_STATE   60
@@ -115,6 +116,7 @@ struct applier {
 };
 
 struct tsdb {
+    const struct tsdb_ops *ops; /* first: dispatch.c */
     struct tsdb_config config;
     char *dir;
     int lock_fd;
@@ -213,5 +215,60 @@ void apply_close(struct tsdb *db);
 
 /* --- reader.c --- */
 void reader_close(struct tsdb_reader *r);
+
+/* What ops.h names, file by file. */
+extern const struct tsdb_ops tsdb_sqlite_ops;
+
+/* --- writer.c --- */
+void tsdb_sqlite_run_writer(struct tsdb *db);
+
+/* --- flush.c --- */
+void tsdb_sqlite_run_flusher(struct tsdb *db);
+
+/* --- apply.c --- */
+void tsdb_sqlite_run_applier(struct tsdb *db);
+
+/* --- push.c --- */
+enum err_code tsdb_sqlite_admit(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_push(struct tsdb *db, struct arena *a, const struct push *push,
+                               struct tsdb_ack *ack, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_event_add(struct tsdb *db, const struct batch_event *event,
+                                    struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                                      int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+
+/* --- reader.c --- */
+enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                        struct err *e) ERR_MUST_CHECK;
+void tsdb_sqlite_reader_return(struct tsdb_reader *r);
+
+/* --- scan.c --- */
+enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                               tsdb_visit *visit, void *arg, struct err *e) ERR_MUST_CHECK;
+
+/* --- query.c --- */
+enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
+                                      struct str **keys, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
+                                     struct str *keys, size_t count, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_relation(struct tsdb_reader *r, struct arena *a, struct str name,
+                                   struct relation **out, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                                 struct tsdb_group **out, size_t *count,
+                                 struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                               struct str relation, struct tsdb_group *out,
+                               struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_text(struct tsdb_reader *r, struct arena *a,
+                               const struct tsdb_text_key *key, struct str *text,
+                               struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_events(struct tsdb_reader *r, struct arena *a,
+                                 const struct tsdb_event_spec *spec, struct tsdb_event **out,
+                                 size_t *count, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
+                                  size_t *count, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_records(struct tsdb_reader *r, struct arena *a,
+                                  const struct tsdb_record_spec *spec, struct tsdb_record **out,
+                                  size_t *count, struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -406,7 +406,7 @@ static void try_flush(struct tsdb *db, struct flusher *f)
     }
 }
 
-void tsdb_run_flusher(struct tsdb *db)
+void tsdb_sqlite_run_flusher(struct tsdb *db)
 {
     struct flusher f = {0, 0, 0, 0};
     bool over = false;

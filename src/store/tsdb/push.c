@@ -18,7 +18,7 @@
 #define STREAMS_MAX    200000
 #define EVENT_ARENA    (4UL * 1024 * 1024)
 
-enum err_code tsdb_admit(struct tsdb *db, struct err *e)
+enum err_code tsdb_sqlite_admit(struct tsdb *db, struct err *e)
 {
     lock_take(&db->state);
     enum run_state run = db->run;
@@ -248,13 +248,13 @@ static void count_refusal(struct tsdb *db, enum err_code code)
     }
 }
 
-enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *push,
-                        struct tsdb_ack *ack, struct err *e)
+enum err_code tsdb_sqlite_push(struct tsdb *db, struct arena *a, const struct push *push,
+                               struct tsdb_ack *ack, struct err *e)
 {
     memset(ack, 0, sizeof(*ack));
     ack->store_epoch = db->epoch;
     struct ingest_job job = {.push = push, .arena = a};
-    enum err_code code = tsdb_admit(db, e);
+    enum err_code code = tsdb_sqlite_admit(db, e);
     if (code == ERR_OK) {
         code = take_stream(db, push, &job.stream, e);
     }
@@ -302,7 +302,7 @@ static void put_event(struct json_writer *w, const struct batch_event *event)
     json_object_end(w);
 }
 
-enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
+enum err_code tsdb_sqlite_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
 {
     struct ingest_record r = {.span = 1, .ready = true};
     struct ingest_job job = {.records = &r, .record_count = 1};
@@ -348,8 +348,8 @@ static void wait_applied(struct tsdb *db, uint64_t lsn, int64_t mono_us)
     lock_release(&db->state);
 }
 
-enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
-                               int64_t mono_us, struct err *e)
+enum err_code tsdb_sqlite_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                                      int64_t mono_us, struct err *e)
 {
     struct ingest_record r = {.span = 1, .ready = true};
     struct drop drop = {*target, clock_wall_ms(), 0};

@@ -36,8 +36,23 @@ static struct catalog_object *find_object(struct catalog *c, uint64_t object)
     return found;
 }
 
-enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
-                               struct str **keys, struct err *e)
+/* The bytes live as long as the store. */
+static enum err_code split_keys(const struct catalog_object *o, struct str *keys, size_t count,
+                                struct err *e)
+{
+    struct str rest = str_make(o->keys, o->len);
+
+    for (size_t k = 0; k < count; k++) {
+        keys[k] = (struct str){"", 0};
+        if (rest.len && !codec_take_bytes(&rest, &keys[k])) {
+            return err_set(e, ERR_CORRUPT, "keys of object %llu", (unsigned long long)o->id);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
+                                      struct str **keys, struct err *e)
 {
     struct catalog *c = r->db->catalog;
     const struct catalog_object *o = find_object(c, object);
@@ -49,15 +64,21 @@ enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t 
     size_t count = o->group->relation->key_count;
     lock_release(&c->lock);
     struct str *out = arena_array(a, count + 1, sizeof(*out));
-    struct str rest = str_make(o->keys, o->len); /* lives as long as the store */
-    for (size_t k = 0; out && k < count; k++) {
-        out[k] = (struct str){"", 0};
-        if (rest.len && !codec_take_bytes(&rest, &out[k])) {
-            return err_set(e, ERR_CORRUPT, "keys of object %llu", (unsigned long long)object);
-        }
-    }
     *keys = out;
-    return arena_check(a, e);
+    return out ? split_keys(o, out, count, e) : arena_check(a, e);
+}
+
+enum err_code tsdb_sqlite_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
+                                     struct str *keys, size_t count, struct err *e)
+{
+    struct catalog *c = r->db->catalog;
+    struct catalog_group *g = catalog_group_by_id(c, of->group);
+    const struct catalog_object *o = g ? catalog_object_by_id(c, g, of->object) : NULL;
+
+    if (!o) {
+        return err_set(e, ERR_NOT_FOUND, "no object %llu", (unsigned long long)of->object);
+    }
+    return split_keys(o, keys, count, e);
 }
 
 static void copy_relation(const struct catalog_relation *from, struct arena *a, struct relation *to)
@@ -88,8 +109,8 @@ static void copy_relation(const struct catalog_relation *from, struct arena *a, 
     to->column_count = from->column_count;
 }
 
-enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str name,
-                            struct relation **out, struct err *e)
+enum err_code tsdb_sqlite_relation(struct tsdb_reader *r, struct arena *a, struct str name,
+                                   struct relation **out, struct err *e)
 {
     struct catalog *c = r->db->catalog;
     const struct catalog_relation *found = catalog_find_relation(c, name);
@@ -136,8 +157,8 @@ static void copy_group(const struct catalog_group *g, struct arena *a, struct ts
     };
 }
 
-enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
-                          struct tsdb_group **out, size_t *count, struct err *e)
+enum err_code tsdb_sqlite_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                                 struct tsdb_group **out, size_t *count, struct err *e)
 {
     struct catalog *c = r->db->catalog;
     size_t n = 0;
@@ -159,8 +180,8 @@ enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct u
     return arena_check(a, e);
 }
 
-enum err_code tsdb_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
-                        struct str relation, struct tsdb_group *out, struct err *e)
+enum err_code tsdb_sqlite_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                               struct str relation, struct tsdb_group *out, struct err *e)
 {
     struct catalog *c = r->db->catalog;
     const struct catalog_group *best = NULL;
@@ -206,8 +227,8 @@ static enum err_code unpack_text(struct sqldb_stmt *s, struct arena *a, struct s
     return code;
 }
 
-enum err_code tsdb_text(struct tsdb_reader *r, struct arena *a, const struct tsdb_text_key *key,
-                        struct str *text, struct err *e)
+enum err_code tsdb_sqlite_text(struct tsdb_reader *r, struct arena *a,
+                               const struct tsdb_text_key *key, struct str *text, struct err *e)
 {
     struct sqldb *db = NULL;
     struct sqldb_stmt *s = NULL;
@@ -308,9 +329,9 @@ static void *grow(struct arena *a, void *list, size_t count, size_t *cap, size_t
     return longer;
 }
 
-enum err_code tsdb_events(struct tsdb_reader *r, struct arena *a,
-                          const struct tsdb_event_spec *spec, struct tsdb_event **out,
-                          size_t *count, struct err *e)
+enum err_code tsdb_sqlite_events(struct tsdb_reader *r, struct arena *a,
+                                 const struct tsdb_event_spec *spec, struct tsdb_event **out,
+                                 size_t *count, struct err *e)
 {
     struct sqldb *db = NULL;
     struct sqldb_stmt *s = NULL;
@@ -359,8 +380,8 @@ static void copy_stream(const struct stream *s, struct arena *a, struct tsdb_str
     }
 }
 
-enum err_code tsdb_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
-                           size_t *count, struct err *e)
+enum err_code tsdb_sqlite_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
+                                  size_t *count, struct err *e)
 {
     struct str key;
     void *value = NULL;
@@ -397,9 +418,9 @@ static void take_record(struct sqldb_stmt *s, struct arena *a, struct tsdb_recor
     out->t_max_ms = sqldb_get_i64(s, 7);
 }
 
-enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
-                           const struct tsdb_record_spec *spec, struct tsdb_record **out,
-                           size_t *count, struct err *e)
+enum err_code tsdb_sqlite_records(struct tsdb_reader *r, struct arena *a,
+                                  const struct tsdb_record_spec *spec, struct tsdb_record **out,
+                                  size_t *count, struct err *e)
 {
     struct uuid both[2] = {spec->collector, spec->stream};
     struct sqldb *db = NULL;

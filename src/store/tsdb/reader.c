@@ -23,6 +23,7 @@ static struct tsdb_reader *find_free(struct tsdb *db)
         return NULL;
     }
     struct tsdb_reader *r = alloc_new(sizeof(*r));
+    r->ops = db->ops;
     r->db = db;
     db->readers[db->reader_count++] = r;
     return r;
@@ -36,8 +37,8 @@ static void close_files(struct tsdb_reader *r)
     r->file_count = 0;
 }
 
-enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
-                                 struct err *e)
+enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                        struct err *e)
 {
     struct tsdb_reader *r = NULL;
     enum err_code code = ERR_OK;
@@ -70,7 +71,7 @@ enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_r
     return code;
 }
 
-void tsdb_reader_return(struct tsdb_reader *r)
+void tsdb_sqlite_reader_return(struct tsdb_reader *r)
 {
     struct head *free_these[2] = {NULL, NULL};
 

@@ -23,6 +23,7 @@ struct reader_file {
 };
 
 struct tsdb_reader {
+    const struct tsdb_ops *ops; /* first: dispatch.c */
     struct tsdb *db;
     bool borrowed;
     struct sqldb *ingest, *text, *event; /* opened at first use */

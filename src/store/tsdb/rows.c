@@ -112,7 +112,7 @@ void rows_fini(struct rows *w)
 
 static struct str value_of(const struct rows *w, int key)
 {
-    return key == ROWS_SCOPE ? w->group->scope : w->keys[key];
+    return key == ROWS_SCOPE ? w->scope : w->keys[key];
 }
 
 static bool passes(const struct rows *w)
@@ -216,16 +216,8 @@ static void grow_objects(struct rows *w)
 
 static bool take_keys(struct rows *w, uint64_t id)
 {
-    const struct catalog_object *o = catalog_object_by_id(w->reader->db->catalog, w->group, id);
-    struct str rest = o ? str_make(o->keys, o->len) : (struct str){NULL, 0};
-
-    for (size_t k = 0; k < w->relation->key_count; k++) {
-        w->keys[k] = (struct str){"", 0};
-        if (rest.len && !codec_take_bytes(&rest, &w->keys[k])) {
-            return false;
-        }
-    }
-    return o != NULL;
+    const struct tsdb_group_object of = {w->group, id};
+    return tsdb_group_keys(w->reader, &of, w->keys, w->relation->key_count, NULL) == ERR_OK;
 }
 
 static struct rows_object *add_object(struct rows *w, uint64_t id)
@@ -247,10 +239,11 @@ static struct rows_object *add_object(struct rows *w, uint64_t id)
 
 bool rows_enter(struct rows *w, const struct tsdb_slice *s)
 {
-    if (w->group && w->group->id == s->group) {
+    if (w->group == s->group) {
         return false;
     }
-    w->group = catalog_group_by_id(w->reader->db->catalog, s->group);
+    w->group = s->group;
+    w->scope = arena_str(w->arena, s->scope);
     if (w->objects) {
         memset(w->objects, 0, (w->object_mask + 1) * sizeof(struct rows_object *));
     }

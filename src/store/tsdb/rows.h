@@ -9,7 +9,9 @@
 #define STORE_TSDB_ROWS_H
 
 #include "store/tsdb/aggregate.h"
-#include "store/tsdb/reader.h"
+#include "store/tsdb/tsdb.h"
+
+struct map;
 
 #define ROWS_SCOPE (-1) /* the pseudo key "scope" */
 
@@ -49,7 +51,8 @@ struct rows {
     struct map *tuples;
     size_t count, cap;
     struct str **labels; /* per output row */
-    struct catalog_group *group;
+    uint64_t group;      /* of the present slice; 0 = none yet */
+    struct str scope;
     size_t object_mask, object_count; /* of the present group */
     struct rows_object **objects;
     struct str *keys; /* scratch: key values of one row */

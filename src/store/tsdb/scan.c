@@ -555,8 +555,8 @@ static struct catalog_group **groups_of(struct scan *s, size_t *count)
     return list;
 }
 
-enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec, tsdb_visit *visit,
-                        void *arg, struct err *e)
+enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                               tsdb_visit *visit, void *arg, struct err *e)
 {
     struct scan s = {.reader = r, .spec = spec, .visit = visit, .arg = arg};
     size_t count = 0;

@@ -43,6 +43,7 @@ static struct tsdb *make(const struct tsdb_config *config)
 {
     struct tsdb *db = alloc_new(sizeof(*db));
 
+    db->ops = &tsdb_sqlite_ops;
     db->config = *config;
     set_defaults(&db->config);
     db->dir = alloc_strdup(config->dir);
@@ -203,24 +204,7 @@ static enum err_code open_all(struct tsdb *db, struct err *e)
     return code;
 }
 
-enum err_code tsdb_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
-{
-    int64_t start = clock_mono_ms();
-    struct tsdb *db = make(config);
-    enum err_code code = open_all(db, e);
-
-    if (code) {
-        tsdb_close(db);
-        return code;
-    }
-    log_info(&tsdb_log, "store opened in %lld ms: %llu records replayed, %zu day files",
-             (long long)(clock_mono_ms() - start),
-             (unsigned long long)atomic_load(&db->count.replayed_records), db->day_count);
-    *out = db;
-    return ERR_OK;
-}
-
-void tsdb_close(struct tsdb *db)
+static void tsdb_sqlite_close(struct tsdb *db)
 {
     if (!db) {
         return;
@@ -250,6 +234,23 @@ void tsdb_close(struct tsdb *db)
     alloc_free(db);
 }
 
+enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
+{
+    int64_t start = clock_mono_ms();
+    struct tsdb *db = make(config);
+    enum err_code code = open_all(db, e);
+
+    if (code) {
+        tsdb_sqlite_close(db);
+        return code;
+    }
+    log_info(&tsdb_log, "store opened in %lld ms: %llu records replayed, %zu day files",
+             (long long)(clock_mono_ms() - start),
+             (unsigned long long)atomic_load(&db->count.replayed_records), db->day_count);
+    *out = db;
+    return ERR_OK;
+}
+
 static void stop(struct tsdb *db, enum run_state run)
 {
     lock_take(&db->state);
@@ -262,17 +263,17 @@ static void stop(struct tsdb *db, enum run_state run)
     lock_release(&db->state);
 }
 
-void tsdb_stop(struct tsdb *db)
+static void tsdb_sqlite_stop(struct tsdb *db)
 {
     stop(db, RUN_STOPPING);
 }
 
-void tsdb_stop_fast(struct tsdb *db)
+static void tsdb_sqlite_stop_fast(struct tsdb *db)
 {
     stop(db, RUN_STOPPING_FAST);
 }
 
-enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
+static enum err_code tsdb_sqlite_flush(struct tsdb *db, int64_t mono_us, struct err *e)
 {
     enum err_code code = ERR_OK;
 
@@ -353,7 +354,7 @@ static void read_counters(struct tsdb *db, struct tsdb_stats *out)
     out->full = atomic_load(&db->full);
 }
 
-void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
+static void tsdb_sqlite_stats(struct tsdb *db, struct tsdb_stats *out)
 {
     memset(out, 0, sizeof(*out));
     out->epoch = db->epoch;
@@ -373,13 +374,29 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
     lock_release(&db->state);
 }
 
-const char *tsdb_refusal_name(enum tsdb_refusal r)
-{
-    static const char *const names[TSDB_REFUSED_KINDS] = {
-        [TSDB_REFUSED_CLOCK] = "clock",     [TSDB_REFUSED_ORDER] = "order",
-        [TSDB_REFUSED_FULL] = "full",       [TSDB_REFUSED_SEQUENCE] = "sequence",
-        [TSDB_REFUSED_INVALID] = "invalid", [TSDB_REFUSED_CAP] = "cap",
-        [TSDB_REFUSED_OWNER] = "owner",     [TSDB_REFUSED_DELETED] = "deleted",
-    };
-    return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
-}
+const struct tsdb_ops tsdb_sqlite_ops = {
+    .close = tsdb_sqlite_close,
+    .run_writer = tsdb_sqlite_run_writer,
+    .run_flusher = tsdb_sqlite_run_flusher,
+    .run_applier = tsdb_sqlite_run_applier,
+    .stop = tsdb_sqlite_stop,
+    .stop_fast = tsdb_sqlite_stop_fast,
+    .admit = tsdb_sqlite_admit,
+    .push = tsdb_sqlite_push,
+    .event_add = tsdb_sqlite_event_add,
+    .target_drop = tsdb_sqlite_target_drop,
+    .flush = tsdb_sqlite_flush,
+    .stats = tsdb_sqlite_stats,
+    .reader_borrow = tsdb_sqlite_reader_borrow,
+    .reader_return = tsdb_sqlite_reader_return,
+    .scan = tsdb_sqlite_scan,
+    .object_keys = tsdb_sqlite_object_keys,
+    .group_keys = tsdb_sqlite_group_keys,
+    .relation = tsdb_sqlite_relation,
+    .groups = tsdb_sqlite_groups,
+    .last = tsdb_sqlite_last,
+    .text = tsdb_sqlite_text,
+    .events = tsdb_sqlite_events,
+    .streams = tsdb_sqlite_streams,
+    .records = tsdb_sqlite_records,
+};

@@ -183,6 +183,16 @@ enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec
  */
 enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                struct str **keys, struct err *e) ERR_MUST_CHECK;
+struct tsdb_group_object {
+    uint64_t group, object;
+};
+
+/*
+ * The same of an object whose group is known, as that of a slice is, into the caller's
+ * keys[count]; the bytes live until the reader is returned. ERR_NOT_FOUND.
+ */
+enum err_code tsdb_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
+                              struct str *keys, size_t count, struct err *e) ERR_MUST_CHECK;
 /*
  * A relation as described so far; columns never described are gauges. ERR_NOT_FOUND. Lives in
  * `a`.

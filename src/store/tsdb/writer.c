@@ -574,7 +574,7 @@ static bool is_over(const struct tsdb *db)
            (db->run == RUN_STOPPING_FAST || db->trimmed_lsn >= limit);
 }
 
-void tsdb_run_writer(struct tsdb *db)
+void tsdb_sqlite_run_writer(struct tsdb *db)
 {
     struct batch_of_jobs b;
     bool more = false;

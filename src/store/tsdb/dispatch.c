@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * dispatch.c: tsdb.h over the engine that the store was opened with.
+ */
+#include "store/tsdb/ops.h"
+
+/* An engine's structs begin with the pointer to its table, whatever comes behind it. */
+static const struct tsdb_ops *ops_of(const void *engine)
+{
+    return *(const struct tsdb_ops *const *)engine;
+}
+
+/* --- Life cycle --- */
+
+enum err_code tsdb_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
+{
+    return tsdb_sqlite_open(config, out, e);
+}
+
+void tsdb_close(struct tsdb *db)
+{
+    if (db) {
+        ops_of(db)->close(db);
+    }
+}
+
+void tsdb_run_writer(struct tsdb *db)
+{
+    ops_of(db)->run_writer(db);
+}
+
+void tsdb_run_flusher(struct tsdb *db)
+{
+    ops_of(db)->run_flusher(db);
+}
+
+void tsdb_run_applier(struct tsdb *db)
+{
+    ops_of(db)->run_applier(db);
+}
+
+void tsdb_stop(struct tsdb *db)
+{
+    ops_of(db)->stop(db);
+}
+
+void tsdb_stop_fast(struct tsdb *db)
+{
+    ops_of(db)->stop_fast(db);
+}
+
+/* --- Ingest --- */
+
+enum err_code tsdb_admit(struct tsdb *db, struct err *e)
+{
+    return ops_of(db)->admit(db, e);
+}
+
+enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *push,
+                        struct tsdb_ack *ack, struct err *e)
+{
+    return ops_of(db)->push(db, a, push, ack, e);
+}
+
+enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
+{
+    return ops_of(db)->event_add(db, event, e);
+}
+
+enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                               int64_t mono_us, struct err *e)
+{
+    return ops_of(db)->target_drop(db, target, by, mono_us, e);
+}
+
+enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
+{
+    return ops_of(db)->flush(db, mono_us, e);
+}
+
+/* --- Reading --- */
+
+enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                 struct err *e)
+{
+    return ops_of(db)->reader_borrow(db, mono_us, out, e);
+}
+
+void tsdb_reader_return(struct tsdb_reader *r)
+{
+    if (r) {
+        ops_of(r)->reader_return(r);
+    }
+}
+
+enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec, tsdb_visit *visit,
+                        void *arg, struct err *e)
+{
+    return ops_of(r)->scan(r, spec, visit, arg, e);
+}
+
+enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
+                               struct str **keys, struct err *e)
+{
+    return ops_of(r)->object_keys(r, a, object, keys, e);
+}
+
+enum err_code tsdb_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
+                              struct str *keys, size_t count, struct err *e)
+{
+    return ops_of(r)->group_keys(r, of, keys, count, e);
+}
+
+enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str name,
+                            struct relation **out, struct err *e)
+{
+    return ops_of(r)->relation(r, a, name, out, e);
+}
+
+enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                          struct tsdb_group **out, size_t *count, struct err *e)
+{
+    return ops_of(r)->groups(r, a, target, out, count, e);
+}
+
+enum err_code tsdb_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                        struct str relation, struct tsdb_group *out, struct err *e)
+{
+    return ops_of(r)->last(r, a, target, relation, out, e);
+}
+
+enum err_code tsdb_text(struct tsdb_reader *r, struct arena *a, const struct tsdb_text_key *key,
+                        struct str *text, struct err *e)
+{
+    return ops_of(r)->text(r, a, key, text, e);
+}
+
+enum err_code tsdb_events(struct tsdb_reader *r, struct arena *a,
+                          const struct tsdb_event_spec *spec, struct tsdb_event **out,
+                          size_t *count, struct err *e)
+{
+    return ops_of(r)->events(r, a, spec, out, count, e);
+}
+
+enum err_code tsdb_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
+                           size_t *count, struct err *e)
+{
+    return ops_of(r)->streams(r, a, out, count, e);
+}
+
+enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
+                           const struct tsdb_record_spec *spec, struct tsdb_record **out,
+                           size_t *count, struct err *e)
+{
+    return ops_of(r)->records(r, a, spec, out, count, e);
+}
+
+/* --- Query --- */
+
+void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
+{
+    ops_of(db)->stats(db, out);
+}
+
+const char *tsdb_refusal_name(enum tsdb_refusal r)
+{
+    static const char *const names[TSDB_REFUSED_KINDS] = {
+        [TSDB_REFUSED_CLOCK] = "clock",     [TSDB_REFUSED_ORDER] = "order",
+        [TSDB_REFUSED_FULL] = "full",       [TSDB_REFUSED_SEQUENCE] = "sequence",
+        [TSDB_REFUSED_INVALID] = "invalid", [TSDB_REFUSED_CAP] = "cap",
+        [TSDB_REFUSED_OWNER] = "owner",     [TSDB_REFUSED_DELETED] = "deleted",
+    };
+    return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
+}

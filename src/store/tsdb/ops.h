@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * ops.h: what a back end provides to tsdb.h. Private to store/tsdb.
+ *
+ * The first member of an engine's `struct tsdb` and of its `struct tsdb_reader` is the pointer to
+ * its table; dispatch.c follows it. The contract of each function is that of its namesake in
+ * tsdb.h. What is built on tsdb.h (rows, aggregate) knows no engine.
+ */
+#ifndef STORE_TSDB_OPS_H
+#define STORE_TSDB_OPS_H
+
+#include "store/tsdb/tsdb.h"
+
+struct tsdb_ops {
+    void (*close)(struct tsdb *db);
+    void (*run_writer)(struct tsdb *db);
+    void (*run_flusher)(struct tsdb *db);
+    void (*run_applier)(struct tsdb *db);
+    void (*stop)(struct tsdb *db);
+    void (*stop_fast)(struct tsdb *db);
+    enum err_code (*admit)(struct tsdb *db, struct err *e);
+    enum err_code (*push)(struct tsdb *db, struct arena *a, const struct push *push,
+                          struct tsdb_ack *ack, struct err *e);
+    enum err_code (*event_add)(struct tsdb *db, const struct batch_event *event, struct err *e);
+    enum err_code (*target_drop)(struct tsdb *db, const struct uuid *target, struct str by,
+                                 int64_t mono_us, struct err *e);
+    enum err_code (*flush)(struct tsdb *db, int64_t mono_us, struct err *e);
+    void (*stats)(struct tsdb *db, struct tsdb_stats *out);
+    enum err_code (*reader_borrow)(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
+                                   struct err *e);
+    void (*reader_return)(struct tsdb_reader *r);
+    enum err_code (*scan)(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                          tsdb_visit *visit, void *arg, struct err *e);
+    enum err_code (*object_keys)(struct tsdb_reader *r, struct arena *a, uint64_t object,
+                                 struct str **keys, struct err *e);
+    enum err_code (*group_keys)(struct tsdb_reader *r, const struct tsdb_group_object *of,
+                                struct str *keys, size_t count, struct err *e);
+    enum err_code (*relation)(struct tsdb_reader *r, struct arena *a, struct str name,
+                              struct relation **out, struct err *e);
+    enum err_code (*groups)(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                            struct tsdb_group **out, size_t *count, struct err *e);
+    enum err_code (*last)(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
+                          struct str relation, struct tsdb_group *out, struct err *e);
+    enum err_code (*text)(struct tsdb_reader *r, struct arena *a, const struct tsdb_text_key *key,
+                          struct str *text, struct err *e);
+    enum err_code (*events)(struct tsdb_reader *r, struct arena *a,
+                            const struct tsdb_event_spec *spec, struct tsdb_event **out,
+                            size_t *count, struct err *e);
+    enum err_code (*streams)(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
+                             size_t *count, struct err *e);
+    enum err_code (*records)(struct tsdb_reader *r, struct arena *a,
+                             const struct tsdb_record_spec *spec, struct tsdb_record **out,
+                             size_t *count, struct err *e);
+};
+
+/* The engines. */
+enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **out,
+                               struct err *e) ERR_MUST_CHECK;
+
+#endif
