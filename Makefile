@@ -41,16 +41,16 @@ USED    := $(strip $(foreach f,$(FOLDERS),$(if $(call sources,$f),$f)))
 library  = $(B)/lib/lib$1.a
 
 # Which folder may see the headers of which library (vendor/README.md).
-VENDOR_OF_base     := yyjson libdeflate zstd
+VENDOR_OF_base     := yyjson libdeflate zstd pcre2
 VENDOR_OF_pgclient := libpq
 VENDOR_OF_tls      := mbedtls argon2
 VENDOR_OF_sqldb    := sqlite
 VENDOR_OF_httpd    := civetweb
 VENDOR_OF_httpc    := curl
 # Order of building (the longest first) and of linking (users before what they use).
-VENDOR      := sqlite libpq mbedtls curl zstd civetweb yyjson libdeflate argon2
+VENDOR      := sqlite libpq mbedtls curl zstd pcre2 civetweb yyjson libdeflate argon2
 VENDOR_HAVE := $(foreach l,$(VENDOR),$(if $(wildcard vendor/$l/rule.mk),$l))
-VENDOR_LINK := $(filter $(VENDOR_HAVE),curl civetweb libpq mbedtls argon2 sqlite yyjson libdeflate zstd)
+VENDOR_LINK := $(filter $(VENDOR_HAVE),curl civetweb libpq mbedtls argon2 sqlite yyjson libdeflate zstd pcre2)
 vendor_a     = $(B)/vendor/$1/lib/lib$1.a
 vendor_of    = $(filter $(VENDOR_HAVE),$(VENDOR_OF_$1))
 

@@ -27,7 +27,7 @@ enum promql_func_id {
 };
 #undef FUNCTION
 
-#define PROMQL_FUNC_ARGS 4
+#define PROMQL_FUNC_ARGS 5
 
 struct promql_func {
     const char *name;

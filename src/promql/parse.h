@@ -94,6 +94,8 @@ struct expr_names {
 struct expr {
     enum expr_kind kind;
     enum promql_type type;
+    uint16_t height;     /* 1 = a leaf; at most LIMIT_QUERY_DEPTH */
+    bool duration;       /* of a number: written as "5m", and printed so */
     uint32_t start, end; /* bytes of the text: start <= i < end */
     union {
         double number;
@@ -105,6 +107,7 @@ struct expr {
         } unary;
         struct {
             enum expr_op op;
+            uint32_t op_at; /* byte of the operator */
             struct expr *left, *right;
             bool bool_modifier;
             enum expr_card card;
@@ -146,12 +149,12 @@ struct promql_options {
 
 enum err_code promql_parse(struct arena *a, struct str text, const struct promql_options *options,
                            struct expr **out, struct err *e) ERR_MUST_CHECK;
-/* A selector alone ("match[]" of the API): its matchers. */
+/* A selector alone ("match[]" of the API): its matchers, one of which excludes the empty text. */
 enum err_code promql_parse_selector(struct arena *a, struct str text, struct matcher **out,
                                     size_t *count, struct err *e) ERR_MUST_CHECK;
 /* The canonical text, as Prometheus prints an expression; parses to the same tree. */
 void promql_print(const struct expr *x, struct buf *out);
-/* "1m30s", "5", "1h30m": as range and offset take it; false = not a duration, or over 100 years. */
+/* "1m30s", "90d", "0": false = not a duration, or over 292 years. A bare number is none. */
 bool promql_parse_duration(struct str s, int64_t *ms);
 
 const char *expr_op_text(enum expr_op op);               /* "+" "atan2" "unless" */
