@@ -62,6 +62,7 @@ struct ingest_job {
     struct ingest_record *records;
     size_t record_count;
     enum job_state state;
+    struct cond done; /* the state became JOB_DONE: who waits for one commit wakes for no other */
     enum err_code code;
     struct err err;
     uint64_t bad_seq;

@@ -169,19 +169,22 @@ static void enqueue(struct tsdb *db, struct ingest_job *job)
 
 static enum err_code submit(struct tsdb *db, struct ingest_job *job, struct err *e)
 {
+    cond_init(&job->done);
     lock_take(&db->state);
     if (db->run != RUN_OPEN || db->queued >= QUEUE_MAX) {
         bool stopping = db->run != RUN_OPEN;
         lock_release(&db->state);
+        cond_fini(&job->done);
         return stopping ? err_set(e, ERR_CANCELLED, "the store is stopping")
                         : err_set(e, ERR_LIMIT, "too many pushes wait for the disk");
     }
     enqueue(db, job);
     cond_signal(&db->wake_writer);
     while (job->state != JOB_DONE) {
-        cond_wait(&db->done, &db->state);
+        cond_wait(&job->done, &db->state);
     }
     lock_release(&db->state);
+    cond_fini(&job->done);
     if (job->code && e) {
         *e = job->err;
     }

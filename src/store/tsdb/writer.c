@@ -356,9 +356,9 @@ static void finish_jobs(struct tsdb *db, struct batch_of_jobs *b)
     lock_take(&db->state);
     for (size_t j = 0; j < b->count; j++) {
         b->jobs[j]->state = JOB_DONE;
+        cond_signal(&b->jobs[j]->done);
     }
     db->queued -= b->count;
-    cond_broadcast(&db->done);
     if (db->queued == 0 && db->run != RUN_OPEN) {
         cond_signal(&db->wake_flusher);
         cond_signal(&db->wake_applier);
