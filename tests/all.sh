@@ -43,7 +43,12 @@ exists() { compgen -G "$1" >/dev/null; }
 
 stage build make build
 [ "$full" -eq 0 ] || stage lint make lint
-stage unit make unit
+# The long form of the power cuts is for this stage alone.
+if [ "$full" -eq 1 ]; then
+    stage unit env PGA_POWER_CUTS=10000 PGA_UNIT_TIMEOUT=900 make unit
+else
+    stage unit make unit
+fi
 stage unit-asan make unit-asan
 if exists 'tests/fuzz/fuzz_*.c'; then stage corpus make fuzz-replay; fi
 if [ -f web/package.json ]; then stage web make web-check; fi
