@@ -199,6 +199,7 @@ fuzz-replay: ## the corpus of every parser once, under the sanitizers
 	$(Q)+$(MAKE) VARIANT=asan _replay
 
 bench: build ## figures of tests/bench, one line each
+	$(Q)+$(MAKE) VARIANT=release _bench
 	$(Q)$(LOUD_ENV) tests/bench/run.sh
 
 web: $(if $(wildcard web/package.json),web/dist/index.html) ## the user interface: web/dist
@@ -294,10 +295,11 @@ web/dist/index.html: $(WEB_SOURCES)
 
 # --- one variant ---------------------------------------------------------------------------------
 
-.PHONY: _binary _libs _unit _vendor _fuzz _replay
+.PHONY: _bench _binary _libs _unit _vendor _fuzz _replay
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
 _binary: $(B)/pga $(B)/toml-decode
+_bench: $(B)/codec-bench
 
 $(SPECS): vendor/musl.specs.in
 	$(Q)mkdir -p $(@D)
@@ -384,6 +386,13 @@ $(B)/obj/toml_decode.o: tests/tool/toml_decode.c $(B)/flags
 	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
 $(B)/toml-decode: $(B)/obj/toml_decode.o $(call library,conf) $(call library,base) \
     $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
+
+# Bytes and speed of the codec of the store, for tests/bench.
+$(B)/obj/codec_bench.o: tests/bench/codec_bench.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
+$(B)/codec-bench: $(B)/obj/codec_bench.o $(LIBS_UNIT) $(VENDOR_A)
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 
 # --- unit tests ----------------------------------------------------------------------------------

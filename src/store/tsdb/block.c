@@ -71,7 +71,8 @@ static bool take_flags(struct str *in, struct block_view *v)
     return true;
 }
 
-static bool take_row_counts(struct str *in, struct block_view *v)
+/* Facts: rows of each slice; a stream is cut into runs of equal length. */
+static bool take_row_counts(struct str *in, struct arena *a, struct block_view *v)
 {
     size_t total = 0;
     for (size_t s = 0; s < v->slice_count; s++) {
@@ -84,73 +85,108 @@ static bool take_row_counts(struct str *in, struct block_view *v)
         total += rows;
     }
     v->row_start[v->slice_count] = total;
-    return total == v->row_total;
+    return total == v->row_total && codec_cut_runs(a, v->row_total, &v->runs);
 }
 
-/* The runs of one object: marks the slice of each of its places. */
-static bool take_runs(struct str *in, struct block_view *v, uint32_t *slice_at, size_t *place)
+/* The spans of one object; all of them fit, as each takes two bytes or more. */
+static bool take_spans(struct str *in, struct block_view *v, uint32_t *start, size_t *place,
+                       size_t object)
 {
-    size_t runs = 0;
+    size_t count = 0;
     size_t slice = 0;
+    size_t at = v->span_start[object];
 
-    if (!take_count(in, v->slice_count, &runs)) {
+    if (!take_count(in, v->slice_count, &count) || count > in->len / 2) {
         return false;
     }
-    for (size_t r = 0; r < runs; r++) {
+    for (size_t i = 0; i < count; i++) {
         size_t gap = 0;
         size_t len = 0;
         if (!take_count(in, v->slice_count - slice, &gap) ||
             !take_count(in, v->slice_count - slice - gap, &len) || len > v->row_total - *place) {
             return false;
         }
-        slice += gap;
-        for (size_t i = 0; i < len; i++, slice++) {
-            slice_at[(*place)++] = (uint32_t)slice;
-            v->slices[slice].row_count++;
+        v->spans[at++] = (struct block_span){(uint32_t)(slice + gap), (uint32_t)len};
+        slice += gap + len;
+        *place += len;
+    }
+    v->span_start[object + 1] = (uint32_t)at;
+    start[object + 1] = (uint32_t)*place;
+    return true;
+}
+
+/* Every object is in every slice. */
+static bool fill_spans(struct block_view *v, uint32_t *start)
+{
+    for (size_t o = 0; o < v->runs.count; o++) {
+        v->spans[o] = (struct block_span){0, (uint32_t)v->slice_count};
+        v->span_start[o + 1] = (uint32_t)(o + 1);
+        start[o + 1] = (uint32_t)((o + 1) * v->slice_count);
+    }
+    return v->runs.count * v->slice_count == v->row_total;
+}
+
+static void count_rows(struct block_view *v)
+{
+    for (size_t i = 0; i < v->span_start[v->runs.count]; i++) {
+        for (size_t s = 0; s < v->spans[i].count; s++) {
+            v->slices[v->spans[i].slice + s].row_count++;
         }
     }
-    return true;
+    for (size_t s = 0; s < v->slice_count; s++) {
+        v->row_start[s + 1] = v->row_start[s] + v->slices[s].row_count;
+    }
 }
 
 static bool take_objects(struct str *in, struct arena *a, struct block_view *v)
 {
-    size_t count = 0;
     size_t place = 0;
+    size_t dense = 0;
 
-    if (!take_count(in, v->row_total, &count) || count > in->len) {
+    if ((v->version > 1 && !take_count(in, 1, &dense)) ||
+        !take_count(in, v->row_total, &v->runs.count) || v->runs.count > in->len) {
         return false;
     }
-    uint64_t *ids = arena_array(a, count, sizeof(*ids));
-    size_t *ends = arena_array(a, count, sizeof(*ends));
-    uint32_t *slice_at = arena_array(a, v->row_total, sizeof(*slice_at));
-    uint64_t *by_row = arena_array(a, v->row_total, sizeof(*by_row));
-    v->order = arena_array(a, v->row_total, sizeof(*v->order));
-    if (!v->order || !codec_take_ids(in, ids, count)) {
+    uint32_t *start = arena_array(a, v->runs.count + 1, sizeof(*start));
+    v->objects = arena_array(a, v->runs.count, sizeof(*v->objects));
+    v->span_start = arena_array(a, v->runs.count + 1, sizeof(*v->span_start));
+    v->spans = arena_array(a, dense ? v->runs.count : in->len / 2, sizeof(*v->spans));
+    v->runs.start = start;
+    if (!v->spans || !codec_take_ids(in, v->objects, v->runs.count) ||
+        (dense && !fill_spans(v, start))) {
         return false;
     }
-    for (size_t o = 0; o < count; o++) {
-        if (!take_runs(in, v, slice_at, &place)) {
+    for (size_t o = 0; !dense && o < v->runs.count; o++) {
+        if (!take_spans(in, v, start, &place, o)) {
             return false;
         }
-        ends[o] = place;
     }
-    if (place != v->row_total) {
-        return false;
-    }
+    count_rows(v);
+    return start[v->runs.count] == v->row_total;
+}
+
+/* Objects of each slice, and where its rows are in the streams. */
+static bool sort_by_slice(struct arena *a, struct block_view *v)
+{
+    uint64_t *by_row = arena_array(a, v->row_total, sizeof(*by_row));
     size_t *next = arena_array(a, v->slice_count, sizeof(*next));
-    if (!next) {
+
+    v->order = arena_array(a, v->row_total, sizeof(*v->order));
+    if (!v->order) {
         return false;
     }
     for (size_t s = 0; s < v->slice_count; s++) {
-        v->row_start[s + 1] = v->row_start[s] + v->slices[s].row_count;
         v->slices[s].objects = by_row + v->row_start[s];
         next[s] = v->row_start[s];
     }
-    for (size_t o = 0, i = 0; o < count; o++) {
-        for (; i < ends[o]; i++) {
-            size_t row = next[slice_at[i]]++;
-            v->order[row] = (uint32_t)i;
-            by_row[row] = ids[o];
+    for (size_t o = 0; o < v->runs.count; o++) {
+        uint32_t place = v->runs.start[o];
+        for (uint32_t i = v->span_start[o]; i < v->span_start[o + 1]; i++) {
+            size_t end = v->spans[i].slice + v->spans[i].count;
+            for (size_t s = v->spans[i].slice; s < end; s++) {
+                by_row[next[s]] = v->objects[o];
+                v->order[next[s]++] = place++;
+            }
         }
     }
     return true;
@@ -177,49 +213,53 @@ static bool take_gone(struct str *in, struct arena *a, struct block_view *v)
     }
 }
 
-static bool spread_resets(struct arena *a, struct block_view *v, const unsigned char *marked)
+/* Resets of each slice as row numbers. */
+static bool spread_resets(struct arena *a, struct block_view *v)
 {
-    for (size_t s = 0; s < v->slice_count; s++) {
+    unsigned char *marked = arena_alloc(a, v->row_total);
+
+    for (size_t i = 0; marked && i < v->reset_count; i++) {
+        marked[v->resets[i]] = 1;
+    }
+    for (size_t s = 0; marked && s < v->slice_count; s++) {
         struct codec_slice *now = &v->slices[s];
         size_t count = 0;
-        for (size_t i = 0; i < now->row_count; i++) {
-            size_t row = v->row_start[s] + i;
+        for (size_t row = v->row_start[s]; row < v->row_start[s + 1]; row++) {
             count += marked[v->order ? v->order[row] : row];
         }
-        if (count == 0) {
-            continue;
-        }
         now->resets = arena_array(a, count, sizeof(*now->resets));
-        for (size_t i = 0; now->resets && i < now->row_count; i++) {
+        for (size_t i = 0; now->resets && count && i < now->row_count; i++) {
             size_t row = v->row_start[s] + i;
             if (marked[v->order ? v->order[row] : row]) {
                 now->resets[now->reset_count++] = (uint32_t)i;
             }
         }
-        if (!now->resets) {
-            return false;
-        }
     }
-    return true;
+    return !a->overflow;
 }
 
 static bool take_resets(struct str *in, struct arena *a, struct block_view *v)
 {
-    unsigned char *marked = NULL;
-    for (;;) {
-        size_t place = 0;
+    struct str ahead = *in;
+    size_t count = 0;
+    size_t place = 0;
+
+    do {
+        if (!take_count(&ahead, v->row_total, &place)) {
+            return false;
+        }
+        count += place != 0;
+    } while (place != 0);
+    v->resets = arena_array(a, count, sizeof(*v->resets));
+    for (size_t i = 0; v->resets && i <= count; i++) {
         if (!take_count(in, v->row_total, &place)) {
             return false;
         }
-        if (place == 0) {
-            return !marked || spread_resets(a, v, marked);
+        if (place) {
+            v->resets[v->reset_count++] = (uint32_t)(place - 1);
         }
-        marked = marked ? marked : arena_alloc(a, v->row_total);
-        if (!marked) {
-            return false;
-        }
-        marked[place - 1] = 1;
     }
+    return v->resets != NULL;
 }
 
 static bool take_directory(struct str *in, struct arena *a, struct block_view *v)
@@ -256,7 +296,7 @@ static bool take_head(struct str in, struct arena *a, struct block_view *v)
     in.ptr++;
     in.len--;
     if (!varint_take(&in, &v->group) || !take_count(&in, CODEC_ROWS_MAX, &v->slice_count) ||
-        !take_count(&in, CODEC_ROWS_MAX, &v->row_total) || v->slice_count > in.len) {
+        !take_count(&in, BLOCK_ROWS_MAX, &v->row_total) || v->slice_count > in.len) {
         return false;
     }
     v->slices = arena_array(a, v->slice_count, sizeof(*v->slices));
@@ -264,7 +304,7 @@ static bool take_head(struct str in, struct arena *a, struct block_view *v)
     if (!v->slices || !v->row_start || !take_axis(&in, v) || !take_flags(&in, v)) {
         return false;
     }
-    bool rows = v->fact ? take_row_counts(&in, v) : take_objects(&in, a, v);
+    bool rows = v->fact ? take_row_counts(&in, a, v) : take_objects(&in, a, v);
     return rows && take_gone(&in, a, v) && take_resets(&in, a, v) && take_directory(&in, a, v);
 }
 
@@ -285,15 +325,17 @@ static enum err_code unpack(struct str packed, size_t len, struct arena *a, stru
     return code;
 }
 
-enum err_code block_open(struct str head, struct arena *a, struct block_view *out, struct err *e)
+enum err_code block_open_by_object(struct str head, struct arena *a, struct block_view *out,
+                                   struct err *e)
 {
     size_t len = 0;
     enum err_code code = ERR_OK;
 
     memset(out, 0, sizeof(*out));
-    if (head.len < 2 || head.ptr[0] != BLOCK_VERSION) {
+    if (head.len < 2 || head.ptr[0] < 1 || head.ptr[0] > BLOCK_VERSION) {
         return err_set(e, ERR_CORRUPT, "block: unknown version");
     }
+    out->version = (unsigned char)head.ptr[0];
     head.ptr++;
     head.len--;
     if (!take_count(&head, BLOCK_PART_MAX, &len)) {
@@ -309,13 +351,85 @@ enum err_code block_open(struct str head, struct arena *a, struct block_view *ou
     return code;
 }
 
+enum err_code block_open(struct str head, struct arena *a, struct block_view *out, struct err *e)
+{
+    enum err_code code = block_open_by_object(head, a, out, e);
+
+    if (code == ERR_OK && ((!out->fact && !sort_by_slice(a, out)) ||
+                           (out->reset_count && !spread_resets(a, out)))) {
+        code = arena_fail(a, e);
+    }
+    return code;
+}
+
+/* --- parts --- */
+
+/* The soft bytes of the streams of a part, unpacked. */
+static enum err_code unpack_soft(struct str *in, size_t len, struct arena *a, struct str *out,
+                                 struct err *e)
+{
+    size_t packed = 0;
+
+    if (!take_count(in, in->len, &packed) || (packed ? packed : len) > in->len) {
+        return err_set(e, ERR_CORRUPT, "block: damaged part");
+    }
+    *out = str_make(in->ptr, packed ? packed : len);
+    in->ptr += out->len;
+    in->len -= out->len;
+    return packed ? unpack(*out, len, a, out, e) : ERR_OK;
+}
+
+/* Join the halves of each stream: soft bytes, then hard ones. */
+static bool join(struct str lengths, struct str soft, struct str hard, char *to)
+{
+    for (bool is_soft = true; lengths.len; is_soft = !is_soft) {
+        struct str *from = is_soft ? &soft : &hard;
+        size_t len = 0;
+        if (!take_count(&lengths, from->len, &len)) {
+            return false;
+        }
+        if (len) {
+            memcpy(to, from->ptr, len);
+        }
+        to += len;
+        from->ptr += len;
+        from->len -= len;
+    }
+    return soft.len == 0 && hard.len == 0;
+}
+
+/* Version 2: streams in halves. */
+static enum err_code unpack_halves(struct str in, struct arena *a, struct str *out, struct err *e)
+{
+    struct str lengths;
+    struct str soft;
+    size_t soft_len = 0;
+
+    if (!codec_take_bytes(&in, &lengths) || !take_count(&in, BLOCK_PART_MAX, &soft_len)) {
+        return err_set(e, ERR_CORRUPT, "block: damaged part");
+    }
+    enum err_code code = unpack_soft(&in, soft_len, a, &soft, e);
+    if (code) {
+        return code;
+    }
+    char *joined = arena_alloc(a, soft_len + in.len);
+    if (!joined) {
+        return arena_fail(a, e);
+    }
+    if (!join(lengths, soft, in, joined)) {
+        return err_set(e, ERR_CORRUPT, "block: damaged part");
+    }
+    *out = str_make(joined, soft_len + in.len);
+    return ERR_OK;
+}
+
 enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *out, struct err *e)
 {
     size_t len = 0;
     if (!take_count(&packed, BLOCK_PART_MAX, &len)) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }
-    return unpack(packed, len, a, out, e);
+    return len ? unpack(packed, len, a, out, e) : unpack_halves(packed, a, out, e);
 }
 
 const struct block_stream *block_find(const struct block_view *v, enum block_kind kind, uint32_t id)
@@ -342,7 +456,8 @@ enum err_code block_cells(const struct block_view *v, struct str bytes, struct a
                           struct cell **cells, struct err *e)
 {
     struct cell *flat = NULL;
-    enum err_code code = codec_get_column(bytes, a, v->row_total, &flat, e);
+    enum err_code code = v->version > 1 ? codec_get_runs(bytes, a, &v->runs, &flat, e)
+                                        : codec_get_column(bytes, a, v->row_total, &flat, e);
 
     if (code || !v->order) {
         *cells = flat;
@@ -354,4 +469,11 @@ enum err_code block_cells(const struct block_view *v, struct str bytes, struct a
     }
     *cells = by_slice;
     return by_slice ? ERR_OK : arena_check(a, e);
+}
+
+enum err_code block_doubles(const struct block_view *v, struct str bytes, size_t from, size_t to,
+                            double *out, struct arena *scratch, struct err *e)
+{
+    const struct codec_doubles want = {&v->runs, from, to, out};
+    return codec_get_doubles(bytes, scratch, &want, e);
 }

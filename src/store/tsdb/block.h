@@ -10,10 +10,11 @@
 #ifndef STORE_TSDB_BLOCK_H
 #define STORE_TSDB_BLOCK_H
 
-#include "store/tsdb/codec.h"
+#include "store/tsdb/codec_runs.h"
 
-#define BLOCK_VERSION    1
-#define BLOCK_ROWS       65536 /* a block is closed when one more slice would pass this */
+#define BLOCK_VERSION    2     /* 1 is read too */
+#define BLOCK_ROWS       65536 /* a flush closes a block when one more slice would pass this */
+#define BLOCK_ROWS_MAX   CODEC_CELLS_MAX
 #define BLOCK_SLICES     4096
 #define BLOCK_PART_BYTES (48 * 1024)
 #define BLOCK_PARTS_MAX  4096
@@ -26,11 +27,14 @@ struct block_packed {
     struct str *parts;
 };
 
-/* Slices of one group in order of t, as read by codec_get_slice. */
+/*
+ * Slices of one group in order of t. Columns and keys are streams, as codec_get_slice reads them,
+ * or cells. All of one shape, at most BLOCK_ROWS_MAX rows.
+ */
 struct block_input {
     const struct codec_slice *slices;
     size_t count;
-    struct arena *scratch; /* reset as the work goes on */
+    struct arena *scratch; /* reset as the work goes on: 24 bytes a row, and some */
 };
 enum err_code block_build(struct arena *a, const struct block_input *in, struct block_packed *out,
                           struct err *e) ERR_MUST_CHECK;
@@ -44,19 +48,36 @@ struct block_stream {
     uint32_t offset, len; /* within the unpacked part */
 };
 
+/* Consecutive slices that an object is in. */
+struct block_span {
+    uint32_t slice, count;
+};
+
 struct block_view {
+    unsigned version;
     uint64_t group;
     bool fact;
     size_t slice_count, row_total, part_count;
-    struct codec_slice *slices; /* times, flags, reason, row_count, objects, gone, resets */
+    struct codec_slice *slices; /* times, flags, reason, row_count, gone; by slice: objects, resets */
     size_t *row_start;          /* slice_count + 1 */
-    uint32_t *order; /* row of the block by slice -> place in a stream; NULL = the same */
+    uint32_t *order; /* by slice: row of the block -> place in a stream; NULL = the same */
     size_t stream_count;
     struct block_stream *streams;
+
+    /* Streams as they lie: runs of places, one for each object. */
+    struct codec_runs runs;
+    uint64_t *objects;        /* ids of the runs, rising; NULL = fact */
+    uint32_t *span_start;     /* runs.count + 1 */
+    struct block_span *spans; /* of the object of run i: span_start[i] ... span_start[i + 1] - 1 */
+    size_t reset_count;
+    uint32_t *resets; /* places */
 };
 
 enum err_code block_open(struct str head, struct arena *a, struct block_view *out,
                          struct err *e) ERR_MUST_CHECK;
+/* Cheaper: without `order` and what a slice knows of its rows. Cells are then object by object. */
+enum err_code block_open_by_object(struct str head, struct arena *a, struct block_view *out,
+                                   struct err *e) ERR_MUST_CHECK;
 enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *out,
                                 struct err *e) ERR_MUST_CHECK;
 const struct block_stream *block_find(const struct block_view *v, enum block_kind kind,
@@ -64,6 +85,12 @@ const struct block_stream *block_find(const struct block_view *v, enum block_kin
 /* Cells of one stream, slice by slice (row_start); `bytes`: the stream, cut from its part. */
 enum err_code block_cells(const struct block_view *v, struct str bytes, struct arena *a,
                           struct cell **cells, struct err *e) ERR_MUST_CHECK;
+/*
+ * Numbers of one stream as codec_get_doubles gives them, object by object, the slices of each in
+ * order: out[runs.start[i] - runs.start[from]] ... are those of run i.
+ */
+enum err_code block_doubles(const struct block_view *v, struct str bytes, size_t from, size_t to,
+                            double *out, struct arena *scratch, struct err *e) ERR_MUST_CHECK;
 /* The bytes of a stream within its unpacked part; ERR_CORRUPT when they do not fit. */
 enum err_code block_stream_bytes(const struct block_stream *s, struct str part, struct str *out,
                                  struct err *e) ERR_MUST_CHECK;

@@ -23,13 +23,14 @@ struct builder {
     struct arena *scratch; /* one column at a time */
     const struct codec_slice *slices;
     size_t count;
-    size_t rows;
+    size_t rows, widest; /* of the block; of a slice */
     size_t object_count;
     uint64_t *objects;    /* sorted, distinct */
     uint32_t *place;      /* row (slice order) -> place in the streams */
     uint32_t *slice_at;   /* place -> slice */
-    size_t *object_start; /* first place of each object; object_count + 1 */
-    struct buf part;      /* open part, unpacked */
+    uint32_t *run_start;  /* first place of each object; object_count + 1 */
+    struct codec_runs runs;
+    struct buf soft, hard, lengths; /* open part: halves of its streams, two lengths for each */
     struct buf directory;
     size_t stream_count;
     struct str *parts;
@@ -84,7 +85,7 @@ static uint32_t rank_of(const struct builder *b, uint64_t id)
 static void place_objects(struct builder *b)
 {
     size_t row = 0;
-    size_t *next = b->object_start;
+    uint32_t *next = b->run_start;
     uint32_t *rank = arena_array(b->scratch, b->rows, sizeof(*rank));
 
     for (size_t s = 0; rank && s < b->count; s++) {
@@ -98,7 +99,7 @@ static void place_objects(struct builder *b)
     for (size_t o = 1; o <= b->object_count; o++) {
         next[o] += next[o - 1];
     }
-    size_t *at = arena_array(b->scratch, b->object_count + 1, sizeof(*at));
+    uint32_t *at = arena_array(b->scratch, b->object_count + 1, sizeof(*at));
     if (!rank || !at) {
         return;
     }
@@ -106,7 +107,7 @@ static void place_objects(struct builder *b)
     row = 0;
     for (size_t s = 0; s < b->count; s++) {
         for (size_t i = 0; i < b->slices[s].row_count; i++, row++) {
-            b->place[row] = (uint32_t)at[rank[row]]++;
+            b->place[row] = at[rank[row]]++;
             b->slice_at[b->place[row]] = (uint32_t)s;
         }
     }
@@ -116,9 +117,12 @@ static enum err_code order_rows(struct builder *b, struct err *e)
 {
     b->place = arena_array(b->a, b->rows, sizeof(*b->place));
     b->slice_at = arena_array(b->a, b->rows, sizeof(*b->slice_at));
-    if (!b->slices[0].fact) {
+    if (b->slices[0].fact) {
+        (void)codec_cut_runs(b->a, b->rows, &b->runs);
+    } else {
         collect_objects(b);
-        b->object_start = arena_array(b->a, b->object_count + 1, sizeof(*b->object_start));
+        b->run_start = arena_array(b->a, b->object_count + 1, sizeof(*b->run_start));
+        b->runs = (struct codec_runs){b->run_start, b->object_count};
     }
     enum err_code code = arena_check(b->a, e);
     if (code) {
@@ -138,25 +142,48 @@ static enum err_code order_rows(struct builder *b, struct err *e)
 
 /* --- streams and parts --- */
 
-static enum err_code close_part(struct builder *b, struct err *e)
+/* Soft bytes packed, or plain when that is no shorter. */
+static enum err_code put_soft(const struct builder *b, struct buf *out, struct err *e)
 {
     struct buf packed;
 
-    if (b->part.len == 0) {
+    buf_init(&packed, BLOCK_PART_MAX);
+    enum err_code code = pack_zstd(buf_view(&b->soft), PACK_LEVEL, &packed, e);
+    bool shorter = packed.len < b->soft.len;
+    varint_put(out, shorter ? packed.len : 0);
+    buf_add_str(out, shorter ? buf_view(&packed) : buf_view(&b->soft));
+    buf_fini(&packed);
+    return code;
+}
+
+static enum err_code close_part(struct builder *b, struct err *e)
+{
+    struct buf out;
+
+    if (b->lengths.len == 0) {
         return ERR_OK;
     }
-    if (b->part_count == BLOCK_PARTS_MAX) {
-        return err_set(e, ERR_LIMIT, "block: more than %d parts", BLOCK_PARTS_MAX);
+    if (b->part_count == BLOCK_PARTS_MAX || b->soft.len + b->hard.len > BLOCK_PART_MAX) {
+        return err_set(e, ERR_LIMIT, "block: more than %d parts, or one over %d bytes",
+                       BLOCK_PARTS_MAX, BLOCK_PART_MAX);
     }
-    buf_init(&packed, BLOCK_PART_MAX);
-    varint_put(&packed, b->part.len);
-    enum err_code code = pack_zstd(buf_view(&b->part), PACK_LEVEL, &packed, e);
+    buf_init(&out, BLOCK_PART_MAX);
+    varint_put(&out, 0); /* the length of a part of version 1 is never 0 */
+    codec_put_bytes(&out, buf_view(&b->lengths));
+    varint_put(&out, b->soft.len);
+    enum err_code code = put_soft(b, &out, e);
+    buf_add_str(&out, buf_view(&b->hard));
     if (code == ERR_OK) {
-        b->parts[b->part_count++] = arena_str(b->a, buf_view(&packed));
-        buf_reset(&b->part);
+        code = buf_check(&out, e);
+    }
+    if (code == ERR_OK) {
+        b->parts[b->part_count++] = arena_str(b->a, buf_view(&out));
+        buf_reset(&b->soft);
+        buf_reset(&b->hard);
+        buf_reset(&b->lengths);
         code = arena_check(b->a, e);
     }
-    buf_fini(&packed);
+    buf_fini(&out);
     return code;
 }
 
@@ -177,43 +204,56 @@ static const struct codec_column *column_of(const struct codec_slice *s, enum bl
     return NULL;
 }
 
-/* One stream: its cells from every slice, put in place and coded. */
-static enum err_code add_stream(struct builder *b, enum block_kind kind, uint32_t id, size_t hint,
-                                struct err *e)
+/* Cells of one column from every slice, put in place. */
+static enum err_code gather_cells(struct builder *b, enum block_kind kind, uint32_t id,
+                                  size_t hint, struct cell *flat, struct err *e)
 {
-    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
+    struct cell *read = arena_array(b->scratch, b->widest, sizeof(*read));
     size_t row = 0;
 
-    for (size_t s = 0; flat && s < b->count; s++) {
+    for (size_t s = 0; read && s < b->count; s++) {
         const struct codec_slice *now = &b->slices[s];
         const struct codec_column *c = column_of(now, kind, id, hint);
-        struct cell *cells = NULL;
-        enum err_code code = c && now->row_count ? codec_get_column(c->stream, b->scratch,
-                                                                    now->row_count, &cells, e)
-                                                 : ERR_OK;
-        if (code) {
-            return code;
+        const struct cell *cells = c && c->cells ? c->cells : read;
+        if (c && !c->cells) {
+            enum err_code code = codec_fill_column(c->stream, b->scratch, now->row_count, read, e);
+            if (code) {
+                return code;
+            }
         }
-        for (size_t i = 0; cells && i < now->row_count; i++) {
+        for (size_t i = 0; c && i < now->row_count; i++) {
             flat[b->place[row + i]] = cells[i];
         }
         row += now->row_count;
     }
-    enum err_code code = arena_check(b->scratch, e);
+    return arena_check(b->scratch, e);
+}
+
+static enum err_code add_stream(struct builder *b, enum block_kind kind, uint32_t id, size_t hint,
+                                struct err *e)
+{
+    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
+    enum err_code code = flat ? gather_cells(b, kind, id, hint, flat, e)
+                              : arena_fail(b->scratch, e);
     if (code) {
         return code;
     }
-    size_t offset = b->part.len;
-    codec_put_column(&b->part, b->scratch, flat, b->rows);
+    size_t soft = b->soft.len;
+    size_t hard = b->hard.len;
+    codec_put_runs(&b->soft, &b->hard, b->scratch, flat, &b->runs);
+    varint_put(&b->lengths, b->soft.len - soft);
+    varint_put(&b->lengths, b->hard.len - hard);
     varint_put(&b->directory, kind == BLOCK_KEY);
     varint_put(&b->directory, id);
     varint_put(&b->directory, b->part_count);
-    varint_put(&b->directory, offset);
-    varint_put(&b->directory, b->part.len - offset);
+    varint_put(&b->directory, soft + hard);
+    varint_put(&b->directory, b->soft.len - soft + b->hard.len - hard);
     b->stream_count++;
     arena_reset(b->scratch);
-    code = buf_check(&b->part, e);
-    return code == ERR_OK && b->part.len >= BLOCK_PART_BYTES ? close_part(b, e) : code;
+    code = buf_check(&b->soft, e);
+    code = code ? code : buf_check(&b->hard, e);
+    bool full = b->soft.len + b->hard.len >= BLOCK_PART_BYTES;
+    return code == ERR_OK && full ? close_part(b, e) : code;
 }
 
 static bool seen_before(const struct builder *b, enum block_kind kind, size_t slice, uint32_t id)
@@ -297,8 +337,8 @@ static void put_axis(struct buf *out, const struct builder *b)
 /* The slices that one object is in, as runs: gap, length, gap, length ... */
 static void put_presence(struct buf *out, const struct builder *b, size_t object)
 {
-    size_t from = b->object_start[object];
-    size_t end = b->object_start[object + 1];
+    size_t from = b->run_start[object];
+    size_t end = b->run_start[object + 1];
     size_t runs = 0;
 
     for (size_t i = from; i < end; i++) {
@@ -325,9 +365,11 @@ static void put_rows(struct buf *out, const struct builder *b)
         }
         return;
     }
+    bool dense = b->object_count * b->count == b->rows;
+    varint_put(out, dense);
     varint_put(out, b->object_count);
     codec_put_ids(out, b->objects, b->object_count);
-    for (size_t o = 0; o < b->object_count; o++) {
+    for (size_t o = 0; !dense && o < b->object_count; o++) {
         put_presence(out, b, o);
     }
 }
@@ -389,6 +431,19 @@ static enum err_code put_head(struct builder *b, struct str *out, struct err *e)
     return code;
 }
 
+static enum err_code build(struct builder *b, struct err *e)
+{
+    enum err_code code = order_rows(b, e);
+
+    if (code == ERR_OK && b->rows) {
+        code = add_streams(b, BLOCK_KEY, e);
+    }
+    if (code == ERR_OK && b->rows) {
+        code = add_streams(b, BLOCK_COLUMN, e);
+    }
+    return code == ERR_OK ? close_part(b, e) : code;
+}
+
 enum err_code block_build(struct arena *a, const struct block_input *in, struct block_packed *out,
                           struct err *e)
 {
@@ -396,29 +451,25 @@ enum err_code block_build(struct arena *a, const struct block_input *in, struct 
 
     for (size_t s = 0; s < in->count; s++) {
         b.rows += in->slices[s].row_count;
+        b.widest = in->slices[s].row_count > b.widest ? in->slices[s].row_count : b.widest;
     }
-    if (in->count == 0 || b.rows > CODEC_ROWS_MAX) {
+    if (in->count == 0 || b.rows > BLOCK_ROWS_MAX) {
         return err_set(e, ERR_BUG, "block of %zu slices, %zu rows", in->count, b.rows);
     }
-    buf_init(&b.part, BLOCK_PART_MAX);
+    buf_init(&b.soft, BLOCK_PART_MAX);
+    buf_init(&b.hard, BLOCK_PART_MAX);
+    buf_init(&b.lengths, BLOCK_PART_MAX);
     buf_init(&b.directory, BLOCK_PART_MAX);
     b.parts = arena_array(a, BLOCK_PARTS_MAX, sizeof(*b.parts));
-    enum err_code code = order_rows(&b, e);
-    if (code == ERR_OK && b.rows) {
-        code = add_streams(&b, BLOCK_KEY, e);
-    }
-    if (code == ERR_OK && b.rows) {
-        code = add_streams(&b, BLOCK_COLUMN, e);
-    }
-    if (code == ERR_OK) {
-        code = close_part(&b, e);
-    }
+    enum err_code code = build(&b, e);
     if (code == ERR_OK) {
         code = put_head(&b, &out->head, e);
     }
     out->parts = b.parts;
     out->part_count = b.part_count;
-    buf_fini(&b.part);
+    buf_fini(&b.soft);
+    buf_fini(&b.hard);
+    buf_fini(&b.lengths);
     buf_fini(&b.directory);
     return code ? code : arena_check(a, e);
 }

@@ -534,28 +534,38 @@ static bool take_preface(struct reading *r, struct arena *a, size_t n, struct st
     return r->type != TYPE_TEXT || take_dictionary(r, a, n);
 }
 
-enum err_code codec_get_column(struct str in, struct arena *a, size_t n, struct cell **cells,
-                               struct err *e)
+enum err_code codec_fill_column(struct str in, struct arena *a, size_t n, struct cell *cells,
+                                struct err *e)
 {
     struct reading r = {.in = in};
     struct str nulls = {NULL, 0};
 
-    if (n > CODEC_ROWS_MAX || !take_preface(&r, a, n, &nulls)) {
+    if (!take_preface(&r, a, n, &nulls)) {
         return err_set(e, ERR_CORRUPT, "column stream: bad preface");
     }
-    struct cell *out = arena_array(a, n, sizeof(*out)); /* zeroed: CELL_NULL */
-    if (!out) {
-        return arena_check(a, e);
-    }
-    for (size_t i = 0; r.type != TYPE_NULL && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         bool null = nulls.len > 0 && ((unsigned char)nulls.ptr[i / 8] >> (i % 8) & 1);
-        if (!null && !take_cell(&r, &out[i])) {
+        if (null || r.type == TYPE_NULL) {
+            cells[i] = (struct cell){.tag = CELL_NULL};
+        } else if (!take_cell(&r, &cells[i])) {
             return err_set(e, ERR_CORRUPT, "column stream: bad value %zu of %zu", i, n);
         }
     }
     if (r.in.len != 0) {
         return err_set(e, ERR_CORRUPT, "column stream: %zu bytes left over", r.in.len);
     }
-    *cells = out;
     return ERR_OK;
+}
+
+enum err_code codec_get_column(struct str in, struct arena *a, size_t n, struct cell **cells,
+                               struct err *e)
+{
+    struct cell *out = n > CODEC_CELLS_MAX ? NULL : arena_array(a, n, sizeof(*out));
+
+    if (!out) {
+        return n > CODEC_CELLS_MAX ? err_set(e, ERR_CORRUPT, "column stream: %zu cells", n)
+                                   : arena_fail(a, e);
+    }
+    *cells = out;
+    return codec_fill_column(in, a, n, out, e);
 }

@@ -21,7 +21,8 @@
 #include "model/batch.h"
 
 #define CODEC_SLICE_VERSION 1
-#define CODEC_ROWS_MAX      262144 /* of a slice or a block: bounds what a decoder allocates */
+#define CODEC_ROWS_MAX      262144            /* of a slice: bounds what a decoder allocates */
+#define CODEC_CELLS_MAX     (4 * 1024 * 1024) /* of one column of a block */
 #define CODEC_COLUMNS_MAX   1024
 
 /* Append one column of n cells; strings are put into a dictionary of the stream. */
@@ -29,6 +30,10 @@ void codec_put_column(struct buf *out, struct arena *scratch, const struct cell 
 /* Read exactly n cells of a whole column stream. */
 enum err_code codec_get_column(struct str in, struct arena *a, size_t n, struct cell **cells,
                                struct err *e) ERR_MUST_CHECK;
+
+/* The same, into n cells of the caller; the arena is for what strings need. */
+enum err_code codec_fill_column(struct str in, struct arena *a, size_t n, struct cell *cells,
+                                struct err *e) ERR_MUST_CHECK;
 
 /* One column of a slice: decoded cells when it is written, a stream when it was read. */
 struct codec_column {

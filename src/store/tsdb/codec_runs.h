@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * codec_runs.h: a column of a block as runs, one for each object, each coded in the way that is
+ * shortest for it. README.md describes the format.
+ *
+ * A stream has two halves: `soft` bytes (descriptions, symbols) that are packed once more with
+ * those of other streams, and `hard` bytes (bit fields) in which a packer finds nothing. A reader
+ * gets them joined. Where runs begin is not in the stream: the block knows.
+ * Owner:   decoded strings borrow from the input, arrays live in the arena
+ * Errors:  encoding never fails but for the maximum of the bufs and the arena; decoding is safe on
+ *          any bytes and answers ERR_CORRUPT
+ * Threads: any
+ */
+#ifndef STORE_TSDB_CODEC_RUNS_H
+#define STORE_TSDB_CODEC_RUNS_H
+
+#include "store/tsdb/codec.h"
+
+#define CODEC_RUN_PIECE 1024 /* cells of a run where there are no objects */
+
+/* Run i is the cells start[i] ... start[i + 1] - 1; start[0] = 0. */
+struct codec_runs {
+    const uint32_t *start; /* count + 1 */
+    size_t count;
+};
+
+/* Runs of CODEC_RUN_PIECE for n cells, in the arena; false when that is full. */
+bool codec_cut_runs(struct arena *a, size_t n, struct codec_runs *out);
+
+/* What the reader of doubles puts where there is no number: a NaN that no cell decodes to. */
+#define CODEC_ABSENT_BITS UINT64_C(0x7ffc706761616273)
+static inline bool codec_is_absent(double v)
+{
+    union {
+        double v;
+        uint64_t bits;
+    } u = {.v = v};
+    return u.bits == CODEC_ABSENT_BITS;
+}
+
+/* Append a column; with text in it, as codec_put_column does, all soft. */
+void codec_put_runs(struct buf *soft, struct buf *hard, struct arena *scratch,
+                    const struct cell *cells, const struct codec_runs *runs);
+/* Every cell of a whole stream, exact. */
+enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_runs *runs,
+                             struct cell **cells, struct err *e) ERR_MUST_CHECK;
+
+/* Which runs to decode, and where to. */
+struct codec_doubles {
+    const struct codec_runs *runs;
+    size_t from, to; /* runs [from, to) */
+    double *out;     /* start[to] - start[from] numbers */
+};
+/*
+ * Cells as doubles: integers above 2^53 are rounded, NULL and text are absent, and the NaN that
+ * means absent comes back as another NaN. Other runs are passed over, not decoded.
+ */
+enum err_code codec_get_doubles(struct str in, struct arena *scratch,
+                                const struct codec_doubles *want, struct err *e) ERR_MUST_CHECK;
+
+/* --- the format, for writer and reader --- */
+
+#define CODEC_RUNS_TYPE    0x07 /* first byte of the stream; below it: codec_put_column */
+#define CODEC_RUN_DECIMALS 9
+
+/* What a run's cells are; bits 4 to 6 of its description. */
+enum codec_run_class {
+    CODEC_RUN_NULL, /* all NULL */
+    CODEC_RUN_I64,
+    CODEC_RUN_U64, /* CELL_U64, CELL_I64 >= 0 */
+    CODEC_RUN_F64, /* bit patterns of doubles */
+    CODEC_RUN_DEC, /* doubles = integer / 10^k */
+    CODEC_RUN_NUM, /* the same, and a mask of those that are CELL_I64 */
+};
+
+/* How its integers are written; bits 0 to 3. The number in a name is the order of differences. */
+enum codec_run_coding {
+    CODEC_RUN_CONST,
+    CODEC_RUN_PACK0,
+    CODEC_RUN_PACK1,
+    CODEC_RUN_PACK2,
+    CODEC_RUN_SPLIT0, /* as PACK, but the 8 high bits of a field are symbols */
+    CODEC_RUN_SPLIT1,
+    CODEC_RUN_SPLIT2,
+    CODEC_RUN_BITMAP, /* one bit: changed or not, then the changes */
+    CODEC_RUN_STEPS,  /* distances between changes, then the changes */
+    CODEC_RUN_XOR,
+};
+
+#define CODEC_RUN_CODING  0x0f
+#define CODEC_RUN_SHIFT   4 /* of the class */
+#define CODEC_RUN_EXTRAS  0x80
+#define CODEC_HAS_NULLS   1u
+#define CODEC_HAS_OTHERS  2u /* cells that are not of the class */
+#define CODEC_HAS_PATCHES 4u /* fields that are wider than the rest */
+
+extern const double codec_power10[CODEC_RUN_DECIMALS + 1];
+
+#endif
