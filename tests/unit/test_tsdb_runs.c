@@ -299,19 +299,31 @@ struct column {
     struct codec_runs runs;
 };
 
+static void init_pieces(struct codec_pieces *p)
+{
+    buf_init(&p->params, 1 << 20);
+    buf_init(&p->symbols, 1 << 20);
+    buf_init(&p->fields, 1 << 20);
+}
+
+static void fini_pieces(struct codec_pieces *p)
+{
+    assert_false(p->params.failed || p->symbols.failed || p->fields.failed);
+    buf_fini(&p->params);
+    buf_fini(&p->symbols);
+    buf_fini(&p->fields);
+}
+
 static struct str put_column(struct arena *a, const struct column *c)
 {
-    struct buf soft;
-    struct buf hard;
+    struct codec_pieces p;
 
-    buf_init(&soft, 1 << 20);
-    buf_init(&hard, 1 << 20);
-    codec_put_runs(&soft, &hard, a, c->cells, &c->runs);
-    assert_false(soft.failed || hard.failed);
-    buf_add_str(&soft, buf_view(&hard));
-    struct str out = arena_str(a, buf_view(&soft));
-    buf_fini(&soft);
-    buf_fini(&hard);
+    init_pieces(&p);
+    codec_put_runs(&p, a, c->cells, &c->runs);
+    buf_add_str(&p.params, buf_view(&p.symbols));
+    buf_add_str(&p.params, buf_view(&p.fields));
+    struct str out = arena_str(a, buf_view(&p.params));
+    fini_pieces(&p);
     return out;
 }
 
@@ -415,12 +427,11 @@ static void test_every_class_comes_back(void **state)
     arena_fini(&a);
 }
 
-/* How many bytes a run of n cells of a class takes, soft bytes packed as in a block. */
+/* How many bytes a run of n cells of a class takes, symbols packed as in a block. */
 static size_t size_of(struct arena *a, make_cell *make, size_t n)
 {
     static struct column c;
-    struct buf soft;
-    struct buf hard;
+    struct codec_pieces p;
     struct buf packed;
     struct err e = {0};
 
@@ -428,15 +439,14 @@ static size_t size_of(struct arena *a, make_cell *make, size_t n)
     c.start[0] = 0;
     c.start[1] = (uint32_t)n;
     c.runs = (struct codec_runs){c.start, 1};
-    buf_init(&soft, 1 << 20);
-    buf_init(&hard, 1 << 20);
+    init_pieces(&p);
     buf_init(&packed, 1 << 20);
-    codec_put_runs(&soft, &hard, a, c.cells, &c.runs);
-    assert_int_equal(pack_zstd(buf_view(&soft), 1, &packed, &e), ERR_OK);
-    size_t size = hard.len + (packed.len < soft.len ? packed.len : soft.len);
+    codec_put_runs(&p, a, c.cells, &c.runs);
+    assert_int_equal(pack_zstd(buf_view(&p.symbols), 1, &packed, &e), ERR_OK);
+    size_t symbols = packed.len < p.symbols.len ? packed.len : p.symbols.len;
+    size_t size = p.params.len + symbols + p.fields.len;
     buf_fini(&packed);
-    buf_fini(&hard);
-    buf_fini(&soft);
+    fini_pieces(&p);
     return size;
 }
 

@@ -364,13 +364,14 @@ enum err_code block_open(struct str head, struct arena *a, struct block_view *ou
 
 /* --- parts --- */
 
-/* The soft bytes of the streams of a part, unpacked. */
-static enum err_code unpack_soft(struct str *in, size_t len, struct arena *a, struct str *out,
-                                 struct err *e)
+/* One piece of all streams of a part: its length, the packed one (0: plain), the bytes. */
+static enum err_code take_piece(struct str *in, struct arena *a, struct str *out, struct err *e)
 {
+    size_t len = 0;
     size_t packed = 0;
 
-    if (!take_count(in, in->len, &packed) || (packed ? packed : len) > in->len) {
+    if (!take_count(in, BLOCK_PART_MAX, &len) || !take_count(in, in->len, &packed) ||
+        (packed ? packed : len) > in->len) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }
     *out = str_make(in->ptr, packed ? packed : len);
@@ -379,11 +380,11 @@ static enum err_code unpack_soft(struct str *in, size_t len, struct arena *a, st
     return packed ? unpack(*out, len, a, out, e) : ERR_OK;
 }
 
-/* Join the halves of each stream: soft bytes, then hard ones. */
-static bool join(struct str lengths, struct str soft, struct str hard, char *to)
+/* Join the pieces of each stream; `lengths` has one for each piece. */
+static bool join(struct str lengths, struct str pieces[CODEC_PIECES], char *to)
 {
-    for (bool is_soft = true; lengths.len; is_soft = !is_soft) {
-        struct str *from = is_soft ? &soft : &hard;
+    for (size_t i = 0; lengths.len; i = (i + 1) % CODEC_PIECES) {
+        struct str *from = &pieces[i];
         size_t len = 0;
         if (!take_count(&lengths, from->len, &len)) {
             return false;
@@ -395,31 +396,34 @@ static bool join(struct str lengths, struct str soft, struct str hard, char *to)
         from->ptr += len;
         from->len -= len;
     }
-    return soft.len == 0 && hard.len == 0;
+    return pieces[0].len == 0 && pieces[1].len == 0 && pieces[2].len == 0;
 }
 
-/* Version 2: streams in halves. */
-static enum err_code unpack_halves(struct str in, struct arena *a, struct str *out, struct err *e)
+/* Version 2: the pieces of all streams, each packed by itself. */
+static enum err_code unpack_pieces(struct str in, struct arena *a, struct str *out, struct err *e)
 {
     struct str lengths;
-    struct str soft;
-    size_t soft_len = 0;
+    struct str pieces[CODEC_PIECES];
+    size_t total = 0;
 
-    if (!codec_take_bytes(&in, &lengths) || !take_count(&in, BLOCK_PART_MAX, &soft_len)) {
+    if (!codec_take_bytes(&in, &lengths)) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }
-    enum err_code code = unpack_soft(&in, soft_len, a, &soft, e);
-    if (code) {
-        return code;
+    for (int i = 0; i < CODEC_PIECES; i++) {
+        enum err_code code = take_piece(&in, a, &pieces[i], e);
+        if (code) {
+            return code;
+        }
+        total += pieces[i].len;
     }
-    char *joined = arena_alloc(a, soft_len + in.len);
+    char *joined = arena_alloc(a, total);
     if (!joined) {
         return arena_fail(a, e);
     }
-    if (!join(lengths, soft, in, joined)) {
+    if (!join(lengths, pieces, joined) || in.len) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }
-    *out = str_make(joined, soft_len + in.len);
+    *out = str_make(joined, total);
     return ERR_OK;
 }
 
@@ -429,7 +433,7 @@ enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *
     if (!take_count(&packed, BLOCK_PART_MAX, &len)) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }
-    return len ? unpack(packed, len, a, out, e) : unpack_halves(packed, a, out, e);
+    return len ? unpack(packed, len, a, out, e) : unpack_pieces(packed, a, out, e);
 }
 
 const struct block_stream *block_find(const struct block_view *v, enum block_kind kind, uint32_t id)

@@ -17,6 +17,7 @@
 
 #define PACK_LEVEL    1
 #define HEAD_PACK_MIN 200
+#define TILE_SLICES   16
 
 struct builder {
     struct arena *a;       /* the result and what lives as long as the build */
@@ -26,15 +27,24 @@ struct builder {
     size_t rows, widest; /* of the block; of a slice */
     size_t object_count;
     uint64_t *objects;    /* sorted, distinct */
+    size_t *row_start;    /* by slice */
     uint32_t *place;      /* row (slice order) -> place in the streams */
     uint32_t *slice_at;   /* place -> slice */
     uint32_t *run_start;  /* first place of each object; object_count + 1 */
     struct codec_runs runs;
-    struct buf soft, hard, lengths; /* open part: halves of its streams, two lengths for each */
+    struct codec_pieces pieces; /* of the streams of the open part */
+    struct buf lengths;         /* of the pieces of each stream */
     struct buf directory;
     size_t stream_count;
     struct str *parts;
     size_t part_count;
+};
+
+/* A column by its id, and where it is in most slices. */
+struct column_ref {
+    enum block_kind kind;
+    uint32_t id;
+    size_t hint;
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -142,17 +152,27 @@ static enum err_code order_rows(struct builder *b, struct err *e)
 
 /* --- streams and parts --- */
 
-/* Soft bytes packed, or plain when that is no shorter. */
-static enum err_code put_soft(const struct builder *b, struct buf *out, struct err *e)
+static size_t open_bytes(const struct builder *b)
+{
+    return b->pieces.params.len + b->pieces.symbols.len + b->pieces.fields.len;
+}
+
+/* One piece of all streams: its length, then packed, or 0 and plain when that is no shorter. */
+static enum err_code put_piece(struct buf *out, struct buf *piece, bool try_packing, struct err *e)
 {
     struct buf packed;
+    enum err_code code = ERR_OK;
 
     buf_init(&packed, BLOCK_PART_MAX);
-    enum err_code code = pack_zstd(buf_view(&b->soft), PACK_LEVEL, &packed, e);
-    bool shorter = packed.len < b->soft.len;
+    if (try_packing && piece->len) {
+        code = pack_zstd(buf_view(piece), PACK_LEVEL, &packed, e);
+    }
+    bool shorter = packed.len > 0 && packed.len < piece->len;
+    varint_put(out, piece->len);
     varint_put(out, shorter ? packed.len : 0);
-    buf_add_str(out, shorter ? buf_view(&packed) : buf_view(&b->soft));
+    buf_add_str(out, shorter ? buf_view(&packed) : buf_view(piece));
     buf_fini(&packed);
+    buf_reset(piece);
     return code;
 }
 
@@ -163,23 +183,19 @@ static enum err_code close_part(struct builder *b, struct err *e)
     if (b->lengths.len == 0) {
         return ERR_OK;
     }
-    if (b->part_count == BLOCK_PARTS_MAX || b->soft.len + b->hard.len > BLOCK_PART_MAX) {
+    if (b->part_count == BLOCK_PARTS_MAX || open_bytes(b) > BLOCK_PART_MAX) {
         return err_set(e, ERR_LIMIT, "block: more than %d parts, or one over %d bytes",
                        BLOCK_PARTS_MAX, BLOCK_PART_MAX);
     }
     buf_init(&out, BLOCK_PART_MAX);
     varint_put(&out, 0); /* the length of a part of version 1 is never 0 */
     codec_put_bytes(&out, buf_view(&b->lengths));
-    varint_put(&out, b->soft.len);
-    enum err_code code = put_soft(b, &out, e);
-    buf_add_str(&out, buf_view(&b->hard));
-    if (code == ERR_OK) {
-        code = buf_check(&out, e);
-    }
+    enum err_code code = put_piece(&out, &b->pieces.params, true, e);
+    code = code ? code : put_piece(&out, &b->pieces.symbols, true, e);
+    code = code ? code : put_piece(&out, &b->pieces.fields, false, e);
+    code = code ? code : buf_check(&out, e);
     if (code == ERR_OK) {
         b->parts[b->part_count++] = arena_str(b->a, buf_view(&out));
-        buf_reset(&b->soft);
-        buf_reset(&b->hard);
         buf_reset(&b->lengths);
         code = arena_check(b->a, e);
     }
@@ -204,56 +220,92 @@ static const struct codec_column *column_of(const struct codec_slice *s, enum bl
     return NULL;
 }
 
-/* Cells of one column from every slice, put in place. */
-static enum err_code gather_cells(struct builder *b, enum block_kind kind, uint32_t id,
-                                  size_t hint, struct cell *flat, struct err *e)
-{
-    struct cell *read = arena_array(b->scratch, b->widest, sizeof(*read));
-    size_t row = 0;
+/* A column of a few slices, as cells. */
+struct tile {
+    const struct cell *cells[TILE_SLICES]; /* NULL: the slice has no such column */
+    struct cell *read[TILE_SLICES];        /* room for those that are streams */
+};
 
-    for (size_t s = 0; read && s < b->count; s++) {
-        const struct codec_slice *now = &b->slices[s];
-        const struct codec_column *c = column_of(now, kind, id, hint);
-        const struct cell *cells = c && c->cells ? c->cells : read;
-        if (c && !c->cells) {
-            enum err_code code = codec_fill_column(c->stream, b->scratch, now->row_count, read, e);
-            if (code) {
-                return code;
-            }
+static enum err_code read_tile(struct builder *b, struct tile *t, const struct column_ref *ref,
+                               size_t slice, struct err *e)
+{
+    for (size_t i = 0; i < TILE_SLICES && slice + i < b->count; i++) {
+        const struct codec_slice *now = &b->slices[slice + i];
+        const struct codec_column *c = column_of(now, ref->kind, ref->id, ref->hint);
+
+        t->cells[i] = c ? c->cells : NULL;
+        if (!c || c->cells || !now->row_count) {
+            continue;
         }
-        for (size_t i = 0; c && i < now->row_count; i++) {
-            flat[b->place[row + i]] = cells[i];
+        if (!t->read[i]) {
+            t->read[i] = arena_array(b->scratch, b->widest, sizeof(struct cell));
         }
-        row += now->row_count;
+        if (!t->read[i]) {
+            return arena_fail(b->scratch, e);
+        }
+        t->cells[i] = t->read[i];
+        enum err_code code = codec_fill_column(c->stream, b->scratch, now->row_count, t->read[i],
+                                               e);
+        if (code) {
+            return code;
+        }
     }
-    return arena_check(b->scratch, e);
+    return ERR_OK;
 }
 
-static enum err_code add_stream(struct builder *b, enum block_kind kind, uint32_t id, size_t hint,
-                                struct err *e)
+/*
+ * Cells of one column from every slice, put in place. Row by row through a few slices at a time:
+ * what lies together in `flat` is written together.
+ */
+static enum err_code gather_cells(struct builder *b, const struct column_ref *ref,
+                                  struct cell *flat, struct err *e)
+{
+    struct tile t = {.cells = {NULL}};
+
+    for (size_t s = 0; s < b->count; s += TILE_SLICES) {
+        size_t end = s + TILE_SLICES < b->count ? s + TILE_SLICES : b->count;
+        enum err_code code = read_tile(b, &t, ref, s, e);
+        if (code) {
+            return code;
+        }
+        for (size_t row = 0; row < b->widest; row++) {
+            for (size_t i = s; i < end; i++) {
+                if (row < b->slices[i].row_count && t.cells[i - s]) {
+                    flat[b->place[b->row_start[i] + row]] = t.cells[i - s][row];
+                }
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code add_stream(struct builder *b, const struct column_ref *ref, struct err *e)
 {
     struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
-    enum err_code code = flat ? gather_cells(b, kind, id, hint, flat, e)
-                              : arena_fail(b->scratch, e);
+    enum err_code code = flat ? gather_cells(b, ref, flat, e) : arena_fail(b->scratch, e);
     if (code) {
         return code;
     }
-    size_t soft = b->soft.len;
-    size_t hard = b->hard.len;
-    codec_put_runs(&b->soft, &b->hard, b->scratch, flat, &b->runs);
-    varint_put(&b->lengths, b->soft.len - soft);
-    varint_put(&b->lengths, b->hard.len - hard);
-    varint_put(&b->directory, kind == BLOCK_KEY);
-    varint_put(&b->directory, id);
+    struct codec_pieces *p = &b->pieces;
+    size_t before = open_bytes(b);
+    size_t params = p->params.len;
+    size_t symbols = p->symbols.len;
+    size_t fields = p->fields.len;
+    codec_put_runs(p, b->scratch, flat, &b->runs);
+    varint_put(&b->lengths, p->params.len - params);
+    varint_put(&b->lengths, p->symbols.len - symbols);
+    varint_put(&b->lengths, p->fields.len - fields);
+    varint_put(&b->directory, ref->kind == BLOCK_KEY);
+    varint_put(&b->directory, ref->id);
     varint_put(&b->directory, b->part_count);
-    varint_put(&b->directory, soft + hard);
-    varint_put(&b->directory, b->soft.len - soft + b->hard.len - hard);
+    varint_put(&b->directory, before);
+    varint_put(&b->directory, open_bytes(b) - before);
     b->stream_count++;
     arena_reset(b->scratch);
-    code = buf_check(&b->soft, e);
-    code = code ? code : buf_check(&b->hard, e);
-    bool full = b->soft.len + b->hard.len >= BLOCK_PART_BYTES;
-    return code == ERR_OK && full ? close_part(b, e) : code;
+    code = buf_check(&p->params, e);
+    code = code ? code : buf_check(&p->symbols, e);
+    code = code ? code : buf_check(&p->fields, e);
+    return code == ERR_OK && open_bytes(b) >= BLOCK_PART_BYTES ? close_part(b, e) : code;
 }
 
 static bool seen_before(const struct builder *b, enum block_kind kind, size_t slice, uint32_t id)
@@ -298,7 +350,8 @@ static enum err_code add_streams(struct builder *b, enum block_kind kind, struct
             if (seen_before(b, kind, s, columns[c].id)) {
                 continue;
             }
-            enum err_code code = add_stream(b, kind, columns[c].id, c, e);
+            const struct column_ref ref = {kind, columns[c].id, c};
+            enum err_code code = add_stream(b, &ref, e);
             if (code) {
                 return code;
             }
@@ -435,6 +488,12 @@ static enum err_code build(struct builder *b, struct err *e)
 {
     enum err_code code = order_rows(b, e);
 
+    b->row_start = arena_array(b->a, b->count, sizeof(*b->row_start));
+    for (size_t s = 1; b->row_start && s < b->count; s++) {
+        b->row_start[s] = b->row_start[s - 1] + b->slices[s - 1].row_count;
+    }
+    code = code ? code : arena_check(b->a, e);
+
     if (code == ERR_OK && b->rows) {
         code = add_streams(b, BLOCK_KEY, e);
     }
@@ -456,8 +515,9 @@ enum err_code block_build(struct arena *a, const struct block_input *in, struct 
     if (in->count == 0 || b.rows > BLOCK_ROWS_MAX) {
         return err_set(e, ERR_BUG, "block of %zu slices, %zu rows", in->count, b.rows);
     }
-    buf_init(&b.soft, BLOCK_PART_MAX);
-    buf_init(&b.hard, BLOCK_PART_MAX);
+    buf_init(&b.pieces.params, BLOCK_PART_MAX);
+    buf_init(&b.pieces.symbols, BLOCK_PART_MAX);
+    buf_init(&b.pieces.fields, BLOCK_PART_MAX);
     buf_init(&b.lengths, BLOCK_PART_MAX);
     buf_init(&b.directory, BLOCK_PART_MAX);
     b.parts = arena_array(a, BLOCK_PARTS_MAX, sizeof(*b.parts));
@@ -467,8 +527,9 @@ enum err_code block_build(struct arena *a, const struct block_input *in, struct 
     }
     out->parts = b.parts;
     out->part_count = b.part_count;
-    buf_fini(&b.soft);
-    buf_fini(&b.hard);
+    buf_fini(&b.pieces.params);
+    buf_fini(&b.pieces.symbols);
+    buf_fini(&b.pieces.fields);
     buf_fini(&b.lengths);
     buf_fini(&b.directory);
     return code ? code : arena_check(a, e);

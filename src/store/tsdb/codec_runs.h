@@ -3,9 +3,9 @@
  * codec_runs.h: a column of a block as runs, one for each object, each coded in the way that is
  * shortest for it. README.md describes the format.
  *
- * A stream has two halves: `soft` bytes (descriptions, symbols) that are packed once more with
- * those of other streams, and `hard` bytes (bit fields) in which a packer finds nothing. A reader
- * gets them joined. Where runs begin is not in the stream: the block knows.
+ * A stream is written in three pieces, which a block keeps apart because they pack differently: what
+ * runs are, symbols of about one law, and bit fields in which a packer finds nothing. A reader gets
+ * them joined. Where runs begin is not in the stream: the block knows.
  * Owner:   decoded strings borrow from the input, arrays live in the arena
  * Errors:  encoding never fails but for the maximum of the bufs and the arena; decoding is safe on
  *          any bytes and answers ERR_CORRUPT
@@ -38,9 +38,14 @@ static inline bool codec_is_absent(double v)
     return u.bits == CODEC_ABSENT_BITS;
 }
 
-/* Append a column; with text in it, as codec_put_column does, all soft. */
-void codec_put_runs(struct buf *soft, struct buf *hard, struct arena *scratch,
-                    const struct cell *cells, const struct codec_runs *runs);
+#define CODEC_PIECES 3
+struct codec_pieces {
+    struct buf params, symbols, fields;
+};
+
+/* Append a column; with text in it, as codec_put_column does, all to params. */
+void codec_put_runs(struct codec_pieces *out, struct arena *scratch, const struct cell *cells,
+                    const struct codec_runs *runs);
 /* Every cell of a whole stream, exact. */
 enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_runs *runs,
                              struct cell **cells, struct err *e) ERR_MUST_CHECK;

@@ -25,8 +25,8 @@ const double codec_power10[CODEC_RUN_DECIMALS + 1] = {1,   1e1, 1e2, 1e3, 1e4,
                                                       1e5, 1e6, 1e7, 1e8, 1e9};
 
 struct writing {
-    struct buf *hard;
-    struct buf params, symbols, patches;
+    struct codec_pieces *out;
+    struct buf params, patches;
     struct bits_writer bits;
     uint64_t *x, *fields;
     unsigned char *null, *whole; /* marks: CELL_NULL by cell, CELL_I64 by value */
@@ -253,7 +253,7 @@ static void put_packed(struct writing *w, const struct codec_plan *plan, unsigne
     unsigned low_width = split ? plan->width - 8 : plan->width;
     uint64_t low_mask = bits_mask(low_width);
     uint64_t mask = bits_mask(plan->width);
-    unsigned char *symbols = (unsigned char *)buf_room(&w->symbols, split ? count : 0);
+    unsigned char *symbols = (unsigned char *)buf_room(&w->out->symbols, split ? count : 0);
     size_t next = 0;
 
     for (unsigned i = 0; i < order; i++) {
@@ -275,7 +275,7 @@ static void put_packed(struct writing *w, const struct codec_plan *plan, unsigne
         }
         bits_put(&w->bits, v & low_mask, low_width);
     }
-    buf_grew(&w->symbols, split ? count : 0);
+    buf_grew(&w->out->symbols, symbols && split ? count : 0);
     if (plan->patches) {
         varint_put(&w->params, plan->patches);
         buf_add_str(&w->params, buf_view(&w->patches));
@@ -322,7 +322,7 @@ static void put_xor(struct writing *w, const struct codec_plan *plan, size_t m)
 
 static void put_values(struct writing *w, const struct codec_plan *plan, size_t m)
 {
-    unsigned char *start = (unsigned char *)buf_room(w->hard, FIELD_BYTES(m));
+    unsigned char *start = (unsigned char *)buf_room(&w->out->fields, FIELD_BYTES(m));
 
     if (!start) {
         return;
@@ -350,7 +350,7 @@ static void put_values(struct writing *w, const struct codec_plan *plan, size_t 
         put_xor(w, plan, m);
         break;
     }
-    buf_grew(w->hard, (size_t)(w->bits.at - start));
+    buf_grew(&w->out->fields, (size_t)(w->bits.at - start));
 }
 
 /* Returns the description of the run. */
@@ -413,47 +413,45 @@ static bool begin(struct writing *w, struct arena *scratch, const struct codec_r
     return w->whole != NULL;
 }
 
-static void put_soft(struct buf *soft, const struct writing *w, const unsigned char *kinds,
-                     size_t count)
+static void end_fields(struct writing *w)
 {
-    buf_add_char(soft, CODEC_RUNS_TYPE);
-    varint_put(soft, w->params.len);
-    varint_put(soft, w->symbols.len);
-    buf_add(soft, kinds, count);
-    buf_add_str(soft, buf_view(&w->params));
-    buf_add_str(soft, buf_view(&w->symbols));
-    soft->failed |= w->params.failed || w->symbols.failed || w->patches.failed;
+    unsigned char *start = (unsigned char *)buf_room(&w->out->fields, sizeof(uint64_t));
+
+    if (start) {
+        w->bits.at = start;
+        bits_flush(&w->bits);
+        buf_grew(&w->out->fields, (size_t)(w->bits.at - start));
+    }
 }
 
-void codec_put_runs(struct buf *soft, struct buf *hard, struct arena *scratch,
-                    const struct cell *cells, const struct codec_runs *runs)
+void codec_put_runs(struct codec_pieces *out, struct arena *scratch, const struct cell *cells,
+                    const struct codec_runs *runs)
 {
-    struct writing w = {.hard = hard};
+    struct writing w = {.out = out};
+    size_t symbols = out->symbols.len;
 
     if (has_text(cells, runs->start[runs->count])) {
-        codec_put_column(soft, scratch, cells, runs->start[runs->count]);
+        codec_put_column(&out->params, scratch, cells, runs->start[runs->count]);
         return;
     }
     unsigned char *kinds = arena_array(scratch, runs->count, 1);
     if (!begin(&w, scratch, runs) || !kinds) {
-        soft->failed = true; /* the scratch arena has its own bound */
+        out->params.failed = true; /* the scratch arena has its own bound */
         return;
     }
-    buf_init(&w.params, soft->max);
-    buf_init(&w.symbols, soft->max);
-    buf_init(&w.patches, soft->max);
+    buf_init(&w.params, out->params.max);
+    buf_init(&w.patches, out->params.max);
     for (size_t i = 0; i < runs->count; i++) {
         kinds[i] = (unsigned char)put_run(&w, cells + runs->start[i],
                                           runs->start[i + 1] - runs->start[i]);
     }
-    w.bits.at = (unsigned char *)buf_room(hard, 8);
-    if (w.bits.at) {
-        unsigned char *start = w.bits.at;
-        bits_flush(&w.bits);
-        buf_grew(hard, (size_t)(w.bits.at - start));
-    }
-    put_soft(soft, &w, kinds, runs->count);
+    end_fields(&w);
+    buf_add_char(&out->params, CODEC_RUNS_TYPE);
+    varint_put(&out->params, w.params.len);
+    varint_put(&out->params, out->symbols.len - symbols);
+    buf_add(&out->params, kinds, runs->count);
+    buf_add_str(&out->params, buf_view(&w.params));
+    out->params.failed |= w.params.failed || w.patches.failed;
     buf_fini(&w.params);
-    buf_fini(&w.symbols);
     buf_fini(&w.patches);
 }
