@@ -28,10 +28,13 @@ struct builder {
     size_t object_count;
     uint64_t *objects;    /* sorted, distinct */
     size_t *row_start;    /* by slice */
-    uint32_t *place;      /* row (slice order) -> place in the streams */
+    bool same;            /* every slice has the same rows */
+    uint32_t *rank;       /* then: row of a slice -> place of its object in objects */
+    uint32_t *place;      /* else: row (slice order) -> place in the streams; facts: NULL */
     uint32_t *slice_at;   /* place -> slice */
     uint32_t *run_start;  /* first place of each object; object_count + 1 */
     struct codec_runs runs;
+    struct codec_values values; /* of the column at hand, in place */
     struct codec_pieces pieces; /* of the streams of the open part */
     struct buf lengths;         /* of the pieces of each stream */
     struct buf directory;
@@ -60,19 +63,28 @@ static bool same_objects(const struct codec_slice *a, const struct codec_slice *
            memcmp(a->objects, b->objects, a->row_count * sizeof(*a->objects)) == 0;
 }
 
+/* Ids of every slice whose rows are not those of the slice before; then sorted, each once. */
 static void collect_objects(struct builder *b)
 {
     size_t n = 0;
-    b->objects = arena_array(b->a, b->rows, sizeof(*b->objects));
-    for (size_t s = 0; b->objects && s < b->count; s++) {
+
+    b->same = true;
+    for (size_t s = 0; s < b->count; s++) {
+        bool same = s > 0 && same_objects(&b->slices[s], &b->slices[s - 1]);
+        n += same ? 0 : b->slices[s].row_count;
+        b->same &= same || s == 0;
+    }
+    b->objects = arena_array(b->a, n, sizeof(*b->objects));
+    if (!b->objects || n == 0) {
+        return;
+    }
+    n = 0;
+    for (size_t s = 0; s < b->count; s++) {
         const struct codec_slice *now = &b->slices[s];
         if (now->row_count && (s == 0 || !same_objects(now, now - 1))) {
             memcpy(b->objects + n, now->objects, now->row_count * sizeof(*b->objects));
             n += now->row_count;
         }
-    }
-    if (!b->objects || n == 0) {
-        return;
     }
     qsort(b->objects, n, sizeof(*b->objects), compare_ids);
     size_t kept = 1;
@@ -91,13 +103,27 @@ static uint32_t rank_of(const struct builder *b, uint64_t id)
     return (uint32_t)(at - b->objects);
 }
 
+/* Every slice has the same rows: a place follows from the row and the slice. */
+static void place_same(struct builder *b)
+{
+    b->rank = arena_array(b->a, b->widest, sizeof(*b->rank));
+    for (size_t i = 0; b->rank && i < b->widest; i++) {
+        b->rank[i] = rank_of(b, b->slices[0].objects[i]);
+    }
+    for (size_t o = 0; o <= b->object_count; o++) {
+        b->run_start[o] = (uint32_t)(o * b->count);
+    }
+}
+
 /* Rank of the object of each row; then its place by counting. */
 static void place_objects(struct builder *b)
 {
-    size_t row = 0;
     uint32_t *next = b->run_start;
     uint32_t *rank = arena_array(b->scratch, b->rows, sizeof(*rank));
+    size_t row = 0;
 
+    b->place = arena_array(b->a, b->rows, sizeof(*b->place));
+    b->slice_at = arena_array(b->a, b->rows, sizeof(*b->slice_at));
     for (size_t s = 0; rank && s < b->count; s++) {
         const struct codec_slice *now = &b->slices[s];
         bool same = s > 0 && same_objects(now, now - 1);
@@ -110,7 +136,7 @@ static void place_objects(struct builder *b)
         next[o] += next[o - 1];
     }
     uint32_t *at = arena_array(b->scratch, b->object_count + 1, sizeof(*at));
-    if (!rank || !at) {
+    if (!rank || !at || !b->slice_at) {
         return;
     }
     memcpy(at, next, (b->object_count + 1) * sizeof(*at));
@@ -123,31 +149,38 @@ static void place_objects(struct builder *b)
     }
 }
 
+/* Where the cell of a row of a slice goes in the streams. */
+static size_t place_of(const struct builder *b, size_t slice, size_t row)
+{
+    if (b->rank) {
+        return b->rank[row] * b->count + slice;
+    }
+    return b->place ? b->place[b->row_start[slice] + row] : b->row_start[slice] + row;
+}
+
 static enum err_code order_rows(struct builder *b, struct err *e)
 {
-    b->place = arena_array(b->a, b->rows, sizeof(*b->place));
-    b->slice_at = arena_array(b->a, b->rows, sizeof(*b->slice_at));
+    b->row_start = arena_array(b->a, b->count, sizeof(*b->row_start));
+    for (size_t s = 1; b->row_start && s < b->count; s++) {
+        b->row_start[s] = b->row_start[s - 1] + b->slices[s - 1].row_count;
+    }
     if (b->slices[0].fact) {
         (void)codec_cut_runs(b->a, b->rows, &b->runs);
-    } else {
-        collect_objects(b);
-        b->run_start = arena_array(b->a, b->object_count + 1, sizeof(*b->run_start));
-        b->runs = (struct codec_runs){b->run_start, b->object_count};
+        return arena_check(b->a, e);
     }
+    collect_objects(b);
+    b->run_start = arena_array(b->a, b->object_count + 1, sizeof(*b->run_start));
+    b->runs = (struct codec_runs){b->run_start, b->object_count};
     enum err_code code = arena_check(b->a, e);
     if (code) {
         return code;
     }
-    if (!b->slices[0].fact) {
-        place_objects(b);
-        code = arena_check(b->scratch, e);
-        arena_reset(b->scratch);
-        return code;
-    }
-    for (size_t i = 0; i < b->rows; i++) {
-        b->place[i] = (uint32_t)i;
-    }
-    return ERR_OK;
+    /* an id that is in a slice twice has no row of its own */
+    b->same &= b->object_count * b->count == b->rows;
+    b->same ? place_same(b) : place_objects(b);
+    code = arena_check(b->scratch, e);
+    arena_reset(b->scratch);
+    return code ? code : arena_check(b->a, e);
 }
 
 /* --- streams and parts --- */
@@ -255,11 +288,13 @@ static enum err_code read_tile(struct builder *b, struct tile *t, const struct c
 
 /*
  * Cells of one column from every slice, put in place. Row by row through a few slices at a time:
- * what lies together in `flat` is written together.
+ * what lies together in the stream is written together. *text: some are text, `flat` has all.
  */
 static enum err_code gather_cells(struct builder *b, const struct column_ref *ref,
-                                  struct cell *flat, struct err *e)
+                                  struct codec_values *values, struct cell *flat, bool *text,
+                                  struct err *e)
 {
+    const struct cell null = {.tag = CELL_NULL};
     struct tile t = {.cells = {NULL}};
 
     for (size_t s = 0; s < b->count; s += TILE_SLICES) {
@@ -270,8 +305,16 @@ static enum err_code gather_cells(struct builder *b, const struct column_ref *re
         }
         for (size_t row = 0; row < b->widest; row++) {
             for (size_t i = s; i < end; i++) {
-                if (row < b->slices[i].row_count && t.cells[i - s]) {
-                    flat[b->place[b->row_start[i] + row]] = t.cells[i - s][row];
+                if (row >= b->slices[i].row_count) {
+                    continue;
+                }
+                const struct cell *c = t.cells[i - s] ? &t.cells[i - s][row] : &null;
+                size_t at = place_of(b, i, row);
+                if (flat) {
+                    flat[at] = *c;
+                } else if (!codec_set_value(values, at, c)) {
+                    *text = true;
+                    return ERR_OK;
                 }
             }
         }
@@ -279,19 +322,45 @@ static enum err_code gather_cells(struct builder *b, const struct column_ref *re
     return ERR_OK;
 }
 
+/* A column with text: as one stream of cells. */
+static enum err_code put_text(struct builder *b, const struct column_ref *ref, struct err *e)
+{
+    bool unused = false;
+    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
+    enum err_code code = flat ? gather_cells(b, ref, NULL, flat, &unused, e)
+                              : arena_fail(b->scratch, e);
+
+    if (code == ERR_OK) {
+        codec_put_column(&b->pieces.params, b->scratch, flat, b->rows);
+    }
+    return code;
+}
+
+static enum err_code put_column(struct builder *b, const struct column_ref *ref, struct err *e)
+{
+    bool text = false;
+    enum err_code code = gather_cells(b, ref, &b->values, NULL, &text, e);
+
+    if (code == ERR_OK && text) {
+        arena_reset(b->scratch);
+        return put_text(b, ref, e);
+    }
+    if (code == ERR_OK) {
+        codec_put_runs(&b->pieces, b->scratch, &b->values, &b->runs);
+    }
+    return code;
+}
+
 static enum err_code add_stream(struct builder *b, const struct column_ref *ref, struct err *e)
 {
-    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
-    enum err_code code = flat ? gather_cells(b, ref, flat, e) : arena_fail(b->scratch, e);
-    if (code) {
-        return code;
-    }
     struct codec_pieces *p = &b->pieces;
     size_t before = open_bytes(b);
     size_t params = p->params.len;
     size_t symbols = p->symbols.len;
     size_t fields = p->fields.len;
-    codec_put_runs(p, b->scratch, flat, &b->runs);
+    enum err_code code = put_column(b, ref, e);
+
+    arena_reset(b->scratch);
     varint_put(&b->lengths, p->params.len - params);
     varint_put(&b->lengths, p->symbols.len - symbols);
     varint_put(&b->lengths, p->fields.len - fields);
@@ -301,8 +370,7 @@ static enum err_code add_stream(struct builder *b, const struct column_ref *ref,
     varint_put(&b->directory, before);
     varint_put(&b->directory, open_bytes(b) - before);
     b->stream_count++;
-    arena_reset(b->scratch);
-    code = buf_check(&p->params, e);
+    code = code ? code : buf_check(&p->params, e);
     code = code ? code : buf_check(&p->symbols, e);
     code = code ? code : buf_check(&p->fields, e);
     return code == ERR_OK && open_bytes(b) >= BLOCK_PART_BYTES ? close_part(b, e) : code;
@@ -418,11 +486,10 @@ static void put_rows(struct buf *out, const struct builder *b)
         }
         return;
     }
-    bool dense = b->object_count * b->count == b->rows;
-    varint_put(out, dense);
+    varint_put(out, b->same);
     varint_put(out, b->object_count);
     codec_put_ids(out, b->objects, b->object_count);
-    for (size_t o = 0; !dense && o < b->object_count; o++) {
+    for (size_t o = 0; !b->same && o < b->object_count; o++) {
         put_presence(out, b, o);
     }
 }
@@ -430,8 +497,6 @@ static void put_rows(struct buf *out, const struct builder *b)
 /* gone and resets: slice number + 1, count, the list; 0 ends. Resets name places in the streams. */
 static void put_marks(struct buf *out, const struct builder *b)
 {
-    size_t row = 0;
-
     for (size_t s = 0; s < b->count; s++) {
         if (b->slices[s].gone_count) {
             varint_put(out, s + 1);
@@ -443,9 +508,8 @@ static void put_marks(struct buf *out, const struct builder *b)
     for (size_t s = 0; s < b->count; s++) {
         const struct codec_slice *now = &b->slices[s];
         for (size_t i = 0; i < now->reset_count; i++) {
-            varint_put(out, (uint64_t)b->place[row + now->resets[i]] + 1);
+            varint_put(out, place_of(b, s, now->resets[i]) + 1);
         }
-        row += now->row_count;
     }
     varint_put(out, 0);
 }
@@ -488,12 +552,9 @@ static enum err_code build(struct builder *b, struct err *e)
 {
     enum err_code code = order_rows(b, e);
 
-    b->row_start = arena_array(b->a, b->count, sizeof(*b->row_start));
-    for (size_t s = 1; b->row_start && s < b->count; s++) {
-        b->row_start[s] = b->row_start[s - 1] + b->slices[s - 1].row_count;
-    }
+    b->values.tags = arena_array(b->a, b->rows, sizeof(*b->values.tags));
+    b->values.bits = arena_array(b->a, b->rows, sizeof(*b->values.bits));
     code = code ? code : arena_check(b->a, e);
-
     if (code == ERR_OK && b->rows) {
         code = add_streams(b, BLOCK_KEY, e);
     }

@@ -34,7 +34,8 @@ struct writing {
 
 /* A run on its way. */
 struct run {
-    const struct cell *cells;
+    const unsigned char *tags;
+    const uint64_t *bits;
     size_t n, value_count; /* cells; those that are not NULL */
     size_t counts[CELL_STR + 1];
     bool negative;
@@ -44,6 +45,13 @@ struct run {
 };
 
 /* --- what the cells are --- */
+
+static double double_of(uint64_t bits)
+{
+    double v = 0;
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
 
 static bool decimal_of(double v, unsigned digits, int64_t *out)
 {
@@ -81,8 +89,8 @@ static bool choose_decimals(struct run *r)
     unsigned guess = 0;
 
     for (size_t i = 0; i < r->n; i++) {
-        if (r->cells[i].tag == CELL_F64) {
-            unsigned k = digits_of(r->cells[i].f64, guess);
+        if (r->tags[i] == CELL_F64) {
+            unsigned k = digits_of(double_of(r->bits[i]), guess);
             by_digits[k]++;
             bad += k > CODEC_RUN_DECIMALS;
             guess = k > CODEC_RUN_DECIMALS ? guess : k;
@@ -107,8 +115,8 @@ static bool choose_decimals(struct run *r)
 static void classify(struct run *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        r->counts[r->cells[i].tag]++;
-        r->negative |= r->cells[i].tag == CELL_I64 && r->cells[i].i64 < 0;
+        r->counts[r->tags[i]]++;
+        r->negative |= r->tags[i] == CELL_I64 && (int64_t)r->bits[i] < 0;
     }
     size_t doubles = r->counts[CELL_F64];
     r->value_count = r->n - r->counts[CELL_NULL];
@@ -125,36 +133,33 @@ static void classify(struct run *r)
 }
 
 /* The integer of a cell; false when it is not of the class. */
-static bool integer_of(const struct run *r, const struct cell *c, uint64_t *out)
+static bool integer_of(const struct run *r, size_t at, uint64_t *out)
 {
+    unsigned tag = r->tags[at];
     int64_t v = 0;
 
+    *out = r->bits[at];
     switch (r->class) {
     case CODEC_RUN_NULL:
         return false;
     case CODEC_RUN_I64:
-        *out = (uint64_t)c->i64;
-        return c->tag == CELL_I64;
+        return tag == CELL_I64;
     case CODEC_RUN_U64:
-        *out = c->tag == CELL_U64 ? c->u64 : (uint64_t)c->i64;
-        return c->tag != CELL_F64;
+        return tag != CELL_F64;
     case CODEC_RUN_F64:
-        memcpy(out, &c->f64, sizeof(*out));
-        return c->tag == CELL_F64;
+        return tag == CELL_F64;
     case CODEC_RUN_DEC:
     case CODEC_RUN_NUM:
         break;
     }
-    if (c->tag == CELL_F64 && decimal_of(c->f64, r->decimals, &v)) {
+    if (tag == CELL_F64) {
+        bool ok = decimal_of(double_of(*out), r->decimals, &v);
         *out = (uint64_t)v;
-        return true;
+        return ok;
     }
-    double scaled = c->tag == CELL_I64 ? (double)c->i64 * codec_power10[r->decimals] : INFINITY;
-    if (!(fabs(scaled) < DECIMAL_SPAN)) {
-        return false;
-    }
-    *out = (uint64_t)c->i64 * (uint64_t)codec_power10[r->decimals];
-    return true;
+    double scaled = (double)(int64_t)*out * codec_power10[r->decimals];
+    *out *= (uint64_t)codec_power10[r->decimals];
+    return tag == CELL_I64 && fabs(scaled) < DECIMAL_SPAN;
 }
 
 static void put_fixed(struct buf *out, uint64_t v)
@@ -164,19 +169,16 @@ static void put_fixed(struct buf *out, uint64_t v)
     buf_add(out, bytes, sizeof(bytes));
 }
 
-static void put_other(struct buf *out, size_t distance, const struct cell *c)
+static void put_other(struct buf *out, size_t distance, unsigned tag, uint64_t bits)
 {
-    uint64_t bits = 0;
-
     varint_put(out, distance);
-    buf_add_char(out, (char)c->tag);
-    if (c->tag == CELL_F64) {
-        memcpy(&bits, &c->f64, sizeof(bits));
+    buf_add_char(out, (char)tag);
+    if (tag == CELL_F64) {
         put_fixed(out, bits);
-    } else if (c->tag == CELL_U64) {
-        varint_put(out, c->u64);
+    } else if (tag == CELL_U64) {
+        varint_put(out, bits);
     } else {
-        varint_put_signed(out, c->i64);
+        varint_put_signed(out, (int64_t)bits);
     }
 }
 
@@ -189,16 +191,15 @@ static void collect(struct writing *w, struct run *r)
 
     buf_reset(&w->patches);
     for (size_t i = 0; i < r->n; i++) {
-        const struct cell *c = &r->cells[i];
-        w->null[i] = c->tag == CELL_NULL;
+        w->null[i] = r->tags[i] == CELL_NULL;
         if (w->null[i]) {
             continue;
         }
-        w->whole[m] = c->tag == CELL_I64;
-        if (integer_of(r, c, &w->x[m])) {
+        w->whole[m] = r->tags[i] == CELL_I64;
+        if (integer_of(r, i, &w->x[m])) {
             first = first == SIZE_MAX ? m : first;
         } else {
-            put_other(&w->patches, m - next, c);
+            put_other(&w->patches, m - next, r->tags[i], r->bits[i]);
             next = m + 1;
             r->others++;
             w->x[m] = first == SIZE_MAX ? 0 : w->x[m - 1];
@@ -354,9 +355,9 @@ static void put_values(struct writing *w, const struct codec_plan *plan, size_t 
 }
 
 /* Returns the description of the run. */
-static unsigned put_run(struct writing *w, const struct cell *cells, size_t n)
+static unsigned put_run(struct writing *w, const struct codec_values *v, size_t from, size_t n)
 {
-    struct run r = {.cells = cells, .n = n};
+    struct run r = {.tags = v->tags + from, .bits = v->bits + from, .n = n};
     struct codec_plan plan;
 
     classify(&r);
@@ -388,16 +389,6 @@ static unsigned put_run(struct writing *w, const struct cell *cells, size_t n)
            (extras ? CODEC_RUN_EXTRAS : 0);
 }
 
-static bool has_text(const struct cell *cells, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (cells[i].tag == CELL_STR) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool begin(struct writing *w, struct arena *scratch, const struct codec_runs *runs)
 {
     size_t longest = 1;
@@ -424,16 +415,12 @@ static void end_fields(struct writing *w)
     }
 }
 
-void codec_put_runs(struct codec_pieces *out, struct arena *scratch, const struct cell *cells,
-                    const struct codec_runs *runs)
+void codec_put_runs(struct codec_pieces *out, struct arena *scratch,
+                    const struct codec_values *values, const struct codec_runs *runs)
 {
     struct writing w = {.out = out};
     size_t symbols = out->symbols.len;
 
-    if (has_text(cells, runs->start[runs->count])) {
-        codec_put_column(&out->params, scratch, cells, runs->start[runs->count]);
-        return;
-    }
     unsigned char *kinds = arena_array(scratch, runs->count, 1);
     if (!begin(&w, scratch, runs) || !kinds) {
         out->params.failed = true; /* the scratch arena has its own bound */
@@ -442,7 +429,7 @@ void codec_put_runs(struct codec_pieces *out, struct arena *scratch, const struc
     buf_init(&w.params, out->params.max);
     buf_init(&w.patches, out->params.max);
     for (size_t i = 0; i < runs->count; i++) {
-        kinds[i] = (unsigned char)put_run(&w, cells + runs->start[i],
+        kinds[i] = (unsigned char)put_run(&w, values, runs->start[i],
                                           runs->start[i + 1] - runs->start[i]);
     }
     end_fields(&w);
