@@ -149,6 +149,19 @@ static void place_objects(struct builder *b)
     }
 }
 
+/* No id is in a slice twice: presence could not say so. */
+static bool each_once(const struct builder *b)
+{
+    for (size_t o = 0; b->slice_at && o < b->object_count; o++) {
+        for (size_t i = b->run_start[o] + 1; i < b->run_start[o + 1]; i++) {
+            if (b->slice_at[i] <= b->slice_at[i - 1]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Where the cell of a row of a slice goes in the streams. */
 static size_t place_of(const struct builder *b, size_t slice, size_t row)
 {
@@ -180,7 +193,11 @@ static enum err_code order_rows(struct builder *b, struct err *e)
     b->same ? place_same(b) : place_objects(b);
     code = arena_check(b->scratch, e);
     arena_reset(b->scratch);
-    return code ? code : arena_check(b->a, e);
+    code = code ? code : arena_check(b->a, e);
+    if (code == ERR_OK && !each_once(b)) {
+        code = err_set(e, ERR_CORRUPT, "block: a slice has an object twice");
+    }
+    return code;
 }
 
 /* --- streams and parts --- */
@@ -430,19 +447,21 @@ static enum err_code add_streams(struct builder *b, enum block_kind kind, struct
 
 /* --- the head --- */
 
+/* Times are anything here: differences are modulo 2^64, as the reader's are. */
 static void put_axis(struct buf *out, const struct builder *b)
 {
-    int64_t last = 0;
-    int64_t step = 0;
+    uint64_t last = 0;
+    uint64_t step = 0;
 
     for (size_t s = 0; s < b->count; s++) {
-        int64_t t = b->slices[s].t_ms;
-        varint_put_signed(out, t - last - step);
+        uint64_t t = (uint64_t)b->slices[s].t_ms;
+        varint_put_signed(out, (int64_t)(t - last - step));
         step = s > 0 ? t - last : 0;
         last = t;
     }
     for (size_t s = 0; s < b->count; s++) {
-        varint_put_signed(out, b->slices[s].t_ms - b->slices[s].from_ms);
+        const struct codec_slice *now = &b->slices[s];
+        varint_put_signed(out, (int64_t)((uint64_t)now->t_ms - (uint64_t)now->from_ms));
     }
     for (size_t s = 0; s < b->count; s++) {
         varint_put_signed(out, b->slices[s].every_ms);

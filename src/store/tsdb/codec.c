@@ -454,6 +454,8 @@ static bool take_integer(struct reading *r, struct cell *c)
 static bool take_mixed(struct reading *r, struct cell *c)
 {
     unsigned tag = 0;
+    uint64_t v = 0;
+
     if (!take_byte(&r->in, &tag)) {
         return false;
     }
@@ -462,7 +464,11 @@ static bool take_mixed(struct reading *r, struct cell *c)
     case CELL_I64:
         return varint_take_signed(&r->in, &c->i64);
     case CELL_U64:
-        return varint_take(&r->in, &c->u64);
+        if (!varint_take(&r->in, &v)) {
+            return false;
+        }
+        *c = cell_u64(v); /* of one that fits, CELL_I64 */
+        return true;
     case CELL_F64:
         return take_double(&r->in, &c->f64);
     case CELL_STR:

@@ -82,6 +82,7 @@ enum err_code codec_get_doubles(struct str in, struct arena *scratch,
 
 #define CODEC_RUNS_TYPE    0x07 /* first byte of the stream; below it: codec_put_column */
 #define CODEC_RUN_DECIMALS 9
+#define CODEC_RUN_SPAN     (INT64_C(1) << 52) /* decimals are smaller: a half more is exact */
 
 /* What a run's cells are; bits 4 to 6 of its description. */
 enum codec_run_class {

@@ -527,14 +527,37 @@ static bool at_end(const struct reading *r)
 
 /* --- cells --- */
 
-static void put_cells(const struct reading *r, const struct run *run, struct cell *out)
+/* Decimals and whole numbers; these are multiples of the power, and small: else bytes are damaged. */
+static bool put_numbers(const struct reading *r, const struct run *run, struct cell *out)
+{
+    double by = codec_power10[run->decimals];
+
+    for (size_t i = 0; i < run->value_count; i++) {
+        int64_t v = (int64_t)r->x[i];
+        out[i] = cell_f64((double)v / by);
+        if (r->whole[i]) {
+            int64_t whole = v / (int64_t)by;
+            out[i] = cell_i64(whole);
+            if (whole * (int64_t)by != v || v > CODEC_RUN_SPAN || v < -CODEC_RUN_SPAN) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool put_cells(const struct reading *r, const struct run *run, struct cell *out)
 {
     const uint64_t *x = r->x;
     double by = codec_power10[run->decimals];
 
+    if (run->class == CODEC_RUN_NUM) {
+        return put_numbers(r, run, out);
+    }
     for (size_t i = 0; i < run->value_count; i++) {
         switch (run->class) {
         case CODEC_RUN_NULL:
+        case CODEC_RUN_NUM:
             break;
         case CODEC_RUN_I64:
             out[i] = cell_i64((int64_t)x[i]);
@@ -548,12 +571,9 @@ static void put_cells(const struct reading *r, const struct run *run, struct cel
         case CODEC_RUN_DEC:
             out[i] = cell_f64((double)(int64_t)x[i] / by);
             break;
-        case CODEC_RUN_NUM:
-            out[i] = r->whole[i] ? cell_i64((int64_t)x[i] / (int64_t)by)
-                                 : cell_f64((double)(int64_t)x[i] / by);
-            break;
         }
     }
+    return true;
 }
 
 static void put_other_cells(const struct run *run, struct cell *out)
@@ -593,10 +613,9 @@ enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_
     for (size_t i = 0; i < runs->count; i++) {
         struct run run = {.n = runs->start[i + 1] - runs->start[i]};
         struct cell *to = out + runs->start[i];
-        if (!take_run(&r, r.kinds[i], &run)) {
+        if (!take_run(&r, r.kinds[i], &run) || !put_cells(&r, &run, to)) {
             return bad_stream(a, e);
         }
-        put_cells(&r, &run, to);
         put_other_cells(&run, to);
         if (run.extras & CODEC_HAS_NULLS) {
             spread_cells(&r, &run, to);

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#define DECIMAL_SPAN   4503599627370496.0 /* 2^52: adding a half is exact below it */
+#define DECIMAL_SPAN   ((double)CODEC_RUN_SPAN)
 #define DECIMAL_BITS   3.33               /* of one digit */
 #define OTHER_BITS     96                 /* of a cell that is listed aside */
 #define OTHERS_SHARE   8                  /* at most n / this doubles of a decimal run are no decimals */
@@ -195,9 +195,10 @@ static void collect(struct writing *w, struct run *r)
         if (w->null[i]) {
             continue;
         }
-        w->whole[m] = r->tags[i] == CELL_I64;
+        w->whole[m] = 0;
         if (integer_of(r, i, &w->x[m])) {
             first = first == SIZE_MAX ? m : first;
+            w->whole[m] = r->tags[i] == CELL_I64;
         } else {
             put_other(&w->patches, m - next, r->tags[i], r->bits[i]);
             next = m + 1;

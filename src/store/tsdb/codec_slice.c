@@ -44,7 +44,7 @@ void codec_put_slice(struct buf *out, struct arena *scratch, const struct codec_
     buf_add_char(out, (char)s->flags);
     varint_put(out, s->group);
     varint_put_signed(out, s->t_ms);
-    varint_put_signed(out, s->t_ms - s->from_ms);
+    varint_put_signed(out, (int64_t)((uint64_t)s->t_ms - (uint64_t)s->from_ms));
     varint_put_signed(out, s->every_ms);
     if (s->reason.len) {
         codec_put_bytes(out, s->reason);
