@@ -5,7 +5,8 @@
  * codec-bench [AGENTS]: 1000 series for each agent: 40 % constant, 25 % busy integer counters, 10 %
  * sparse counters, 15 % integer gauges, 10 % floats with 3 decimals; 60 s apart. As `loose` samples
  * (one column of 1000 objects) and as a `table` (50 objects of 20 columns). Floats are a `walk` of
- * small steps or `noise` about a mean. One line for each shape, data and number of slices:
+ * small steps or `noise` about a mean; `sparse` is a table of 1000 objects of which a slice has 5 %
+ * (statements that changed). One line for each shape, data and number of slices:
  * bytes a sample beside the entropy of the very same samples under the law that made them (no codec
  * can do better on average), and millions of samples per CPU second.
  */
@@ -34,6 +35,7 @@ struct series {
 struct shape {
     const char *name;
     size_t objects, columns;
+    double presence; /* of an object in a slice */
 };
 
 struct figures {
@@ -124,50 +126,64 @@ static struct cell cell_of(const struct series *s)
     return s->kind == FLOAT ? cell_f64((double)s->value / 1000) : cell_i64(s->value);
 }
 
-static void start_series(struct series *series, const struct shape *shape)
+static struct series *start_series(struct arena *a, const struct shape *shape)
 {
-    for (size_t i = 0; i < SERIES; i++) {
+    struct series *series = arena_array(a, shape->objects * shape->columns, sizeof(*series));
+
+    for (size_t i = 0; series && i < shape->objects * shape->columns; i++) {
         size_t column = shape->columns > 1 ? i / shape->objects : next_random() % 20;
         series[i] = (struct series){kinds[column], 1 + (int64_t)(next_random() % 1000000),
                                     1 + (int64_t)(next_random() % 3000)};
     }
+    return series;
+}
+
+/* Rows of a slice: which objects are in it, and their cells. */
+static void fill_slice(struct arena *a, const struct shape *shape, struct series *series,
+                       enum floats floats, struct codec_slice *out, struct figures *f)
+{
+    struct codec_column *columns = arena_array(a, shape->columns, sizeof(*columns));
+    struct cell *cells = arena_array(a, shape->objects * shape->columns, sizeof(*cells));
+
+    out->objects = arena_array(a, shape->objects, sizeof(*out->objects));
+    if (!columns || !cells || !out->objects) {
+        exit(1);
+    }
+    for (size_t c = 0; c < shape->columns; c++) {
+        columns[c] = (struct codec_column){.id = (uint32_t)c, .cells = cells + c * shape->objects};
+    }
+    for (size_t o = 0; o < shape->objects; o++) {
+        bool here = shape->presence == 1 || uniform() < shape->presence;
+        f->entropy_bits -= log2(here ? shape->presence : 1 - shape->presence);
+        if (!here) {
+            continue;
+        }
+        for (size_t c = 0; c < shape->columns; c++) {
+            struct series *s = &series[c * shape->objects + o];
+            f->entropy_bits += step(s, floats);
+            cells[c * shape->objects + out->row_count] = cell_of(s);
+        }
+        out->objects[out->row_count++] = 5000 + o;
+    }
+    out->columns = columns;
+    out->column_count = shape->columns;
+    f->samples += out->row_count * shape->columns;
 }
 
 /* One agent's slices. */
 static struct codec_slice *make_slices(struct arena *a, const struct shape *shape, size_t count,
                                        enum floats floats, struct figures *f)
 {
-    static struct series series[SERIES];
     struct codec_slice *slices = arena_array(a, count, sizeof(*slices));
-    uint64_t *objects = arena_array(a, shape->objects, sizeof(*objects));
+    struct series *series = start_series(a, shape);
 
-    start_series(series, shape);
-    for (size_t i = 0; i < shape->objects; i++) {
-        objects[i] = 5000 + i;
-    }
-    for (size_t s = 0; s < count; s++) {
-        struct codec_column *columns = arena_array(a, shape->columns, sizeof(*columns));
-        struct cell *cells = arena_array(a, SERIES, sizeof(*cells));
-        if (!cells) {
-            exit(1);
-        }
-        for (size_t i = 0; i < SERIES; i++) {
-            f->entropy_bits += step(&series[i], floats);
-            cells[i] = cell_of(&series[i]);
-        }
-        for (size_t c = 0; c < shape->columns; c++) {
-            columns[c] = (struct codec_column){.id = (uint32_t)c,
-                                               .cells = cells + c * shape->objects};
-        }
+    for (size_t s = 0; series && slices && s < count; s++) {
         slices[s] = (struct codec_slice){.group = 9,
                                          .t_ms = 1700000000000 + (int64_t)s * 60000,
                                          .from_ms = 1700000000000 + (int64_t)s * 60000 - 60000,
                                          .every_ms = 60000,
-                                         .flags = SLICE_COMPLETE,
-                                         .row_count = shape->objects,
-                                         .objects = objects,
-                                         .column_count = shape->columns,
-                                         .columns = columns};
+                                         .flags = SLICE_COMPLETE};
+        fill_slice(a, shape, series, floats, &slices[s], f);
     }
     return slices;
 }
@@ -238,7 +254,6 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
     double start = cpu_s();
     must(block_build(&built, &in, &packed, &e), &e);
     f->encode_s += cpu_s() - start;
-    f->samples += count * SERIES;
     f->head += packed.head.len;
     f->bytes += packed.head.len;
     for (size_t i = 0; i < packed.part_count; i++) {
@@ -262,7 +277,8 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
 
 int main(int argc, char **argv)
 {
-    static const struct shape shapes[] = {{"loose", SERIES, 1}, {"table", SERIES / 20, 20}};
+    static const struct shape shapes[] = {{"loose", SERIES, 1, 1}, {"table", SERIES / 20, 20, 1},
+                                          {"sparse", SERIES, 20, 0.05}};
     static const size_t counts[] = {60, 120, 720, 1440};
     int agents = argc > 1 ? (int)strtol(argv[1], NULL, 10) : AGENTS;
 

@@ -106,6 +106,8 @@ enum codec_run_coding {
     CODEC_RUN_BITMAP, /* one bit: changed or not, then the changes */
     CODEC_RUN_STEPS,  /* distances between changes, then the changes */
     CODEC_RUN_XOR,
+    CODEC_RUN_LIST0, /* a varint each: for runs of a few */
+    CODEC_RUN_LIST1,
 };
 
 #define CODEC_RUN_CODING  0x0f

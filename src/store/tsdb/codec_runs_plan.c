@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#define LIST_MAX      32
 #define MEDIAN_OF     15
 #define PATCH_BITS    12   /* of a patch beside its value */
 #define PATCH_SHARE   16   /* at most n / this are patched */
@@ -250,6 +251,22 @@ static void plan_xor(const uint64_t *x, size_t n, struct codec_plan *best)
     consider(best, &one);
 }
 
+/* Without low and width, a few values are shorter one by one. */
+static void plan_list(const uint64_t *x, size_t n, struct codec_plan *best)
+{
+    struct codec_plan one = {.coding = CODEC_RUN_LIST0};
+    uint64_t differences = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        one.bits += size_of_signed(x[i]);
+        differences += size_of_signed(i ? x[i] - x[i - 1] : x[i]);
+    }
+    consider(best, &one);
+    one.coding = CODEC_RUN_LIST1;
+    one.bits = differences;
+    consider(best, &one);
+}
+
 void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *fields,
                     struct codec_plan *out)
 {
@@ -261,6 +278,9 @@ void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *field
         return;
     }
     out->bits = UINT64_MAX;
+    if (n <= LIST_MAX) {
+        plan_list(x, n, out);
+    }
     plan_changes(&c, n, base, out);
     plan_order(x, n, 1, fields, out);
     if (c.count < n / 8) { /* it stands still: other orders are no shorter */

@@ -417,6 +417,21 @@ static bool take_const(struct reading *r, const struct run *run)
     return ok;
 }
 
+static bool take_list(struct reading *r, const struct run *run, unsigned order)
+{
+    uint64_t now = 0;
+
+    for (size_t i = 0; i < run->value_count; i++) {
+        uint64_t v = 0;
+        if (!take_value(&r->params, &v)) {
+            return false;
+        }
+        now = order ? now + v : v;
+        r->x[i] = now;
+    }
+    return true;
+}
+
 static bool take_values(struct reading *r, const struct run *run)
 {
     switch (run->coding) {
@@ -435,6 +450,9 @@ static bool take_values(struct reading *r, const struct run *run)
         return take_changes(r, run);
     case CODEC_RUN_XOR:
         return take_xor(r, run);
+    case CODEC_RUN_LIST0:
+    case CODEC_RUN_LIST1:
+        return take_list(r, run, run->coding - CODEC_RUN_LIST0);
     }
     return false;
 }
@@ -449,7 +467,7 @@ static bool take_run(struct reading *r, unsigned kind, struct run *run)
     if (run->class == CODEC_RUN_NULL) {
         return kind == 0;
     }
-    if (run->class > CODEC_RUN_NUM || run->coding > CODEC_RUN_XOR ||
+    if (run->class > CODEC_RUN_NUM || run->coding > CODEC_RUN_LIST1 ||
         (kind & CODEC_RUN_EXTRAS && !take_byte(&r->params, &run->extras))) {
         return false;
     }

@@ -250,7 +250,7 @@ static void put_marks(struct buf *out, const unsigned char *marks, size_t n)
 /* low, width, and of the fields the high 8 bits as symbols, the others as bits. */
 static void put_packed(struct writing *w, const struct codec_plan *plan, unsigned order, size_t m)
 {
-    bool split = plan->coding >= CODEC_RUN_SPLIT0;
+    bool split = plan->coding >= CODEC_RUN_SPLIT0; /* else PACK */
     size_t count = codec_plan_fields(w->x, m, order, w->fields);
     unsigned low_width = split ? plan->width - 8 : plan->width;
     uint64_t low_mask = bits_mask(low_width);
@@ -322,6 +322,13 @@ static void put_xor(struct writing *w, const struct codec_plan *plan, size_t m)
     }
 }
 
+static void put_list(struct writing *w, unsigned order, size_t m)
+{
+    for (size_t i = 0; i < m; i++) {
+        varint_put_signed(&w->params, (int64_t)(order && i ? w->x[i] - w->x[i - 1] : w->x[i]));
+    }
+}
+
 static void put_values(struct writing *w, const struct codec_plan *plan, size_t m)
 {
     unsigned char *start = (unsigned char *)buf_room(&w->out->fields, FIELD_BYTES(m));
@@ -350,6 +357,10 @@ static void put_values(struct writing *w, const struct codec_plan *plan, size_t 
         break;
     case CODEC_RUN_XOR:
         put_xor(w, plan, m);
+        break;
+    case CODEC_RUN_LIST0:
+    case CODEC_RUN_LIST1:
+        put_list(w, plan->coding - CODEC_RUN_LIST0, m);
         break;
     }
     buf_grew(&w->out->fields, (size_t)(w->bits.at - start));
