@@ -28,9 +28,10 @@ struct sqldb_stmt; /* one prepared statement; owned by its connection */
 enum sqldb_dialect { SQLDB_SQLITE, SQLDB_PG };
 
 enum sqldb_flag {
-    SQLDB_READ_ONLY = 1,     /* never writes and never checkpoints */
-    SQLDB_MUST_EXIST = 2,    /* ERR_NOT_FOUND instead of making the file */
-    SQLDB_OWN_CHECKPOINT = 4 /* no automatic checkpoints; the owner calls sqldb_checkpoint */
+    SQLDB_READ_ONLY = 1,      /* never writes and never checkpoints */
+    SQLDB_MUST_EXIST = 2,     /* ERR_NOT_FOUND instead of making the file */
+    SQLDB_OWN_CHECKPOINT = 4, /* no automatic checkpoints; the owner calls sqldb_checkpoint */
+    SQLDB_SHRINKS = 8,        /* a file that is made now can give pages back: sqldb_shrink */
 };
 
 struct sqldb_options {
@@ -169,6 +170,13 @@ const char *sqldb_sql(const char *name, enum sqldb_dialect dialect);
 /* Copy the WAL into the database as far as readers allow. */
 enum err_code sqldb_checkpoint(struct sqldb *db, struct err *e) ERR_MUST_CHECK;
 int sqldb_wal_pages(const struct sqldb *db); /* pages in the WAL after the last commit */
+/*
+ * Give pages that hold nothing back to the file system, but `spare` of them and at most `most` in
+ * one transaction; the file is shorter after the next checkpoint. *more: there are still some. A
+ * file made without SQLDB_SHRINKS keeps its size.
+ */
+enum err_code sqldb_shrink(struct sqldb *db, int spare, int most, bool *more,
+                           struct err *e) ERR_MUST_CHECK;
 /* A whole copy of the database into a new file at `path`. */
 enum err_code sqldb_copy_to(struct sqldb *db, const char *path, struct err *e) ERR_MUST_CHECK;
 /* Structure of the file; ERR_CORRUPT with the first finding. */

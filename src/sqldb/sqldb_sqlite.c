@@ -299,7 +299,13 @@ static enum err_code set_up(struct lite *l, const struct sqldb_options *o, struc
     if (code || o->flags & SQLDB_READ_ONLY) {
         return code;
     }
-    return lite_script(&l->base, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", e);
+    if (o->flags & SQLDB_SHRINKS) { /* counts only while the file is empty */
+        code = lite_script(&l->base, "PRAGMA auto_vacuum=INCREMENTAL", e);
+    }
+    if (code == ERR_OK) {
+        code = lite_script(&l->base, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", e);
+    }
+    return code;
 }
 
 static void file_of(const char *path, char *out, size_t size)
@@ -364,6 +370,37 @@ enum err_code sqldb_checkpoint(struct sqldb *db, struct err *e)
         l->wal_pages = 0;
     }
     return ERR_OK;
+}
+
+static int number_of(struct lite *l, const char *pragma)
+{
+    sqlite3_stmt *s = NULL;
+    int value = 0;
+
+    if (sqlite3_prepare_v2(l->db, pragma, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW) {
+        value = sqlite3_column_int(s, 0);
+    }
+    (void)sqlite3_finalize(s);
+    return value;
+}
+
+enum err_code sqldb_shrink(struct sqldb *db, int spare, int most, bool *more, struct err *e)
+{
+    struct lite *l = lite_of(db);
+    char text[64];
+
+    *more = false;
+    if (!l) {
+        return err_set(e, ERR_UNSUPPORTED, "no pages in this dialect");
+    }
+    int idle = number_of(l, "PRAGMA freelist_count") - spare;
+    if (idle <= 0 || number_of(l, "PRAGMA auto_vacuum") != 2) {
+        return ERR_OK;
+    }
+    *more = idle > most;
+    (void)snprintf(text, sizeof(text), "PRAGMA incremental_vacuum(%d)", idle < most ? idle : most);
+    return lite_script(db, text, e);
 }
 
 int sqldb_wal_pages(const struct sqldb *db)

@@ -277,8 +277,8 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
 
 int main(int argc, char **argv)
 {
-    static const struct shape shapes[] = {{"loose", SERIES, 1, 1}, {"table", SERIES / 20, 20, 1},
-                                          {"sparse", SERIES, 20, 0.05}};
+    static const struct shape shapes[] = {
+        {"loose", SERIES, 1, 1}, {"table", SERIES / 20, 20, 1}, {"sparse", SERIES, 20, 0.05}};
     static const size_t counts[] = {60, 120, 720, 1440};
     int agents = argc > 1 ? (int)strtol(argv[1], NULL, 10) : AGENTS;
 

@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool same_cell(const struct cell *a, const struct cell *b)
 {
     return a->tag == b->tag &&
-           (a->tag == CELL_NULL || (a->tag == CELL_STR ? str_eq(a->str, b->str)
-                                                       : memcmp(&a->i64, &b->i64, 8) == 0));
+           (a->tag == CELL_NULL ||
+            (a->tag == CELL_STR ? str_eq(a->str, b->str) : memcmp(&a->i64, &b->i64, 8) == 0));
 }
 
 static void check_numbers(struct str in, struct arena *a, const struct codec_runs *runs,

@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "dialect_fixture.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/file.h"
 #include "sqldb/sqldb_backend.h"
 #include "sqldb/sqldb_migrate.h"
@@ -446,6 +448,43 @@ static void test_a_password_is_never_shown(void **state)
     }
 }
 
+static off_t size_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void test_a_file_gives_back_what_it_does_not_need(void **state)
+{
+    const struct sqldb_options options = {.flags = SQLDB_OWN_CHECKPOINT | SQLDB_SHRINKS};
+    char dir[] = "/tmp/pga-sqldb-XXXXXX", url[64];
+    struct sqldb *db = NULL;
+    bool more = false;
+    int steps = 0;
+    struct err e = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(url, sizeof(url), "sqlite:%s/x.db", dir);
+    assert_int_equal(sqldb_open(url, &options, &db, &e), ERR_OK);
+    script(db, "CREATE TABLE t(b BLOB); INSERT INTO t SELECT randomblob(4000) FROM (WITH RECURSIVE "
+               "n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT i FROM n); "
+               "INSERT INTO t VALUES (x'01'); DELETE FROM t WHERE length(b) > 1");
+    assert_int_equal(sqldb_checkpoint(db, &e), ERR_OK);
+    assert_true(size_of(url + strlen("sqlite:")) > 4000000);
+    do {
+        assert_int_equal(sqldb_shrink(db, 100, 300, &more, &e), ERR_OK);
+        steps++;
+    } while (more);
+    assert_int_equal(sqldb_checkpoint(db, &e), ERR_OK);
+    assert_true(steps >= 3); /* 300 pages each */
+    assert_in_range(size_of(url + strlen("sqlite:")), 400000, 450000);
+    assert_int_equal(sqldb_verify(db, &e), ERR_OK);
+    sqldb_close(db);
+    assert_int_equal(file_remove_tree(dir, &e), ERR_OK);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -460,6 +499,7 @@ int main(void)
         CASE(test_deadline_stops_a_long_statement),
         CASE(test_migrations_run_once_and_are_kept_as_they_were),
         CASE(test_reader_cannot_write),
+        cmocka_unit_test(test_a_file_gives_back_what_it_does_not_need),
         cmocka_unit_test(test_a_password_is_never_shown),
     };
     const struct CMUnitTest postgresql[] = {

@@ -26,8 +26,8 @@ static void assert_cell(const struct cell *got, const struct cell *want)
     }
 }
 
-static struct str load_stream(const struct block_view *v, const struct str *parts,
-                              struct arena *a, unsigned id)
+static struct str load_stream(const struct block_view *v, const struct str *parts, struct arena *a,
+                              unsigned id)
 {
     const struct block_stream *s = block_find(v, BLOCK_COLUMN, id);
     struct str part;
@@ -243,8 +243,12 @@ static void test_dense_and_empty_blocks(void **state)
     arena_init(&a, "test", ARENA_BYTES);
     arena_init(&scratch, "test", ARENA_BYTES);
     for (int s = 0; s < 200; s++) {
-        slices[s] = (struct codec_slice){.t_ms = s, .from_ms = s, .row_count = 3, .objects = objects,
-                                         .columns = &column, .column_count = 1};
+        slices[s] = (struct codec_slice){.t_ms = s,
+                                         .from_ms = s,
+                                         .row_count = 3,
+                                         .objects = objects,
+                                         .columns = &column,
+                                         .column_count = 1};
     }
     const struct block_input in = {slices, 200, &scratch};
     assert_int_equal(block_build(&a, &in, &b, &e), ERR_OK);

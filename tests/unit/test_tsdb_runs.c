@@ -246,12 +246,35 @@ static struct cell make_any(struct state *s, size_t i)
     return some[next_random() % 4](s, i);
 }
 
-static make_cell *const makers[] = {
-    make_constant, make_zero, make_busy, make_busy_with_resets, make_sparse, make_rare,
-    make_gauge, make_spikes, make_level, make_curve, make_curve_of_noise, make_edge_53,
-    make_edge_53_double, make_edge_63, make_u64, make_u64_any, make_i64_any, make_denormal,
-    make_special, make_nan, make_minus_zero, make_bits, make_noise, make_binary, make_decimal,
-    make_decimal_with_nan, make_number, make_big_number, make_any};
+static make_cell *const makers[] = {make_constant,
+                                    make_zero,
+                                    make_busy,
+                                    make_busy_with_resets,
+                                    make_sparse,
+                                    make_rare,
+                                    make_gauge,
+                                    make_spikes,
+                                    make_level,
+                                    make_curve,
+                                    make_curve_of_noise,
+                                    make_edge_53,
+                                    make_edge_53_double,
+                                    make_edge_63,
+                                    make_u64,
+                                    make_u64_any,
+                                    make_i64_any,
+                                    make_denormal,
+                                    make_special,
+                                    make_nan,
+                                    make_minus_zero,
+                                    make_bits,
+                                    make_noise,
+                                    make_binary,
+                                    make_decimal,
+                                    make_decimal_with_nan,
+                                    make_number,
+                                    make_big_number,
+                                    make_any};
 
 #define MAKERS (sizeof(makers) / sizeof(*makers))
 
@@ -389,8 +412,7 @@ static void make_column(struct column *c, make_cell *make, size_t run_count)
 
     for (size_t r = 0; r < run_count; r++) {
         size_t len = next_random() % (next_random() % 4 ? 300 : 4);
-        enum absence absence = next_random() % 4 ? ABSENT_NEVER
-                                                 : (enum absence)(next_random() % 4);
+        enum absence absence = next_random() % 4 ? ABSENT_NEVER : (enum absence)(next_random() % 4);
         make_run(c->cells + at, len, make ? make : makers[next_random() % MAKERS], absence);
         c->start[r] = (uint32_t)at;
         at += len;
@@ -427,7 +449,7 @@ static void test_every_class_comes_back(void **state)
             fail_msg("coding %u was never chosen", coding);
         }
     }
-    for (unsigned class = CODEC_RUN_NULL; class <= CODEC_RUN_NUM; class++) {
+    for (unsigned class = CODEC_RUN_NULL; class <= CODEC_RUN_NUM; class ++) {
         bool met = false;
         for (unsigned i = 0; i < 128; i++) {
             met |= i >> CODEC_RUN_SHIFT == class && (seen[i] || seen[i | CODEC_RUN_EXTRAS]);
@@ -470,8 +492,8 @@ static void test_each_class_is_small(void **state)
     arena_init(&a, "test", 64 << 20);
     assert_true(size_of(&a, make_constant, 1440) < 12);
     assert_true(size_of(&a, make_zero, 1440) < 12);
-    assert_true(size_of(&a, make_rare, 1440) < 200);         /* 15 values of 8 bytes */
-    assert_true(size_of(&a, make_sparse, 1440) < 260);       /* 1.2 bits and a head */
+    assert_true(size_of(&a, make_rare, 1440) < 200);   /* 15 values of 8 bytes */
+    assert_true(size_of(&a, make_sparse, 1440) < 260); /* 1.2 bits and a head */
     assert_true(size_of(&a, make_gauge, 1440) < 3 * 180 + 20);
     assert_true(size_of(&a, make_spikes, 1440) < 3 * 180 + 60 * 12 + 100);
     assert_true(size_of(&a, make_level, 1440) < 8 * 180 + 20);

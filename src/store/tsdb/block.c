@@ -355,8 +355,8 @@ enum err_code block_open(struct str head, struct arena *a, struct block_view *ou
 {
     enum err_code code = block_open_by_object(head, a, out, e);
 
-    if (code == ERR_OK && ((!out->fact && !sort_by_slice(a, out)) ||
-                           (out->reset_count && !spread_resets(a, out)))) {
+    if (code == ERR_OK &&
+        ((!out->fact && !sort_by_slice(a, out)) || (out->reset_count && !spread_resets(a, out)))) {
         code = arena_fail(a, e);
     }
     return code;

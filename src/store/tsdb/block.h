@@ -58,9 +58,10 @@ struct block_view {
     uint64_t group;
     bool fact;
     size_t slice_count, row_total, part_count;
-    struct codec_slice *slices; /* times, flags, reason, row_count, gone; by slice: objects, resets */
-    size_t *row_start;          /* slice_count + 1 */
-    uint32_t *order; /* by slice: row of the block -> place in a stream; NULL = the same */
+    struct codec_slice
+        *slices;       /* times, flags, reason, row_count, gone; by slice: objects, resets */
+    size_t *row_start; /* slice_count + 1 */
+    uint32_t *order;   /* by slice: row of the block -> place in a stream; NULL = the same */
     size_t stream_count;
     struct block_stream *streams;
 

@@ -26,13 +26,13 @@ struct builder {
     size_t count;
     size_t rows, widest; /* of the block; of a slice */
     size_t object_count;
-    uint64_t *objects;    /* sorted, distinct */
-    size_t *row_start;    /* by slice */
-    bool same;            /* every slice has the same rows */
-    uint32_t *rank;       /* then: row of a slice -> place of its object in objects */
-    uint32_t *place;      /* else: row (slice order) -> place in the streams; facts: NULL */
-    uint32_t *slice_at;   /* place -> slice */
-    uint32_t *run_start;  /* first place of each object; object_count + 1 */
+    uint64_t *objects;   /* sorted, distinct */
+    size_t *row_start;   /* by slice */
+    bool same;           /* every slice has the same rows */
+    uint32_t *rank;      /* then: row of a slice -> place of its object in objects */
+    uint32_t *place;     /* else: row (slice order) -> place in the streams; facts: NULL */
+    uint32_t *slice_at;  /* place -> slice */
+    uint32_t *run_start; /* first place of each object; object_count + 1 */
     struct codec_runs runs;
     struct codec_values values; /* of the column at hand, in place */
     struct codec_pieces pieces; /* of the streams of the open part */

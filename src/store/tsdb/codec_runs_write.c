@@ -16,10 +16,10 @@
 #include <string.h>
 
 #define DECIMAL_SPAN   ((double)CODEC_RUN_SPAN)
-#define DECIMAL_BITS   3.33               /* of one digit */
-#define OTHER_BITS     96                 /* of a cell that is listed aside */
-#define OTHERS_SHARE   8                  /* at most n / this doubles of a decimal run are no decimals */
-#define FIELD_BYTES(n) (9 * (n) + 64)     /* more than any coding of n integers takes */
+#define DECIMAL_BITS   3.33 /* of one digit */
+#define OTHER_BITS     96   /* of a cell that is listed aside */
+#define OTHERS_SHARE   8    /* at most n / this doubles of a decimal run are no decimals */
+#define FIELD_BYTES(n) (9 * (n) + 64) /* more than any coding of n integers takes */
 
 const double codec_power10[CODEC_RUN_DECIMALS + 1] = {1,   1e1, 1e2, 1e3, 1e4,
                                                       1e5, 1e6, 1e7, 1e8, 1e9};

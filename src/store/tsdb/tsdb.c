@@ -119,7 +119,7 @@ static enum err_code load_state(struct tsdb *db, struct err *e)
 static enum err_code open_ingest(struct tsdb *db, struct err *e)
 {
     char url[PATH_MAX];
-    struct sqldb_options o = {.flags = SQLDB_OWN_CHECKPOINT, .cache_kib = 4096};
+    struct sqldb_options o = {.flags = SQLDB_OWN_CHECKPOINT | SQLDB_SHRINKS, .cache_kib = 4096};
 
     (void)snprintf(url, sizeof(url), "sqlite:%s/ingest.db", db->dir);
     enum err_code code = sqldb_open(url, &o, &db->ingest, e);

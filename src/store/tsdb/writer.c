@@ -22,6 +22,8 @@
 #define BATCH_BYTES        (4UL * 1024 * 1024)
 #define IDLE_US            200000LL
 #define TRIM_ROWS          2000
+#define SPARE_PAGES        2048 /* 8 MB that the next pushes fill again; a clean end leaves none */
+#define SHRINK_PAGES       1024 /* given back in one transaction */
 #define CHECKPOINT_PAGES   256  /* worth it in an idle gap */
 #define CHECKPOINT_OVERDUE 8192 /* 32 MB of WAL: not to be put off any longer */
 #define ROW_OVERHEAD       100
@@ -548,6 +550,9 @@ static bool chores(struct tsdb *db, int worth_pages, int *failures)
     if (code == ERR_OK) {
         code = drop_forget(db, &e);
     }
+    if (code == ERR_OK && !more) {
+        code = sqldb_shrink(db->ingest, SPARE_PAGES, SHRINK_PAGES, &more, &e);
+    }
     if (code == ERR_OK && sqldb_wal_pages(db->ingest) >= worth_pages) {
         code = sqldb_checkpoint(db->ingest, &e);
     }
@@ -572,6 +577,23 @@ static bool is_over(const struct tsdb *db)
     }
     return db->flusher_over && db->applier_over &&
            (db->run == RUN_STOPPING_FAST || db->trimmed_lsn >= limit);
+}
+
+static void end_clean(struct tsdb *db)
+{
+    struct err e;
+    bool more = true;
+    enum err_code code = ERR_OK;
+
+    while (code == ERR_OK && more) {
+        code = sqldb_shrink(db->ingest, 0, SHRINK_PAGES, &more, &e);
+    }
+    if (code == ERR_OK) {
+        code = sqldb_checkpoint(db->ingest, &e);
+    }
+    if (code) {
+        log_warn(&writer_log, "checkpoint failed: %s", e.text);
+    }
 }
 
 void tsdb_sqlite_run_writer(struct tsdb *db)
@@ -601,8 +623,7 @@ void tsdb_sqlite_run_writer(struct tsdb *db)
             more = chores(db, CHECKPOINT_PAGES, &failures);
         }
     }
-    struct err e;
-    if (db->run == RUN_STOPPING && sqldb_checkpoint(db->ingest, &e)) {
-        log_warn(&writer_log, "checkpoint failed: %s", e.text);
+    if (db->run == RUN_STOPPING) {
+        end_clean(db);
     }
 }
