@@ -250,7 +250,7 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
     arena_init(&built, "built", SIZE_MAX / 2);
     arena_init(&scratch, "scratch", SIZE_MAX / 2);
     struct codec_slice *slices = make_slices(&data, shape, count, floats, f);
-    const struct block_input in = {slices, count, &scratch};
+    const struct block_input in = {.slices = slices, .count = count, .scratch = &scratch};
     double start = cpu_s();
     must(block_build(&built, &in, &packed, &e), &e);
     f->encode_s += cpu_s() - start;

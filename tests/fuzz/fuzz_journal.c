@@ -85,7 +85,7 @@ static void build(const struct codec_slice *slices, size_t count, struct arena *
     struct block_packed packed;
     struct block_view v;
     struct err e;
-    const struct block_input in = {slices, count, &scratch};
+    const struct block_input in = {.slices = slices, .count = count, .scratch = &scratch};
 
     arena_init(&scratch, "fuzz", 64 << 20);
     if (block_build(a, &in, &packed, &e) == ERR_OK) {

@@ -222,7 +222,7 @@ static void test_blocks_hold_what_the_slices_held(void **state)
         struct err e = {0};
         buf_init(&bytes, 1 << 24);
         make_slices(&a, &bytes, slices, round % 3 == 2);
-        const struct block_input in = {slices, SLICES, &scratch};
+        const struct block_input in = {.slices = slices, .count = SLICES, .scratch = &scratch};
         if (block_build(&a, &in, &packed, &e)) {
             fail_msg("build: %s", e.text);
         }
@@ -251,7 +251,7 @@ static void test_damaged_bytes_never_crash(void **state)
     arena_init(&scratch, "test", 64 << 20);
     buf_init(&bytes, 1 << 24);
     make_slices(&a, &bytes, slices, false);
-    const struct block_input in = {slices, SLICES, &scratch};
+    const struct block_input in = {.slices = slices, .count = SLICES, .scratch = &scratch};
     assert_int_equal(block_build(&a, &in, &packed, &e), ERR_OK);
     buf_reset(&bytes);
     for (int round = 0; round < 20000; round++) {

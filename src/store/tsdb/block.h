@@ -17,7 +17,7 @@
 #define BLOCK_ROWS_MAX   CODEC_CELLS_MAX
 #define BLOCK_SLICES     4096
 #define BLOCK_PART_BYTES (48 * 1024)
-#define BLOCK_PARTS_MAX  4096
+#define BLOCK_PARTS_MAX  4096 /* the id of a part in its file is block * this + number */
 #define BLOCK_PART_MAX   (64 * 1024 * 1024) /* unpacked; bounds what a damaged length can ask for */
 
 /* What block_build makes. */
@@ -27,6 +27,22 @@ struct block_packed {
     struct str *parts;
 };
 
+enum block_kind { BLOCK_COLUMN, BLOCK_KEY };
+
+/* A column or key column of one slice of a block_input. */
+struct block_ask {
+    size_t slice;
+    enum block_kind kind;
+    uint32_t id;
+};
+/*
+ * Gives row_count cells, valid until another column is asked for; NULL = the slice lacks it. All
+ * slices are asked in order for one column before the next, twice when it has text; `scratch` was
+ * reset in between.
+ */
+typedef enum err_code block_load(void *arg, const struct block_ask *ask, const struct cell **cells,
+                                 struct err *e);
+
 /*
  * Slices of one group in order of t. Columns and keys are streams, as codec_get_slice reads them,
  * or cells. All of one shape, at most BLOCK_ROWS_MAX rows.
@@ -34,12 +50,12 @@ struct block_packed {
 struct block_input {
     const struct codec_slice *slices;
     size_t count;
-    struct arena *scratch; /* reset as the work goes on: 24 bytes a row, and some */
+    struct arena *scratch; /* reset before each column; 24 bytes a row for one with text */
+    block_load *load;      /* NULL = the cells are in the slices or in their streams */
+    void *load_arg;
 };
 enum err_code block_build(struct arena *a, const struct block_input *in, struct block_packed *out,
                           struct err *e) ERR_MUST_CHECK;
-
-enum block_kind { BLOCK_COLUMN, BLOCK_KEY };
 
 struct block_stream {
     enum block_kind kind;

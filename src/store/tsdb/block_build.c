@@ -22,6 +22,7 @@
 struct builder {
     struct arena *a;       /* the result and what lives as long as the build */
     struct arena *scratch; /* one column at a time */
+    const struct block_input *in;
     const struct codec_slice *slices;
     size_t count;
     size_t rows, widest; /* of the block; of a slice */
@@ -276,31 +277,29 @@ struct tile {
     struct cell *read[TILE_SLICES];        /* room for those that are streams */
 };
 
-static enum err_code read_tile(struct builder *b, struct tile *t, const struct column_ref *ref,
-                               size_t slice, struct err *e)
+/* Cells of the column of one slice, in place i of the tile. */
+static enum err_code load_cells(struct builder *b, struct tile *t, const struct column_ref *ref,
+                                size_t slice, struct err *e)
 {
-    for (size_t i = 0; i < TILE_SLICES && slice + i < b->count; i++) {
-        const struct codec_slice *now = &b->slices[slice + i];
-        const struct codec_column *c = column_of(now, ref->kind, ref->id, ref->hint);
+    size_t i = slice % TILE_SLICES;
+    const struct codec_slice *now = &b->slices[slice];
+    const struct codec_column *c = column_of(now, ref->kind, ref->id, ref->hint);
+    const struct block_ask ask = {slice, ref->kind, ref->id};
 
-        t->cells[i] = c ? c->cells : NULL;
-        if (!c || c->cells || !now->row_count) {
-            continue;
-        }
-        if (!t->read[i]) {
-            t->read[i] = arena_array(b->scratch, b->widest, sizeof(struct cell));
-        }
-        if (!t->read[i]) {
-            return arena_fail(b->scratch, e);
-        }
-        t->cells[i] = t->read[i];
-        enum err_code code = codec_fill_column(c->stream, b->scratch, now->row_count, t->read[i],
-                                               e);
-        if (code) {
-            return code;
-        }
+    t->cells[i] = c ? c->cells : NULL;
+    if (!c || c->cells || now->row_count == 0) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    if (b->in->load) {
+        return b->in->load(b->in->load_arg, &ask, &t->cells[i], e);
+    }
+    if (!t->read[i]) {
+        t->read[i] = arena_array(b->scratch, b->widest, sizeof(struct cell));
+    }
+    t->cells[i] = t->read[i];
+    return t->read[i]
+               ? codec_fill_column(c->stream, b->scratch, now->row_count, t->read[i], e)
+               : arena_fail(b->scratch, e);
 }
 
 /*
@@ -316,9 +315,11 @@ static enum err_code gather_cells(struct builder *b, const struct column_ref *re
 
     for (size_t s = 0; s < b->count; s += TILE_SLICES) {
         size_t end = s + TILE_SLICES < b->count ? s + TILE_SLICES : b->count;
-        enum err_code code = read_tile(b, &t, ref, s, e);
-        if (code) {
-            return code;
+        for (size_t i = s; i < end; i++) {
+            enum err_code code = load_cells(b, &t, ref, i, e);
+            if (code) {
+                return code;
+            }
         }
         for (size_t row = 0; row < b->widest; row++) {
             for (size_t i = s; i < end; i++) {
@@ -358,8 +359,7 @@ static enum err_code put_column(struct builder *b, const struct column_ref *ref,
     bool text = false;
     enum err_code code = gather_cells(b, ref, &b->values, NULL, &text, e);
 
-    if (code == ERR_OK && text) {
-        arena_reset(b->scratch);
+    if (code == ERR_OK && text) { /* what was loaded stays in scratch: no reset here */
         return put_text(b, ref, e);
     }
     if (code == ERR_OK) {
@@ -586,7 +586,8 @@ static enum err_code build(struct builder *b, struct err *e)
 enum err_code block_build(struct arena *a, const struct block_input *in, struct block_packed *out,
                           struct err *e)
 {
-    struct builder b = {.a = a, .scratch = in->scratch, .slices = in->slices, .count = in->count};
+    struct builder b = {
+        .a = a, .scratch = in->scratch, .in = in, .slices = in->slices, .count = in->count};
 
     for (size_t s = 0; s < in->count; s++) {
         b.rows += in->slices[s].row_count;
