@@ -16,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Cells by slice against numbers by object. */
 static void compare(const struct block_view *v, const struct cell *cells, const double *numbers)
 {
-    for (size_t row = 0; row < v->row_total; row++) {
-        const struct cell *c = &cells[row];
-        double number = numbers[v->order ? v->order[row] : row];
+    for (size_t i = 0; i < v->row_total; i++) {
+        const struct cell *c = &cells[v->row_of ? v->row_of[i] : i];
+        double number = numbers[i];
         double want = cell_to_f64(*c);
         if (c->tag == CELL_NULL || c->tag == CELL_STR) {
             assert(codec_is_absent(number));

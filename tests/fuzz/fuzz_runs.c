@@ -63,7 +63,7 @@ static void write_again(struct arena *a, const struct codec_runs *runs, const st
     codec_put_runs(&p, a, &v, runs);
     buf_add_str(&p.params, buf_view(&p.symbols));
     buf_add_str(&p.params, buf_view(&p.fields));
-    assert(codec_get_runs(buf_view(&p.params), a, runs, &back, &e) == ERR_OK);
+    assert(codec_get_runs(buf_view(&p.params), a, &(struct codec_cells){runs, NULL}, &back, &e) == ERR_OK);
     for (size_t i = 0; i < n; i++) {
         assert(same_cell(&back[i], &cells[i]));
     }
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct str in = str_make(data + 1 + runs.count, size - 1 - runs.count);
     arena_init(&a, "fuzz", 64 << 20);
-    if (codec_get_runs(in, &a, &runs, &cells, &e) == ERR_OK) {
+    if (codec_get_runs(in, &a, &(struct codec_cells){&runs, NULL}, &cells, &e) == ERR_OK) {
         check_numbers(in, &a, &runs, cells);
         write_again(&a, &runs, cells);
     }

@@ -165,14 +165,32 @@ static bool take_objects(struct str *in, struct arena *a, struct block_view *v)
     return start[v->runs.count] == v->row_total;
 }
 
-/* Objects of each slice, and where its rows are in the streams. */
+/* Every object is in every slice: one list of ids does for all. */
+static bool sort_dense(struct arena *a, struct block_view *v)
+{
+    v->row_of = arena_array(a, v->row_total, sizeof(*v->row_of));
+    for (size_t s = 0; s < v->slice_count; s++) {
+        v->slices[s].objects = v->objects;
+    }
+    for (size_t o = 0; v->row_of && o < v->runs.count; o++) {
+        for (size_t s = 0; s < v->slice_count; s++) {
+            v->row_of[o * v->slice_count + s] = (uint32_t)(s * v->runs.count + o);
+        }
+    }
+    return v->row_of != NULL;
+}
+
+/* Objects of each slice, and which row a place in a stream is. */
 static bool sort_by_slice(struct arena *a, struct block_view *v)
 {
+    if (v->runs.count * v->slice_count == v->row_total) {
+        return sort_dense(a, v);
+    }
     uint64_t *by_row = arena_array(a, v->row_total, sizeof(*by_row));
     size_t *next = arena_array(a, v->slice_count, sizeof(*next));
 
-    v->order = arena_array(a, v->row_total, sizeof(*v->order));
-    if (!v->order) {
+    v->row_of = arena_array(a, v->row_total, sizeof(*v->row_of));
+    if (!v->row_of) {
         return false;
     }
     for (size_t s = 0; s < v->slice_count; s++) {
@@ -185,7 +203,7 @@ static bool sort_by_slice(struct arena *a, struct block_view *v)
             size_t end = v->spans[i].slice + v->spans[i].count;
             for (size_t s = v->spans[i].slice; s < end; s++) {
                 by_row[next[s]] = v->objects[o];
-                v->order[next[s]++] = place++;
+                v->row_of[place++] = (uint32_t)next[s]++;
             }
         }
     }
@@ -219,18 +237,17 @@ static bool spread_resets(struct arena *a, struct block_view *v)
     unsigned char *marked = arena_alloc(a, v->row_total);
 
     for (size_t i = 0; marked && i < v->reset_count; i++) {
-        marked[v->resets[i]] = 1;
+        marked[v->row_of ? v->row_of[v->resets[i]] : v->resets[i]] = 1;
     }
     for (size_t s = 0; marked && s < v->slice_count; s++) {
         struct codec_slice *now = &v->slices[s];
         size_t count = 0;
         for (size_t row = v->row_start[s]; row < v->row_start[s + 1]; row++) {
-            count += marked[v->order ? v->order[row] : row];
+            count += marked[row];
         }
         now->resets = arena_array(a, count, sizeof(*now->resets));
         for (size_t i = 0; now->resets && count && i < now->row_count; i++) {
-            size_t row = v->row_start[s] + i;
-            if (marked[v->order ? v->order[row] : row]) {
+            if (marked[v->row_start[s] + i]) {
                 now->resets[now->reset_count++] = (uint32_t)i;
             }
         }
@@ -460,19 +477,18 @@ enum err_code block_cells(const struct block_view *v, struct str bytes, struct a
                           struct cell **cells, struct err *e)
 {
     struct cell *flat = NULL;
-    enum err_code code = v->version > 1 ? codec_get_runs(bytes, a, &v->runs, &flat, e)
-                                        : codec_get_column(bytes, a, v->row_total, &flat, e);
 
-    if (code || !v->order) {
+    if (v->version > 1) {
+        const struct codec_cells want = {&v->runs, v->row_of};
+        return codec_get_runs(bytes, a, &want, cells, e);
+    }
+    enum err_code code = codec_get_column(bytes, a, v->row_total, &flat, e);
+    if (code || !v->row_of) {
         *cells = flat;
         return code;
     }
-    struct cell *by_slice = arena_array(a, v->row_total, sizeof(*by_slice));
-    for (size_t i = 0; by_slice && i < v->row_total; i++) {
-        by_slice[i] = flat[v->order[i]];
-    }
-    *cells = by_slice;
-    return by_slice ? ERR_OK : arena_check(a, e);
+    *cells = codec_move_cells(a, flat, v->row_of, v->row_total);
+    return *cells ? ERR_OK : arena_fail(a, e);
 }
 
 enum err_code block_doubles(const struct block_view *v, struct str bytes, size_t from, size_t to,

@@ -74,10 +74,9 @@ struct block_view {
     uint64_t group;
     bool fact;
     size_t slice_count, row_total, part_count;
-    struct codec_slice
-        *slices;       /* times, flags, reason, row_count, gone; by slice: objects, resets */
-    size_t *row_start; /* slice_count + 1 */
-    uint32_t *order;   /* by slice: row of the block -> place in a stream; NULL = the same */
+    struct codec_slice *slices; /* by slice: with objects and resets; never with columns */
+    size_t *row_start;          /* slice_count + 1 */
+    uint32_t *row_of; /* by slice: place in a stream -> row of the block; NULL = the same */
     size_t stream_count;
     struct block_stream *streams;
 
@@ -92,7 +91,7 @@ struct block_view {
 
 enum err_code block_open(struct str head, struct arena *a, struct block_view *out,
                          struct err *e) ERR_MUST_CHECK;
-/* Cheaper: without `order` and what a slice knows of its rows. Cells are then object by object. */
+/* Cheaper: without `row_of` and what a slice knows of its rows. Cells are then object by object. */
 enum err_code block_open_by_object(struct str head, struct arena *a, struct block_view *out,
                                    struct err *e) ERR_MUST_CHECK;
 enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *out,

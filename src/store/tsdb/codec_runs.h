@@ -61,9 +61,17 @@ static inline bool codec_set_value(struct codec_values *v, size_t at, const stru
 /* Append a column. Columns with text go through codec_put_column, to params. */
 void codec_put_runs(struct codec_pieces *out, struct arena *scratch,
                     const struct codec_values *values, const struct codec_runs *runs);
+/* Where cells go. */
+struct codec_cells {
+    const struct codec_runs *runs;
+    const uint32_t *to; /* by place in the stream: the place of its cell; NULL = the same */
+};
 /* Every cell of a whole stream, exact. */
-enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_runs *runs,
+enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_cells *want,
                              struct cell **cells, struct err *e) ERR_MUST_CHECK;
+/* A copy with cells[i] at to[i]; NULL when the arena is full. */
+struct cell *codec_move_cells(struct arena *a, const struct cell *cells, const uint32_t *to,
+                              size_t n);
 
 /* Which runs to decode, and where to. */
 struct codec_doubles {

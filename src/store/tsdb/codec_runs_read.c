@@ -616,27 +616,76 @@ static void spread_cells(const struct reading *r, const struct run *run, struct 
     }
 }
 
-enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_runs *runs,
+struct cell *codec_move_cells(struct arena *a, const struct cell *cells, const uint32_t *to,
+                              size_t n)
+{
+    struct cell *out = arena_array(a, n, sizeof(*out));
+
+    for (size_t i = 0; out && i < n; i++) {
+        out[to[i]] = cells[i];
+    }
+    return out;
+}
+
+/* The cells of one run into `to`. */
+static bool get_run(struct reading *r, unsigned kind, size_t n, struct cell *to)
+{
+    struct run run = {.n = n};
+
+    if (!take_run(r, kind, &run)) {
+        return false;
+    }
+    if (run.class == CODEC_RUN_NULL) {
+        memset(to, 0, n * sizeof(*to)); /* CELL_NULL */
+        return true;
+    }
+    if (!put_cells(r, &run, to)) {
+        return false;
+    }
+    put_other_cells(&run, to);
+    if (run.extras & CODEC_HAS_NULLS) {
+        spread_cells(r, &run, to);
+    }
+    return true;
+}
+
+static enum err_code get_plain(struct str in, struct arena *a, const struct codec_cells *want,
+                               struct cell **cells, struct err *e)
+{
+    size_t n = want->runs->start[want->runs->count];
+    enum err_code code = codec_get_column(in, a, n, cells, e);
+
+    if (code == ERR_OK && want->to) {
+        *cells = codec_move_cells(a, *cells, want->to, n);
+        code = *cells ? ERR_OK : arena_fail(a, e);
+    }
+    return code;
+}
+
+enum err_code codec_get_runs(struct str in, struct arena *a, const struct codec_cells *want,
                              struct cell **cells, struct err *e)
 {
+    const uint32_t *start = want->runs->start;
     struct reading r = {.longest = 0};
 
     if (in.len == 0 || (unsigned char)in.ptr[0] != CODEC_RUNS_TYPE) {
-        return codec_get_column(in, a, runs->start[runs->count], cells, e);
+        return get_plain(in, a, want, cells, e);
     }
-    struct cell *out = arena_array(a, runs->start[runs->count], sizeof(*out));
-    if (!out || !begin(&r, in, a, runs)) {
+    struct cell *out = arena_array(a, start[want->runs->count], sizeof(*out));
+    if (!out || !begin(&r, in, a, want->runs)) {
         return bad_stream(a, e);
     }
-    for (size_t i = 0; i < runs->count; i++) {
-        struct run run = {.n = runs->start[i + 1] - runs->start[i]};
-        struct cell *to = out + runs->start[i];
-        if (!take_run(&r, r.kinds[i], &run) || !put_cells(&r, &run, to)) {
+    struct cell *one = want->to ? arena_array(a, r.longest, sizeof(*one)) : NULL;
+    if (want->to && !one) {
+        return arena_fail(a, e);
+    }
+    for (size_t i = 0; i < want->runs->count; i++) {
+        size_t n = start[i + 1] - start[i];
+        if (!get_run(&r, r.kinds[i], n, one ? one : out + start[i])) {
             return bad_stream(a, e);
         }
-        put_other_cells(&run, to);
-        if (run.extras & CODEC_HAS_NULLS) {
-            spread_cells(&r, &run, to);
+        for (size_t c = 0; one && c < n; c++) {
+            out[want->to[start[i] + c]] = one[c];
         }
     }
     if (!at_end(&r)) {
