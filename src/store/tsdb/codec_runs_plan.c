@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define LIST_MAX      32
+#define PACK_LEAST    4
+#define SPLIT_MIN     16
 #define MEDIAN_OF     15
 #define PATCH_BITS    12   /* of a patch beside its value */
 #define PATCH_SHARE   16   /* at most n / this are patched */
@@ -196,7 +198,7 @@ static void plan_split(const uint64_t *v, size_t n, const struct spread *s, uint
 {
     struct codec_plan one = {.coding = best->coding - CODEC_RUN_PACK0 + CODEC_RUN_SPLIT0};
     double mean = s->distance / (double)n;
-    double each = log2(5.3 * mean) + 0.1;
+    double each = n < SPLIT_MIN ? 0 : log2(5.3 * mean) + 0.1;
 
     if (!(each > SPLIT_LEAST) || mean > 1e15 ||
         (double)fixed + each * (double)n > SPLIT_GAIN * (double)best->bits) {
@@ -282,6 +284,9 @@ void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *field
         plan_list(x, n, out);
     }
     plan_changes(&c, n, base, out);
+    if (n < PACK_LEAST) { /* low and width cost more than they save */
+        return;
+    }
     plan_order(x, n, 1, fields, out);
     if (c.count < n / 8) { /* it stands still: other orders are no shorter */
         return;
