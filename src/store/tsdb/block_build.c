@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define PACK_LEVEL    1
+#define PACK_SAVES    32 /* a packed piece is at least 1/32 shorter */
 #define HEAD_PACK_MIN 200
 #define TILE_SLICES   16
 
@@ -208,17 +209,17 @@ static size_t open_bytes(const struct builder *b)
     return b->pieces.params.len + b->pieces.symbols.len + b->pieces.fields.len;
 }
 
-/* One piece of all streams: its length, then packed, or 0 and plain when that is no shorter. */
-static enum err_code put_piece(struct buf *out, struct buf *piece, bool try_packing, struct err *e)
+/* One piece of all streams: its length, then packed, or 0 and plain when packing saves too little. */
+static enum err_code put_piece(struct buf *out, struct buf *piece, struct err *e)
 {
     struct buf packed;
     enum err_code code = ERR_OK;
 
-    buf_init(&packed, BLOCK_PART_MAX);
-    if (try_packing && piece->len) {
+    buf_init(&packed, 2 * BLOCK_PART_MAX);
+    if (piece->len) {
         code = pack_zstd(buf_view(piece), PACK_LEVEL, &packed, e);
     }
-    bool shorter = packed.len > 0 && packed.len < piece->len;
+    bool shorter = packed.len + piece->len / PACK_SAVES < piece->len;
     varint_put(out, piece->len);
     varint_put(out, shorter ? packed.len : 0);
     buf_add_str(out, shorter ? buf_view(&packed) : buf_view(piece));
@@ -241,9 +242,9 @@ static enum err_code close_part(struct builder *b, struct err *e)
     buf_init(&out, BLOCK_PART_MAX);
     varint_put(&out, 0); /* the length of a part of version 1 is never 0 */
     codec_put_bytes(&out, buf_view(&b->lengths));
-    enum err_code code = put_piece(&out, &b->pieces.params, true, e);
-    code = code ? code : put_piece(&out, &b->pieces.symbols, true, e);
-    code = code ? code : put_piece(&out, &b->pieces.fields, false, e);
+    enum err_code code = put_piece(&out, &b->pieces.params, e);
+    code = code ? code : put_piece(&out, &b->pieces.symbols, e);
+    code = code ? code : put_piece(&out, &b->pieces.fields, e);
     code = code ? code : buf_check(&out, e);
     if (code == ERR_OK) {
         b->parts[b->part_count++] = arena_str(b->a, buf_view(&out));
