@@ -63,7 +63,8 @@ static void write_again(struct arena *a, const struct codec_runs *runs, const st
     codec_put_runs(&p, a, &v, runs);
     buf_add_str(&p.params, buf_view(&p.symbols));
     buf_add_str(&p.params, buf_view(&p.fields));
-    assert(codec_get_runs(buf_view(&p.params), a, &(struct codec_cells){runs, NULL}, &back, &e) == ERR_OK);
+    assert(codec_get_runs(buf_view(&p.params), a, &(struct codec_cells){runs, NULL}, &back, &e) ==
+           ERR_OK);
     for (size_t i = 0; i < n; i++) {
         assert(same_cell(&back[i], &cells[i]));
     }

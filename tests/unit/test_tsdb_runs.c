@@ -529,7 +529,8 @@ static void test_text_has_no_numbers(void **state)
     codec_put_column(&stream, &a, c.cells, 3);
     struct str bytes = buf_view(&stream);
     struct codec_doubles want = {&c.runs, 0, 2, out};
-    assert_int_equal(codec_get_runs(bytes, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e), ERR_OK);
+    assert_int_equal(codec_get_runs(bytes, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e),
+                     ERR_OK);
     assert_true(str_eq_c(back[0].str, "active") && back[1].i64 == -7);
     assert_int_equal(codec_get_doubles(bytes, &a, &want, &e), ERR_OK);
     assert_true(codec_is_absent(out[0]) && out[1] == -7 && codec_is_absent(out[2]));
@@ -561,7 +562,8 @@ static void test_damaged_runs_never_crash(void **state)
         char *cut = malloc(len + 1);
         memcpy(cut, copy, len);
         struct str in = str_make(cut, len);
-        refused += codec_get_runs(in, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e) != ERR_OK;
+        refused += codec_get_runs(in, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e) !=
+                   ERR_OK;
         double *out = malloc(c.start[3] * sizeof(*out) + 1);
         struct codec_doubles want = {&c.runs, 0, 3, out};
         refused += codec_get_doubles(in, &a, &want, &e) != ERR_OK;

@@ -298,9 +298,8 @@ static enum err_code load_cells(struct builder *b, struct tile *t, const struct 
         t->read[i] = arena_array(b->scratch, b->widest, sizeof(struct cell));
     }
     t->cells[i] = t->read[i];
-    return t->read[i]
-               ? codec_fill_column(c->stream, b->scratch, now->row_count, t->read[i], e)
-               : arena_fail(b->scratch, e);
+    return t->read[i] ? codec_fill_column(c->stream, b->scratch, now->row_count, t->read[i], e)
+                      : arena_fail(b->scratch, e);
 }
 
 /*
