@@ -27,6 +27,14 @@ static inline uint64_t bits_mask(unsigned width)
     return width == 0 ? 0 : ~UINT64_C(0) >> (64 - width);
 }
 
+/* The double of a pattern. */
+static inline double bits_double(uint64_t bits)
+{
+    double v = 0;
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+
 static inline uint64_t bits_load(const unsigned char *p)
 {
     uint64_t v = 0;

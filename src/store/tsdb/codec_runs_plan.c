@@ -269,7 +269,7 @@ static void plan_list(const uint64_t *x, size_t n, struct codec_plan *best)
     consider(best, &one);
 }
 
-void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *fields,
+void codec_plan_run(const uint64_t *x, size_t n, enum codec_run_class class, uint64_t *fields,
                     struct codec_plan *out)
 {
     struct changes c = find_changes(x, n);
@@ -295,7 +295,7 @@ void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *field
     if (n > 2) {
         plan_order(x, n, 2, fields, out);
     }
-    if (is_double) {
+    if (class == CODEC_RUN_F64) {
         plan_xor(x, n, out);
     }
 }

@@ -22,9 +22,9 @@ struct codec_plan {
 };
 
 /*
- * The plan for x[0 ... n-1], n > 0. `fields` is working room for n. `is_double`: x are bit patterns.
+ * The plan for x[0 ... n-1], n > 0. `fields` is working room for n.
  */
-void codec_plan_run(const uint64_t *x, size_t n, bool is_double, uint64_t *fields,
+void codec_plan_run(const uint64_t *x, size_t n, enum codec_run_class class, uint64_t *fields,
                     struct codec_plan *out);
 /* Differences of an order in `fields`; returns how many there are. */
 size_t codec_plan_fields(const uint64_t *x, size_t n, unsigned order, uint64_t *fields);

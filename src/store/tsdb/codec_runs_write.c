@@ -46,13 +46,6 @@ struct run {
 
 /* --- what the cells are --- */
 
-static double double_of(uint64_t bits)
-{
-    double v = 0;
-    memcpy(&v, &bits, sizeof(v));
-    return v;
-}
-
 static bool decimal_of(double v, unsigned digits, int64_t *out)
 {
     double scaled = v * codec_power10[digits];
@@ -90,7 +83,7 @@ static bool choose_decimals(struct run *r)
 
     for (size_t i = 0; i < r->n; i++) {
         if (r->tags[i] == CELL_F64) {
-            unsigned k = digits_of(double_of(r->bits[i]), guess);
+            unsigned k = digits_of(bits_double(r->bits[i]), guess);
             by_digits[k]++;
             bad += k > CODEC_RUN_DECIMALS;
             guess = k > CODEC_RUN_DECIMALS ? guess : k;
@@ -153,7 +146,7 @@ static bool integer_of(const struct run *r, size_t at, uint64_t *out)
         break;
     }
     if (tag == CELL_F64) {
-        bool ok = decimal_of(double_of(*out), r->decimals, &v);
+        bool ok = decimal_of(bits_double(*out), r->decimals, &v);
         *out = (uint64_t)v;
         return ok;
     }
@@ -377,7 +370,7 @@ static unsigned put_run(struct writing *w, const struct codec_values *v, size_t 
         return 0;
     }
     collect(w, &r);
-    codec_plan_run(w->x, r.value_count, r.class == CODEC_RUN_F64, w->fields, &plan);
+    codec_plan_run(w->x, r.value_count, r.class, w->fields, &plan);
     unsigned extras = (r.value_count < n ? CODEC_HAS_NULLS : 0) |
                       (r.others ? CODEC_HAS_OTHERS : 0) | (plan.patches ? CODEC_HAS_PATCHES : 0);
     if (extras) {
