@@ -36,6 +36,7 @@ struct shape {
     const char *name;
     size_t objects, columns;
     double presence; /* of an object in a slice */
+    enum floats floats;
 };
 
 struct figures {
@@ -140,7 +141,7 @@ static struct series *start_series(struct arena *a, const struct shape *shape)
 
 /* Rows of a slice: which objects are in it, and their cells. */
 static void fill_slice(struct arena *a, const struct shape *shape, struct series *series,
-                       enum floats floats, struct codec_slice *out, struct figures *f)
+                       struct codec_slice *out, struct figures *f)
 {
     struct codec_column *columns = arena_array(a, shape->columns, sizeof(*columns));
     struct cell *cells = arena_array(a, shape->objects * shape->columns, sizeof(*cells));
@@ -160,7 +161,7 @@ static void fill_slice(struct arena *a, const struct shape *shape, struct series
         }
         for (size_t c = 0; c < shape->columns; c++) {
             struct series *s = &series[c * shape->objects + o];
-            f->entropy_bits += step(s, floats);
+            f->entropy_bits += step(s, shape->floats);
             cells[c * shape->objects + out->row_count] = cell_of(s);
         }
         out->objects[out->row_count++] = 5000 + o;
@@ -172,7 +173,7 @@ static void fill_slice(struct arena *a, const struct shape *shape, struct series
 
 /* One agent's slices. */
 static struct codec_slice *make_slices(struct arena *a, const struct shape *shape, size_t count,
-                                       enum floats floats, struct figures *f)
+                                       struct figures *f)
 {
     struct codec_slice *slices = arena_array(a, count, sizeof(*slices));
     struct series *series = start_series(a, shape);
@@ -183,7 +184,7 @@ static struct codec_slice *make_slices(struct arena *a, const struct shape *shap
                                          .from_ms = 1700000000000 + (int64_t)s * 60000 - 60000,
                                          .every_ms = 60000,
                                          .flags = SLICE_COMPLETE};
-        fill_slice(a, shape, series, floats, &slices[s], f);
+        fill_slice(a, shape, series, &slices[s], f);
     }
     return slices;
 }
@@ -215,7 +216,8 @@ static void read_doubles(const struct block_packed *b, struct arena *a, double *
         }
         f->unpack_s += cpu_s() - start;
         must(block_stream_bytes(&v.streams[i], part, &bytes, &e), &e);
-        must(block_doubles(&v, bytes, 0, v.runs.count, out, a, &e), &e);
+        const struct block_numbers want = {0, v.runs.count, out, NULL};
+        must(block_get_numbers(&v, bytes, &want, a, &e), &e);
         f->check += out[v.row_total / 2];
     }
 }
@@ -237,8 +239,7 @@ static void read_cells(const struct block_packed *b, struct arena *a, struct fig
     }
 }
 
-static void one_agent(const struct shape *shape, size_t count, enum floats floats,
-                      struct figures *f)
+static void one_agent(const struct shape *shape, size_t count, struct figures *f)
 {
     struct arena data;
     struct arena built;
@@ -249,7 +250,7 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
     arena_init(&data, "data", SIZE_MAX / 2);
     arena_init(&built, "built", SIZE_MAX / 2);
     arena_init(&scratch, "scratch", SIZE_MAX / 2);
-    struct codec_slice *slices = make_slices(&data, shape, count, floats, f);
+    struct codec_slice *slices = make_slices(&data, shape, count, f);
     const struct block_input in = {.slices = slices, .count = count, .scratch = &scratch};
     double start = cpu_s();
     must(block_build(&built, &in, &packed, &e), &e);
@@ -275,32 +276,37 @@ static void one_agent(const struct shape *shape, size_t count, enum floats float
     arena_fini(&data);
 }
 
+static void print(const struct shape *shape, size_t count, const struct figures *f)
+{
+    double n = (double)f->samples;
+    double entropy = f->entropy_bits / 8 / n;
+    double value = (double)f->bytes / n;
+
+    (void)printf("bench name=codec shape=%s floats=%s slices=%zu value=%.3f unit=B/sample "
+                 "peer=%.3f peer_name=entropy ratio=%.2f head=%.4f encode=%.0f doubles=%.0f "
+                 "unpack_share=%.2f cells=%.0f speed_unit=Msamples/cpu_s samples=%zu\n",
+                 shape->name, shape->floats == WALK ? "walk" : "noise", count, value, entropy,
+                 value / entropy, (double)f->head / n, n / f->encode_s / 1e6,
+                 n / f->doubles_s / 1e6, f->unpack_s / ROUNDS / f->doubles_s, n / f->cells_s / 1e6,
+                 f->samples);
+}
+
 int main(int argc, char **argv)
 {
     static const struct shape shapes[] = {
-        {"loose", SERIES, 1, 1}, {"table", SERIES / 20, 20, 1}, {"sparse", SERIES, 20, 0.05}};
+        {"loose", SERIES, 1, 1, WALK},       {"loose", SERIES, 1, 1, NOISE},
+        {"table", SERIES / 20, 20, 1, WALK}, {"table", SERIES / 20, 20, 1, NOISE},
+        {"sparse", SERIES, 20, 0.05, WALK},  {"sparse", SERIES, 20, 0.05, NOISE}};
     static const size_t counts[] = {60, 120, 720, 1440};
     int agents = argc > 1 ? (int)strtol(argv[1], NULL, 10) : AGENTS;
 
     for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-        for (unsigned floats = WALK; floats <= NOISE; floats++) {
-            for (size_t c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
-                struct figures f = {0};
-                for (int a = 0; a < agents; a++) {
-                    one_agent(&shapes[i], counts[c], (enum floats)floats, &f);
-                }
-                double n = (double)f.samples;
-                double floor_bytes = f.entropy_bits / 8 / n;
-                double value = (double)f.bytes / n;
-                (void)printf("bench name=codec shape=%s floats=%s slices=%zu value=%.3f "
-                             "unit=B/sample peer=%.3f peer_name=entropy ratio=%.2f head=%.4f "
-                             "encode=%.0f doubles=%.0f unpack_share=%.2f cells=%.0f "
-                             "speed_unit=Msamples/cpu_s samples=%zu\n",
-                             shapes[i].name, floats == WALK ? "walk" : "noise", counts[c], value,
-                             floor_bytes, value / floor_bytes, (double)f.head / n,
-                             n / f.encode_s / 1e6, n / f.doubles_s / 1e6,
-                             f.unpack_s / ROUNDS / f.doubles_s, n / f.cells_s / 1e6, f.samples);
+        for (size_t c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
+            struct figures f = {0};
+            for (int a = 0; a < agents; a++) {
+                one_agent(&shapes[i], counts[c], &f);
             }
+            print(&shapes[i], counts[c], &f);
         }
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * fuzz_block.c: bytes of a day file: two bytes of length, the head of a block, a part of its streams.
+ * fuzz_block.c: bytes of a day file: two bytes of length, the head of a block, a part with its
+ * streams.
  *
  * What the reader by slice and the reader by object take must be the same rows and numbers.
  */
@@ -45,7 +46,8 @@ static void read_stream(const struct block_view *v, const struct block_view *by_
     if (code == ERR_LIMIT) {
         return;
     }
-    enum err_code same = block_doubles(by_object, bytes, 0, v->runs.count, numbers, a, &e);
+    const struct block_numbers want = {0, v->runs.count, numbers, NULL};
+    enum err_code same = block_get_numbers(by_object, bytes, &want, a, &e);
     if (code == ERR_OK && same == ERR_OK) {
         compare(v, cells, numbers);
     } else {

@@ -31,7 +31,7 @@ static void check_numbers(struct str in, struct arena *a, const struct codec_run
     for (size_t from = 0; from <= runs->count; from++) {
         size_t n = runs->start[runs->count] - runs->start[from];
         double *out = malloc(n * sizeof(*out) + 1); /* exactly: the sanitizer sees one beyond */
-        const struct codec_doubles want = {runs, from, runs->count, out};
+        const struct codec_doubles want = {runs, from, runs->count, out, NULL};
         assert(codec_get_doubles(in, a, &want, &e) == ERR_OK);
         for (size_t i = 0; i < n; i++) {
             const struct cell *c = &cells[runs->start[from] + i];

@@ -114,18 +114,26 @@ static void check_by_object(struct str head, const struct str *parts)
     for (unsigned id = 1; id <= SAMPLES_COLUMNS; id++) {
         struct str bytes = load_stream(&v, parts, &a, id);
         double all[SAMPLES_SLICES * SAMPLES_OBJECTS];
-        assert_int_equal(block_doubles(&v, bytes, 0, v.runs.count, all, &a, &e), ERR_OK);
+        const struct block_numbers every = {0, v.runs.count, all, NULL};
+        assert_int_equal(block_get_numbers(&v, bytes, &every, &a, &e), ERR_OK);
         for (unsigned o = 0; o < SAMPLES_OBJECTS; o++) {
             double one[SAMPLES_SLICES];
+            double some[SAMPLES_SLICES * SAMPLES_OBJECTS] = {0};
+            unsigned char wanted[SAMPLES_OBJECTS] = {0};
+            const struct block_numbers alone = {0, v.runs.count, some, wanted};
+            wanted[o] = 1;
             size_t at = v.runs.start[o];
             assert_int_equal(v.objects[o], o + 100);
             assert_int_equal(block_doubles(&v, bytes, o, o + 1, one, &a, &e), ERR_OK);
+            assert_int_equal(block_get_numbers(&v, bytes, &alone, &a, &e), ERR_OK);
+            assert_true(o == 0 || some[at - 1] == 0);
             for (uint32_t i = v.span_start[o]; i < v.span_start[o + 1]; i++) {
                 for (unsigned s = 0; s < v.spans[i].count; s++, at++) {
                     unsigned slice = v.spans[i].slice + s;
                     assert_true(samples_present(o, slice));
                     check_number(all[at], samples_cell(id, o, slice));
                     check_number(one[at - v.runs.start[o]], samples_cell(id, o, slice));
+                    check_number(some[at], samples_cell(id, o, slice));
                 }
             }
             assert_int_equal(at, v.runs.start[o + 1]);

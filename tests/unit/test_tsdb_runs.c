@@ -380,7 +380,7 @@ static void check_doubles(struct arena *a, const struct column *c, struct str by
 {
     size_t n = c->start[to] - c->start[from];
     double *out = malloc(n * sizeof(*out) + 1); /* exactly: the sanitizer sees one beyond */
-    struct codec_doubles want = {&c->runs, from, to, out};
+    struct codec_doubles want = {&c->runs, from, to, out, NULL};
     struct err e = {0};
 
     if (codec_get_doubles(bytes, a, &want, &e)) {
@@ -388,6 +388,34 @@ static void check_doubles(struct arena *a, const struct column *c, struct str by
     }
     for (size_t i = 0; i < n; i++) {
         assert_double(out[i], &c->cells[c->start[from] + i]);
+    }
+    free(out);
+}
+
+/* Scattered runs: the others stay as they are. */
+static void check_wanted(struct arena *a, const struct column *c, struct str bytes)
+{
+    size_t n = c->start[c->runs.count];
+    double *out = malloc(n * sizeof(*out) + 1);
+    unsigned char wanted[RUNS_MAX];
+    struct codec_doubles want = {&c->runs, 0, c->runs.count, out, wanted};
+    struct err e = {0};
+
+    for (size_t r = 0; r < c->runs.count; r++) {
+        wanted[r] = next_random() % 2;
+    }
+    for (size_t i = 0; i < n; i++) {
+        out[i] = 12345;
+    }
+    assert_int_equal(codec_get_doubles(bytes, a, &want, &e), ERR_OK);
+    for (size_t r = 0; r < c->runs.count; r++) {
+        for (size_t i = c->start[r]; i < c->start[r + 1]; i++) {
+            if (wanted[r]) {
+                assert_double(out[i], &c->cells[i]);
+            } else {
+                assert_true(out[i] == 12345);
+            }
+        }
     }
     free(out);
 }
@@ -437,6 +465,7 @@ static void test_every_class_comes_back(void **state)
         check_doubles(&a, &c, bytes, 0, c.runs.count);
         size_t from = next_random() % c.runs.count;
         check_doubles(&a, &c, bytes, from, from + next_random() % (c.runs.count - from + 1));
+        check_wanted(&a, &c, bytes);
         note_kinds(bytes, c.runs.count, seen);
         arena_reset(&a);
     }
@@ -528,7 +557,7 @@ static void test_text_has_no_numbers(void **state)
     buf_init(&stream, 1 << 20);
     codec_put_column(&stream, &a, c.cells, 3);
     struct str bytes = buf_view(&stream);
-    struct codec_doubles want = {&c.runs, 0, 2, out};
+    struct codec_doubles want = {&c.runs, 0, 2, out, NULL};
     assert_int_equal(codec_get_runs(bytes, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e),
                      ERR_OK);
     assert_true(str_eq_c(back[0].str, "active") && back[1].i64 == -7);
@@ -565,7 +594,7 @@ static void test_damaged_runs_never_crash(void **state)
         refused += codec_get_runs(in, &a, &(struct codec_cells){&c.runs, NULL}, &back, &e) !=
                    ERR_OK;
         double *out = malloc(c.start[3] * sizeof(*out) + 1);
-        struct codec_doubles want = {&c.runs, 0, 3, out};
+        struct codec_doubles want = {&c.runs, 0, 3, out, NULL};
         refused += codec_get_doubles(in, &a, &want, &e) != ERR_OK;
         free(out);
         free(cut);

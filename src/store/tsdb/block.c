@@ -491,9 +491,17 @@ enum err_code block_cells(const struct block_view *v, struct str bytes, struct a
     return *cells ? ERR_OK : arena_fail(a, e);
 }
 
+enum err_code block_get_numbers(const struct block_view *v, struct str bytes,
+                                const struct block_numbers *want, struct arena *scratch,
+                                struct err *e)
+{
+    const struct codec_doubles runs = {&v->runs, want->from, want->to, want->out, want->wanted};
+    return codec_get_doubles(bytes, scratch, &runs, e);
+}
+
 enum err_code block_doubles(const struct block_view *v, struct str bytes, size_t from, size_t to,
                             double *out, struct arena *scratch, struct err *e)
 {
-    const struct codec_doubles want = {&v->runs, from, to, out};
-    return codec_get_doubles(bytes, scratch, &want, e);
+    const struct block_numbers want = {from, to, out, NULL};
+    return block_get_numbers(v, bytes, &want, scratch, e);
 }

@@ -101,10 +101,20 @@ const struct block_stream *block_find(const struct block_view *v, enum block_kin
 /* Cells of one stream, slice by slice (row_start); `bytes`: the stream, cut from its part. */
 enum err_code block_cells(const struct block_view *v, struct str bytes, struct arena *a,
                           struct cell **cells, struct err *e) ERR_MUST_CHECK;
+/* Which numbers of a stream, and where to. */
+struct block_numbers {
+    size_t from, to;             /* runs [from, to) */
+    double *out;                 /* that of run i are out[runs.start[i] - runs.start[from]] ... */
+    const unsigned char *wanted; /* by run: 0 = leave its numbers as they are; NULL = all */
+};
 /*
  * Numbers of one stream as codec_get_doubles gives them, object by object, the slices of each in
- * order: out[runs.start[i] - runs.start[from]] ... are those of run i.
+ * order. One call for scattered objects (`wanted`) reads the stream once.
  */
+enum err_code block_get_numbers(const struct block_view *v, struct str bytes,
+                                const struct block_numbers *want, struct arena *scratch,
+                                struct err *e) ERR_MUST_CHECK;
+/* The same for one range. */
 enum err_code block_doubles(const struct block_view *v, struct str bytes, size_t from, size_t to,
                             double *out, struct arena *scratch, struct err *e) ERR_MUST_CHECK;
 /* The bytes of a stream within its unpacked part; ERR_CORRUPT when they do not fit. */

@@ -209,7 +209,7 @@ static size_t open_bytes(const struct builder *b)
     return b->pieces.params.len + b->pieces.symbols.len + b->pieces.fields.len;
 }
 
-/* One piece of all streams: its length, then packed, or 0 and plain when packing saves too little. */
+/* One piece of all streams: its length, then packed; or 0 and plain when that saves too little. */
 static enum err_code put_piece(struct buf *out, struct buf *piece, struct err *e)
 {
     struct buf packed;
@@ -302,37 +302,47 @@ static enum err_code load_cells(struct builder *b, struct tile *t, const struct 
                       : arena_fail(b->scratch, e);
 }
 
+/* Where the cells of a column go: as values; or, with text among them, as cells. */
+struct gathering {
+    struct codec_values *values;
+    struct cell *flat; /* NULL: as values */
+    bool text;         /* and that did not work */
+};
+
+static void put_cell(struct gathering *to, size_t at, const struct cell *c)
+{
+    if (to->flat) {
+        to->flat[at] = *c;
+    } else {
+        to->text |= !codec_set_value(to->values, at, c);
+    }
+}
+
 /*
  * Cells of one column from every slice, put in place. Row by row through a few slices at a time:
- * what lies together in the stream is written together. *text: some are text, `flat` has all.
+ * what lies together in the stream is written together.
  */
 static enum err_code gather_cells(struct builder *b, const struct column_ref *ref,
-                                  struct codec_values *values, struct cell *flat, bool *text,
-                                  struct err *e)
+                                  struct gathering *to, struct err *e)
 {
     const struct cell null = {.tag = CELL_NULL};
     struct tile t = {.cells = {NULL}};
 
-    for (size_t s = 0; s < b->count; s += TILE_SLICES) {
+    for (size_t s = 0; s < b->count && !to->text; s += TILE_SLICES) {
         size_t end = s + TILE_SLICES < b->count ? s + TILE_SLICES : b->count;
+        size_t rows = 0;
         for (size_t i = s; i < end; i++) {
             enum err_code code = load_cells(b, &t, ref, i, e);
             if (code) {
                 return code;
             }
+            rows = b->slices[i].row_count > rows ? b->slices[i].row_count : rows;
         }
-        for (size_t row = 0; row < b->widest; row++) {
+        for (size_t row = 0; row < rows; row++) {
             for (size_t i = s; i < end; i++) {
-                if (row >= b->slices[i].row_count) {
-                    continue;
-                }
-                const struct cell *c = t.cells[i - s] ? &t.cells[i - s][row] : &null;
-                size_t at = place_of(b, i, row);
-                if (flat) {
-                    flat[at] = *c;
-                } else if (!codec_set_value(values, at, c)) {
-                    *text = true;
-                    return ERR_OK;
+                const struct cell *cells = t.cells[i - s];
+                if (row < b->slices[i].row_count) {
+                    put_cell(to, place_of(b, i, row), cells ? &cells[row] : &null);
                 }
             }
         }
@@ -343,23 +353,21 @@ static enum err_code gather_cells(struct builder *b, const struct column_ref *re
 /* A column with text: as one stream of cells. */
 static enum err_code put_text(struct builder *b, const struct column_ref *ref, struct err *e)
 {
-    bool unused = false;
-    struct cell *flat = arena_array(b->scratch, b->rows, sizeof(*flat));
-    enum err_code code = flat ? gather_cells(b, ref, NULL, flat, &unused, e)
-                              : arena_fail(b->scratch, e);
+    struct gathering to = {.flat = arena_array(b->scratch, b->rows, sizeof(struct cell))};
+    enum err_code code = to.flat ? gather_cells(b, ref, &to, e) : arena_fail(b->scratch, e);
 
     if (code == ERR_OK) {
-        codec_put_column(&b->pieces.params, b->scratch, flat, b->rows);
+        codec_put_column(&b->pieces.params, b->scratch, to.flat, b->rows);
     }
     return code;
 }
 
 static enum err_code put_column(struct builder *b, const struct column_ref *ref, struct err *e)
 {
-    bool text = false;
-    enum err_code code = gather_cells(b, ref, &b->values, NULL, &text, e);
+    struct gathering to = {.values = &b->values};
+    enum err_code code = gather_cells(b, ref, &to, e);
 
-    if (code == ERR_OK && text) { /* what was loaded stays in scratch: no reset here */
+    if (code == ERR_OK && to.text) { /* what was loaded stays in scratch: no reset here */
         return put_text(b, ref, e);
     }
     if (code == ERR_OK) {

@@ -3,9 +3,9 @@
  * codec_runs.h: a column of a block as runs, one for each object, each coded in the way that is
  * shortest for it. README.md describes the format.
  *
- * A stream is written in three pieces, which a block keeps apart because they pack differently: what
- * runs are, symbols of about one law, and bit fields in which a packer finds nothing. A reader gets
- * them joined. Where runs begin is not in the stream: the block knows.
+ * A stream is written in three pieces, which a block keeps apart because they pack differently:
+ * what runs are, symbols of about one law, and bit fields in which a packer finds little. A reader
+ * gets them joined. Where runs begin is not in the stream: the block knows.
  * Owner:   decoded strings borrow from the input, arrays live in the arena
  * Errors:  encoding never fails but for the maximum of the bufs and the arena; decoding is safe on
  *          any bytes and answers ERR_CORRUPT
@@ -76,8 +76,9 @@ struct cell *codec_move_cells(struct arena *a, const struct cell *cells, const u
 /* Which runs to decode, and where to. */
 struct codec_doubles {
     const struct codec_runs *runs;
-    size_t from, to; /* runs [from, to) */
-    double *out;     /* start[to] - start[from] numbers */
+    size_t from, to;             /* runs [from, to) */
+    double *out;                 /* start[to] - start[from] numbers */
+    const unsigned char *wanted; /* by run: 0 = leave its numbers as they are; NULL = all */
 };
 /*
  * Cells as doubles: integers above 2^53 are rounded, NULL and text are absent, and the NaN that

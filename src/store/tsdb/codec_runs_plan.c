@@ -163,7 +163,7 @@ static unsigned best_limit(const struct spread *s, size_t n, size_t *patched, ui
     return best;
 }
 
-/* Fields that are within `limit` bits of the centre decide low and width; the others are patched. */
+/* Fields within `limit` bits of the centre decide low and width; the others are patched. */
 static void plan_patched(const uint64_t *v, size_t n, const struct spread *s, uint64_t fixed,
                          struct codec_plan *best)
 {

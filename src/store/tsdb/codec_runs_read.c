@@ -31,7 +31,7 @@ static enum err_code bad_stream(const struct arena *a, struct err *e)
 
 /* --- cells --- */
 
-/* Decimals and whole numbers; these are multiples of the power, and small: else bytes are damaged. */
+/* Decimals and whole numbers; these are multiples of the power, and small, or damaged. */
 static bool put_numbers(const struct codec_reader *r, const struct codec_run *run, struct cell *out)
 {
     double by = codec_power10[run->decimals];
@@ -278,8 +278,11 @@ static enum err_code whole_column(struct str in, struct arena *scratch,
     struct cell *cells = NULL;
     enum err_code code = codec_get_column(in, scratch, start[want->runs->count], &cells, e);
 
-    for (size_t i = start[want->from]; code == ERR_OK && i < start[want->to]; i++) {
-        want->out[i - start[want->from]] = number_of(&cells[i]);
+    for (size_t r = want->from; code == ERR_OK && r < want->to; r++) {
+        bool skip = want->wanted && !want->wanted[r];
+        for (size_t i = start[r]; !skip && i < start[r + 1]; i++) {
+            want->out[i - start[want->from]] = number_of(&cells[i]);
+        }
     }
     return code;
 }
@@ -297,7 +300,8 @@ enum err_code codec_get_doubles(struct str in, struct arena *scratch,
         return bad_stream(scratch, e);
     }
     for (size_t i = 0; i < want->to; i++) {
-        struct codec_run run = {.n = start[i + 1] - start[i], .skip = i < want->from};
+        bool skip = i < want->from || (want->wanted && !want->wanted[i]);
+        struct codec_run run = {.n = start[i + 1] - start[i], .skip = skip};
         if (!codec_reader_run(&r, r.kinds[i], &run)) {
             return bad_stream(scratch, e);
         }
