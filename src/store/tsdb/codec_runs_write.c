@@ -12,6 +12,7 @@
 #include "store/tsdb/codec_bits.h"
 #include "store/tsdb/codec_runs_plan.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -251,6 +252,7 @@ static void put_packed(struct writing *w, const struct codec_plan *plan, unsigne
     unsigned char *symbols = (unsigned char *)buf_room(&w->out->symbols, split ? count : 0);
     size_t next = 0;
 
+    assert(plan->width <= 64 && low_width <= (split ? 56 : 64));
     for (unsigned i = 0; i < order; i++) {
         varint_put_signed(&w->params, (int64_t)(i ? w->x[1] - w->x[0] : w->x[0]));
     }
