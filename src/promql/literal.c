@@ -320,7 +320,7 @@ static const struct duration_unit duration_units[] = {
 #define UNITS (sizeof(duration_units) / sizeof(duration_units[0]))
 
 /* Digits and a unit smaller than the `*unit`-th in front of `*s`. */
-static bool duration_take(struct str *s, size_t *unit, int64_t *ms)
+static enum promql_duration duration_take(struct str *s, size_t *unit, int64_t *ms)
 {
     size_t digits = 0, letters = 0;
     int64_t count = 0, more;
@@ -328,7 +328,7 @@ static bool duration_take(struct str *s, size_t *unit, int64_t *ms)
     for (; digits < s->len && s->ptr[digits] >= '0' && s->ptr[digits] <= '9'; digits++)
         if (__builtin_mul_overflow(count, 10, &count) ||
             __builtin_add_overflow(count, s->ptr[digits] - '0', &count))
-            return false;
+            return DURATION_RANGE;
     while (digits + letters < s->len && s->ptr[digits + letters] >= 'a')
         letters++;
     for (; digits > 0 && *unit < UNITS; (*unit)++) {
@@ -336,29 +336,31 @@ static bool duration_take(struct str *s, size_t *unit, int64_t *ms)
             continue;
         if (__builtin_mul_overflow(count, duration_units[(*unit)++].ms, &more) ||
             __builtin_add_overflow(*ms, more, ms) || *ms > DURATION_MAX_MS)
-            return false;
+            return DURATION_RANGE;
         *s = str_make(s->ptr + digits + letters, s->len - digits - letters);
-        return true;
+        return DURATION_GOOD;
     }
-    return false;
+    return DURATION_WRONG;
+}
+
+enum promql_duration promql_literal_duration(struct str text, int64_t *ms)
+{
+    enum promql_duration state = text.len > 0 ? DURATION_GOOD : DURATION_WRONG;
+    size_t unit = 0;
+    int64_t sum = 0;
+
+    if (str_eq_c(text, "0"))
+        text.len = 0;
+    while (text.len > 0 && state == DURATION_GOOD)
+        state = duration_take(&text, &unit, &sum);
+    if (state == DURATION_GOOD)
+        *ms = sum;
+    return state;
 }
 
 bool promql_parse_duration(struct str s, int64_t *ms)
 {
-    size_t unit = 0;
-    int64_t sum = 0;
-
-    if (s.len == 0)
-        return false;
-    if (str_eq_c(s, "0")) {
-        *ms = 0;
-        return true;
-    }
-    while (s.len > 0)
-        if (!duration_take(&s, &unit, &sum))
-            return false;
-    *ms = sum;
-    return true;
+    return promql_literal_duration(s, ms) == DURATION_GOOD;
 }
 
 void promql_literal_put_duration(struct buf *out, int64_t ms)

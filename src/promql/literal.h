@@ -19,6 +19,9 @@ bool promql_literal_number(struct str text, double *out);
  * *out is empty). */
 bool promql_literal_string(struct arena *a, struct str text, struct str *out);
 
+enum promql_duration { DURATION_GOOD, DURATION_WRONG, DURATION_RANGE /* over 292 years */ };
+enum promql_duration promql_literal_duration(struct str text, int64_t *ms);
+
 /* "text" in double quotes, escaped so that it parses back. */
 void promql_literal_quote(struct buf *out, struct str text);
 /* 'c' of the character in front of `text`, which may be empty or not UTF-8. */

@@ -23,8 +23,31 @@ bool promql_parse_string(struct parser *p, const struct lex_token *token, struct
     return false;
 }
 
+/* What the lexer lets through: a unit that is none ("5hs"), units in a wrong order, too much. */
+static void fail_duration(struct parser *p, const struct lex_token *t)
+{
+    size_t from = 0, to = 0;
+
+    while (to < t->text.len) {
+        struct str unit;
+
+        for (from = to; from < t->text.len && t->text.ptr[from] < 'a'; from++)
+            continue;
+        for (to = from; to < t->text.len && t->text.ptr[to] >= 'a'; to++)
+            continue;
+        unit = str_make(t->text.ptr + from, to - from);
+        if (unit.len > 1 && !str_eq_c(unit, "ms")) {
+            promql_parse_fail(p, t->start, "unknown unit \"%.*s\" in duration \"%.*s\"",
+                              STR_ARG(unit), STR_ARG(t->text));
+            return;
+        }
+    }
+    promql_parse_fail(p, t->start, "not a valid duration string: \"%.*s\"", STR_ARG(t->text));
+}
+
 bool promql_parse_number(struct parser *p, const struct lex_token *token, double *out)
 {
+    enum promql_duration state;
     int64_t ms;
 
     if (token->kind == LEX_NUMBER) {
@@ -33,13 +56,14 @@ bool promql_parse_number(struct parser *p, const struct lex_token *token, double
         promql_parse_fail(p, token->start, "error parsing number: \"%.*s\"", STR_ARG(token->text));
         return false;
     }
-    if (promql_parse_duration(token->text, &ms)) {
+    state = promql_literal_duration(token->text, &ms);
+    if (state == DURATION_GOOD)
         *out = (double)ms / 1000;
-        return true;
-    }
-    promql_parse_fail(p, token->start, "not a valid duration string: \"%.*s\"",
-                      STR_ARG(token->text));
-    return false;
+    else if (state == DURATION_RANGE)
+        promql_parse_fail(p, token->start, "duration out of range");
+    else
+        fail_duration(p, token);
+    return state == DURATION_GOOD;
 }
 
 static bool is_sign(const struct lex_token *t)

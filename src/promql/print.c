@@ -15,7 +15,11 @@
 
 static void put_name(struct buf *out, struct str name)
 {
-    if (promql_literal_plain_label(name))
+    /* The few words that cannot name a label in a list. */
+    bool word = str_eq_nocase(name, STR("without")) || str_eq_nocase(name, STR("inf")) ||
+                str_eq_nocase(name, STR("nan"));
+
+    if (promql_literal_plain_label(name) && !word)
         buf_add_str(out, name);
     else
         promql_literal_quote(out, name);
