@@ -135,7 +135,7 @@ SYMLINKS := pga-agent pga-ctl pga-demo pga-migrate pga-server
 DIST    := pga-$(PGA_VERSION)
 LOUD_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
-.PHONY: help build fault deps demo test full lint libs unit unit-asan unit-tsan unit-clang asan tsan fuzz \
+.PHONY: help build fault deps demo test full lint libs unit promql unit-asan unit-tsan unit-clang asan tsan fuzz \
     fuzz-replay bench web web-check vendor format format-check install uninstall dist sbom docs \
     pictures clean
 help: ## this list
@@ -169,6 +169,9 @@ libs: ## compile every folder of src/ in one variant, without linking (VARIANT=u
 
 unit: ## unit tests with gcc and glibc; T=arena runs tests/unit/test_arena.c alone
 	$(Q)+$(MAKE) VARIANT=unit _unit
+
+promql: ## the cases of tests/promql (VARIANT=unit)
+	$(Q)+$(MAKE) VARIANT=$(if $(filter command line environment,$(origin VARIANT)),$(VARIANT),unit) _promql
 
 unit-asan: ## unit tests under the address and undefined behaviour sanitizers
 	$(Q)+$(MAKE) VARIANT=asan _unit
@@ -295,10 +298,10 @@ web/dist/index.html: $(WEB_SOURCES)
 
 # --- one variant ---------------------------------------------------------------------------------
 
-.PHONY: _bench _binary _libs _unit _vendor _fuzz _replay
+.PHONY: _bench _binary _libs _unit _vendor _fuzz _promql _replay
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
-_binary: $(B)/pga $(B)/toml-decode
+_binary: $(B)/pga $(B)/toml-decode $(if $(wildcard src/promql/promql.c),$(B)/promql-test)
 _bench: $(B)/codec-bench
 
 $(SPECS): vendor/musl.specs.in
@@ -394,6 +397,18 @@ $(B)/obj/codec_bench.o: tests/bench/codec_bench.c $(B)/flags
 	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
 $(B)/codec-bench: $(B)/obj/codec_bench.o $(LIBS_UNIT) $(VENDOR_A)
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
+
+# Scripts in the format of Prometheus's own tests of PromQL, against promql/: promql-test FILE...
+PROMQL_TEST_O := $(patsubst tests/promql/%.c,$(B)/obj/promql_test/%.o,$(sort $(wildcard tests/promql/*.c)))
+$(PROMQL_TEST_O): $(B)/obj/promql_test/%.o: tests/promql/%.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "CC $<"; $(CC_V) $(CFLAGS_V) -Itests/promql -MMD -MP -c $< -o $@
+$(B)/promql-test: $(PROMQL_TEST_O) $(foreach f,promql model os base,$(call library,$f)) \
+    $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
+	$(Q)echo "LD $@"
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
+_promql: $(if $(wildcard src/promql/promql.c),$(B)/promql-test)
+	$(Q)$< $(sort $(wildcard tests/promql/*.test))
 
 # --- unit tests ----------------------------------------------------------------------------------
 
