@@ -408,7 +408,7 @@ $(B)/promql-test: $(PROMQL_TEST_O) $(foreach f,promql model os base,$(call libra
 	$(Q)echo "LD $@"
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 _promql: $(if $(wildcard src/promql/promql.c),$(B)/promql-test)
-	$(Q)$< $(sort $(wildcard tests/promql/*.test))
+	$(Q)$(if $(wildcard src/promql/promql.c),tests/promql/run.sh $<,true)
 
 # --- unit tests ----------------------------------------------------------------------------------
 

@@ -49,7 +49,9 @@ if [ "$full" -eq 1 ]; then
 else
     stage unit make unit
 fi
+stage promql make promql
 stage unit-asan make unit-asan
+stage promql-asan make promql VARIANT=asan
 if exists 'tests/fuzz/fuzz_*.c'; then stage corpus make fuzz-replay; fi
 if [ -f web/package.json ]; then stage web make web-check; fi
 if [ -x tests/golden/run.sh ]; then stage golden tests/golden/run.sh; fi
