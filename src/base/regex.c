@@ -8,6 +8,7 @@
  */
 #include "base/regex.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -98,6 +99,11 @@ static enum err_code compile(struct regex *r, struct err *e)
     return rc;
 }
 
+static int compare_words(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 struct word_list {
     struct regex *regex;
     bool full;
@@ -140,6 +146,8 @@ enum err_code regex_compile(struct arena *a, struct str pattern, struct regex **
         if (rc != ERR_OK)
             return rc;
     }
+    if (r->word_count > 0)
+        qsort(r->words, r->word_count, sizeof(*r->words), compare_words);
     rc = arena_check(a, e);
     if (rc == ERR_OK)
         *out = r;
@@ -167,10 +175,7 @@ bool regex_match(struct regex *r, struct str text)
 {
     if (r->code)
         return match(r, text);
-    for (size_t i = 0; i < r->word_count; i++)
-        if (str_eq(r->words[i], text))
-            return true;
-    return false;
+    return bsearch(&text, r->words, r->word_count, sizeof(text), compare_words) != NULL;
 }
 
 bool regex_failed(const struct regex *r)

@@ -32,7 +32,8 @@ bool regex_failed(const struct regex *r);
  * without a match. The result lives in `a`. ERR_LIMIT. */
 enum err_code regex_expand(struct regex *r, struct arena *a, struct str text, struct str template,
                            bool *matched, struct str *out, struct err *e) ERR_MUST_CHECK;
-/* When the pattern is a plain word or an alternation of plain words: the words; else count 0. */
+/* When the pattern is a plain word or an alternation of plain words: the words, sorted; else count
+ * 0. */
 const struct str *regex_words(const struct regex *r, size_t *count);
 
 #endif

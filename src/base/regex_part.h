@@ -15,8 +15,7 @@ enum err_code regex_translate(struct str pattern, struct buf *out, struct err *e
 
 /*
  * When the pattern is words joined by bars, maybe in one pair of parentheses or between ^ and $:
- * writes them without their escapes, each behind its length, and counts them; else 0. `visit` gets
- * one word at a time, valid during the call.
+ * counts them, and `visit` gets each without its escapes, valid during the call; else 0.
  */
 size_t regex_plain_words(struct str pattern, void (*visit)(void *arg, struct str word), void *arg);
 
