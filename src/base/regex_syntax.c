@@ -2,9 +2,9 @@
 /*
  * regex_syntax.c: RE2's syntax, checked and written down as PCRE2 means it.
  *
- * PCRE2 knows much that RE2 does not, and some signs that mean something else there (\v, {,3}, $
- * before a last newline). One pass over the pattern lets through what RE2 has, and nothing else; the
- * structure of what is left (parentheses, ranges, names) is checked by PCRE2 itself.
+ * PCRE2 knows much that RE2 does not, and some signs mean something else there (\v, {,3}). One
+ * pass over the pattern lets through what RE2 has, and nothing else; the structure of what is left
+ * (parentheses, ranges, names) is checked by PCRE2 itself.
  */
 #include <stdbool.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 /*
  * promql_test.c: promql-test FILE...: runs scripts in the format of Prometheus's PromQL tests.
  *
- * As in Prometheus, a case that is an instant query is asked four ways: as it is, as the middle of
- * a range query, and, unless it depends on the time of evaluation, with @ on every selector at other
- * times, again in both forms.
+ * As in Prometheus, a case that is an instant query is asked in more ways: as it is, as the middle
+ * of a range query, and, unless it depends on the time of evaluation, with @ on every selector at
+ * other times, again in both forms.
  * A failing case is printed with its place, the last lines are "N skipped", "N passed, N failed".
  * What pga does not do is counted as skipped and said: native histograms, calculated durations,
  * start times of counters. Status: 0, 1 when a case failed, 2 when a file cannot be read.
@@ -50,14 +50,18 @@ struct trial {
 
 /* --- One query --- */
 
-static enum err_code ask(struct trial *t, struct str text, int64_t start, int64_t end, int64_t step,
+struct window {
+    int64_t start_ms, end_ms, step_ms;
+};
+
+static enum err_code ask(struct trial *t, struct str text, const struct window *w,
                          struct promql_result **out, struct err *e)
 {
     struct promql_query query = {
         .text = text,
-        .start_ms = start,
-        .end_ms = end,
-        .step_ms = step,
+        .start_ms = w->start_ms,
+        .end_ms = w->end_ms,
+        .step_ms = w->step_ms,
         .experimental = true,
     };
 
@@ -114,6 +118,7 @@ static struct promql_result *middle_of(struct trial *t, const struct promql_resu
 
 static enum verdict try_middle(struct trial *t, struct str text, int64_t at, enum promql_type type)
 {
+    const struct window around = {at - MINUTE_MS, at + MINUTE_MS, MINUTE_MS};
     struct promql_result *r = NULL;
     enum verdict v;
     struct err e;
@@ -121,7 +126,7 @@ static enum verdict try_middle(struct trial *t, struct str text, int64_t at, enu
     if (t->eval->range_vector || t->eval->has_string || type == PROMQL_STRING ||
         type == PROMQL_MATRIX || t->eval->ordered)
         return PASSED;
-    if (ask(t, text, at - MINUTE_MS, at + MINUTE_MS, MINUTE_MS, &r, &e) != ERR_OK)
+    if (ask(t, text, &around, &r, &e) != ERR_OK)
         v = failed_with(t, &e);
     else
         v = compare(t, middle_of(t, r, at, type));
@@ -132,11 +137,12 @@ static enum verdict try_middle(struct trial *t, struct str text, int64_t at, enu
 
 static enum verdict try_instant(struct trial *t, struct str text, int64_t at)
 {
+    const struct window instant = {at, at, 0};
     struct promql_result *r = NULL;
     enum verdict v;
     struct err e;
 
-    if (ask(t, text, at, at, 0, &r, &e) != ERR_OK)
+    if (ask(t, text, &instant, &r, &e) != ERR_OK)
         return failed_with(t, &e);
     if (t->eval->fail) {
         buf_add_c(&t->why, "no error\n");
@@ -151,11 +157,11 @@ static enum verdict try_instant(struct trial *t, struct str text, int64_t at)
 
 static enum verdict try_range(struct trial *t)
 {
+    const struct window all = {t->eval->start_ms, t->eval->end_ms, t->eval->step_ms};
     struct promql_result *r = NULL;
     struct err e;
 
-    if (ask(t, t->eval->query, t->eval->start_ms, t->eval->end_ms, t->eval->step_ms, &r, &e) !=
-        ERR_OK)
+    if (ask(t, t->eval->query, &all, &r, &e) != ERR_OK)
         return failed_with(t, &e);
     if (t->eval->fail) {
         buf_add_c(&t->why, "no error\n");

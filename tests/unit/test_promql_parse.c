@@ -305,13 +305,17 @@ static const struct wrong bad[] = {
     {"up @ 1 @ 2", "1:1", "@ <timestamp> may not be set multiple times"},
     {"up @ 1 @ start()", "1:1", "@ <timestamp> may not be set multiple times"},
     {"1 offset 5m", "1:1",
-     "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery"},
+     "offset modifier must be preceded by an instant vector selector or range vector "
+     "selector or a subquery"},
     {"1 @ 5", "1:1",
-     "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery"},
+     "@ modifier must be preceded by an instant vector selector or range vector selector "
+     "or a subquery"},
     {"sum(up) offset 5m", "1:1",
-     "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery"},
+     "offset modifier must be preceded by an instant vector selector or range vector "
+     "selector or a subquery"},
     {"(up) @ 5", "1:1",
-     "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery"},
+     "@ modifier must be preceded by an instant vector selector or range vector selector "
+     "or a subquery"},
     {"1 +", "1:4", "unexpected end of input"},
     {"+ ", "1:3", "unexpected end of input"},
     {"1 + + ", "1:7", "unexpected end of input"},
@@ -350,11 +354,14 @@ static const struct wrong bad[] = {
     {"up[5m] + 1", "1:1", "binary expression must contain only scalar and instant vector types"},
     {"1 + up[5m]", "1:5", "binary expression must contain only scalar and instant vector types"},
     {"-\"a\"", "1:1",
-     "unary expression only allowed on expressions of type scalar or instant vector, got \"string\""},
+     "unary expression only allowed on expressions of type scalar or instant vector, "
+     "got \"string\""},
     {"-up[5m]", "1:1",
-     "unary expression only allowed on expressions of type scalar or instant vector, got \"range vector\""},
+     "unary expression only allowed on expressions of type scalar or instant vector, "
+     "got \"range vector\""},
     {"+up[5m]", "1:1",
-     "unary expression only allowed on expressions of type scalar or instant vector, got \"range vector\""},
+     "unary expression only allowed on expressions of type scalar or instant vector, "
+     "got \"range vector\""},
     {"sum()", "1:1", "no arguments for aggregate expression provided"},
     {"sum(", "1:5", "unclosed left parenthesis"},
     {"sum(up", "1:7", "unclosed left parenthesis"},
