@@ -67,6 +67,7 @@ static const struct row rows[] = {
     {"a(?-s).b", {"axb"}, {"a\nb"}},
     {"(?m)^a$\\n^b$", {"a\nb"}, {"ab"}},
     {"a$", {"a"}, {"a\n"}},
+    {"a$\\n?", {"a"}, {"a\n"}},
     {"\\Aa\\z", {"a"}, {"a\n"}},
     {"(?P<x>a)(?<y>b)", {"ab"}, {"a"}},
     {"\\bfoo\\b.*", {"foo bar"}, {"foobar"}},
