@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * eval_topk.c: topk, bottomk, limitk, limit_ratio (some rows of each group, step by step) and
+ * count_values.
+ *
+ * Which of equal values stay, and their order, is what a binary heap in the order of the rows makes
+ * of them: the same as in Prometheus for the same order of series.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "promql/eval.h"
+
+struct candidate {
+    double value;
+    uint32_t row;
+};
+
+struct choosing {
+    const struct expr *x;
+    enum expr_aggregate op;
+    double *param;
+    struct eval_vec rows;
+    uint32_t *group;         /* by row */
+    double **kept;           /* by row: its values where it was chosen; NULL = never */
+    struct candidate **heap; /* by group */
+    size_t *heap_count;
+    uint32_t *heap_cap; /* rows of the group */
+    size_t group_count;
+    uint32_t *order; /* of an instant query: chosen rows as they come */
+    size_t order_count;
+};
+
+/* --- The heap --- */
+
+/* NaN sinks to the top of either heap, to be thrown out first. */
+static bool heap_less(const struct choosing *c, const struct candidate *a,
+                      const struct candidate *b)
+{
+    if (isnan(a->value))
+        return true;
+    return c->op == AGG_BOTTOMK ? a->value > b->value : a->value < b->value;
+}
+
+static void heap_swap(struct candidate *h, size_t i, size_t j)
+{
+    struct candidate t = h[i];
+
+    h[i] = h[j];
+    h[j] = t;
+}
+
+static void heap_up(const struct choosing *c, struct candidate *h, size_t j)
+{
+    while (j > 0) {
+        size_t parent = (j - 1) / 2;
+
+        if (!heap_less(c, &h[j], &h[parent]))
+            break;
+        heap_swap(h, parent, j);
+        j = parent;
+    }
+}
+
+static void heap_down(const struct choosing *c, struct candidate *h, size_t count)
+{
+    size_t i = 0;
+
+    for (;;) {
+        size_t child = 2 * i + 1;
+
+        if (child >= count)
+            return;
+        if (child + 1 < count && heap_less(c, &h[child + 1], &h[child]))
+            child++;
+        if (!heap_less(c, &h[child], &h[i]))
+            return;
+        heap_swap(h, i, child);
+        i = child;
+    }
+}
+
+/* Best first; the insertion keeps Prometheus's order of equal values in short lists. */
+static void heap_sort(const struct choosing *c, struct candidate *h, size_t count)
+{
+    if (c->op != AGG_TOPK && c->op != AGG_BOTTOMK)
+        return;
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = i; j > 0 && heap_less(c, &h[j - 1], &h[j]); j--)
+            heap_swap(h, j, j - 1);
+    }
+}
+
+/* --- Choosing --- */
+
+static void choose_ordered(const struct choosing *c, struct candidate *h, size_t *count, size_t k,
+                           struct candidate new)
+{
+    bool better;
+
+    if (*count < k) {
+        h[*count] = new;
+        heap_up(c, h, (*count)++);
+        return;
+    }
+    better = c->op == AGG_TOPK ? h[0].value < new.value : h[0].value > new.value;
+    if (better || (isnan(h[0].value) && !isnan(new.value))) {
+        h[0] = new;
+        heap_down(c, h, k);
+    }
+}
+
+/* The part of all series that limit_ratio lets through depends on their labels alone. */
+static bool choose_by_ratio(struct eval *ev, const struct choosing *c, uint32_t row, double ratio)
+{
+    double at = eval_labels_ratio(ev, &c->rows.rows[row].set->labels);
+
+    ratio = ratio < -1 ? -1 : ratio;
+    ratio = ratio > 1 ? 1 : ratio;
+    return ratio >= 0 ? at < ratio : at >= 1 + ratio;
+}
+
+static void choose_row(struct eval *ev, struct choosing *c, uint32_t row, size_t step)
+{
+    uint32_t g = c->group[row];
+    struct candidate new = {c->rows.rows[row].value[step], row};
+    size_t *count = &c->heap_count[g];
+
+    if (c->op == AGG_LIMIT_RATIO) {
+        if (choose_by_ratio(ev, c, row, c->param[step]))
+            c->heap[g][(*count)++] = new;
+        return;
+    }
+    if (c->op == AGG_LIMITK) {
+        if ((double)*count < c->param[step])
+            c->heap[g][(*count)++] = new;
+        return;
+    }
+    choose_ordered(
+        c, c->heap[g], count,
+        c->param[step] < (double)c->heap_cap[g] ? (size_t)c->param[step] : c->heap_cap[g], new);
+}
+
+static enum err_code choose_keep(struct eval *ev, struct choosing *c, const struct candidate *h,
+                                 size_t step)
+{
+    double *value = c->kept[h->row];
+
+    if (!value) {
+        value = eval_values(ev);
+        if (!value)
+            return eval_full(ev);
+        for (size_t i = 0; i < ev->frame->count; i++)
+            value[i] = eval_nothing();
+        c->kept[h->row] = value;
+        c->order[c->order_count++] = h->row;
+    }
+    value[step] = h->value;
+    return ERR_OK;
+}
+
+static enum err_code choose_step(struct eval *ev, struct choosing *c, size_t step)
+{
+    enum err_code rc = eval_check(ev);
+
+    if (c->op == AGG_LIMIT_RATIO ? c->param[step] == 0 : !(c->param[step] >= 1))
+        return rc;
+    memset(c->heap_count, 0, c->group_count * sizeof(*c->heap_count));
+    for (uint32_t r = 0; rc == ERR_OK && r < c->rows.count; r++) {
+        if (!eval_absent(c->rows.rows[r].value[step]))
+            choose_row(ev, c, r, step);
+    }
+    for (size_t g = 0; rc == ERR_OK && g < c->group_count; g++) {
+        heap_sort(c, c->heap[g], c->heap_count[g]);
+        for (size_t i = 0; rc == ERR_OK && i < c->heap_count[g]; i++)
+            rc = choose_keep(ev, c, &c->heap[g][i], step);
+    }
+    return rc;
+}
+
+/* --- Groups --- */
+
+static enum err_code choose_group(struct eval *ev, struct choosing *c)
+{
+    struct eval_scratch scratch = {0};
+    uint32_t epoch = eval_epoch(ev);
+
+    for (size_t r = 0; r < c->rows.count; r++) {
+        struct labelset *set;
+        struct labels key;
+        enum err_code rc = eval_group_labels(ev, c->x, &scratch, &c->rows.rows[r].set->labels,
+                                             &key);
+
+        if (rc == ERR_OK)
+            rc = eval_intern(ev, &key, &set);
+        if (rc != ERR_OK)
+            return rc;
+        if (set->epoch != epoch) {
+            set->epoch = epoch;
+            set->slot = (uint32_t)c->group_count++;
+        }
+        c->group[r] = set->slot;
+        c->heap_cap[set->slot]++;
+    }
+    return ERR_OK;
+}
+
+static enum err_code choose_room(struct eval *ev, struct choosing *c)
+{
+    size_t rows = c->rows.count;
+    enum err_code rc;
+
+    c->group = arena_array(ev->arena, rows, sizeof(*c->group));
+    c->kept = arena_array(ev->arena, rows, sizeof(*c->kept));
+    c->order = arena_array(ev->arena, rows, sizeof(*c->order));
+    c->heap_cap = arena_array(ev->arena, rows, sizeof(*c->heap_cap));
+    c->heap_count = arena_array(ev->arena, rows, sizeof(*c->heap_count));
+    c->heap = arena_array(ev->arena, rows, sizeof(struct candidate *));
+    if (!c->group || !c->kept || !c->order || !c->heap_cap || !c->heap_count || !c->heap)
+        return eval_full(ev);
+    rc = choose_group(ev, c);
+    for (size_t g = 0; rc == ERR_OK && g < c->group_count; g++) {
+        c->heap[g] = arena_array(ev->arena, c->heap_cap[g], sizeof(struct candidate));
+        if (!c->heap[g])
+            rc = eval_full(ev);
+    }
+    return rc;
+}
+
+/* --- The parameter --- */
+
+struct bounds {
+    double low, high;
+    bool nan;
+};
+
+static struct bounds choose_bounds(const struct eval *ev, const double *v)
+{
+    struct bounds b = {v[0], v[0], false};
+
+    for (size_t i = 0; i < ev->frame->count; i++) {
+        b.low = v[i] < b.low ? v[i] : b.low;
+        b.high = v[i] > b.high ? v[i] : b.high;
+        b.nan |= isnan(v[i]);
+    }
+    return b;
+}
+
+static void choose_note_ratio(struct eval *ev, const struct choosing *c, double got, int cap)
+{
+    char number[EVAL_NUMBER_MAX];
+
+    eval_note(ev, EVAL_NOTE_WARNING, eval_unwrap(c->x->u.aggregate.param)->start,
+              "ratio value should be between -1 and 1, got %s, capping to %d",
+              eval_note_number(got, number), cap);
+}
+
+/* *any: there is something to choose. */
+static enum err_code choose_check(struct eval *ev, struct choosing *c, bool *any)
+{
+    struct bounds b = choose_bounds(ev, c->param);
+    char number[EVAL_NUMBER_MAX];
+
+    *any = c->op == AGG_LIMIT_RATIO ? !(b.low == 0 && b.high == 0) : !(b.high < 1);
+    if (!*any)
+        return ERR_OK;
+    if (b.nan)
+        return eval_fail(ev, c->op == AGG_LIMIT_RATIO ? "Ratio value is NaN"
+                                                      : "Parameter value is NaN");
+    if (c->op == AGG_LIMIT_RATIO) {
+        if (b.high > 1)
+            choose_note_ratio(ev, c, b.high, 1);
+        if (b.low < -1)
+            choose_note_ratio(ev, c, b.low, -1);
+        return ERR_OK;
+    }
+    if (b.low <= -9223372036854775808.0)
+        return eval_fail(ev, "Scalar value %s underflows int64", eval_note_number(b.low, number));
+    if (b.high >= 9223372036854775808.0)
+        return eval_fail(ev, "Scalar value %s overflows int64", eval_note_number(b.high, number));
+    return ERR_OK;
+}
+
+enum err_code eval_aggregate_k(struct eval *ev, const struct expr *x, struct eval_vec *out)
+{
+    struct choosing c = {.x = x, .op = x->u.aggregate.op};
+    bool any = false;
+    enum err_code rc = eval_scalar(ev, x->u.aggregate.param, &c.param);
+
+    if (rc == ERR_OK)
+        rc = eval_vec(ev, x->u.aggregate.x, &c.rows);
+    if (rc == ERR_OK)
+        rc = choose_check(ev, &c, &any);
+    if (rc != ERR_OK || !any || c.rows.count == 0)
+        return rc;
+    rc = choose_room(ev, &c);
+    for (size_t i = 0; rc == ERR_OK && i < ev->frame->count; i++)
+        rc = choose_step(ev, &c, i);
+    for (size_t i = 0; rc == ERR_OK && i < c.order_count; i++)
+        rc = eval_vec_add(ev, out, c.rows.rows[c.order[i]].set, c.kept[c.order[i]]);
+    return rc;
+}
+
+/* --- count_values --- */
+
+static enum err_code count_row(struct eval *ev, const struct expr *x, const struct eval_row *row,
+                               struct eval_collect *c)
+{
+    struct str name = eval_unwrap(x->u.aggregate.param)->u.string;
+    struct expr_names by = x->u.aggregate.by;
+    struct eval_scratch a = {0}, b = {0};
+    char text[EVAL_DECIMAL_MAX];
+    struct label label = {.name = name};
+    enum err_code rc = ERR_OK;
+
+    if (!x->u.aggregate.without) {
+        by.items = arena_array(ev->arena, by.count + 1, sizeof(*by.items));
+        if (!by.items)
+            return eval_full(ev);
+        if (by.count > 0)
+            memcpy(by.items, x->u.aggregate.by.items, by.count * sizeof(*by.items));
+        by.items[by.count++] = name;
+    }
+    for (size_t i = 0; rc == ERR_OK && i < ev->frame->count; i++) {
+        struct eval_row *to;
+        struct labels labels;
+
+        if (eval_absent(row->value[i]))
+            continue;
+        eval_note_decimal(row->value[i], text);
+        label.value = str_of(text);
+        rc = eval_labels_set(ev, &a, &row->set->labels, &label, &labels);
+        if (rc == ERR_OK)
+            rc = x->u.aggregate.without ? eval_labels_drop(ev, &b, &labels, &by, &labels)
+                                        : eval_labels_keep(ev, &b, &labels, &by, &labels);
+        if (rc == ERR_OK)
+            rc = eval_collect_at(ev, c, &labels, &to);
+        if (rc == ERR_OK)
+            to->value[i] = eval_absent(to->value[i]) ? 1 : to->value[i] + 1;
+    }
+    return rc;
+}
+
+enum err_code eval_count_values(struct eval *ev, const struct expr *x, struct eval_vec *out)
+{
+    struct eval_collect c = {.out = out, .equal = EVAL_EQUAL_MERGE};
+    struct str name = eval_unwrap(x->u.aggregate.param)->u.string;
+    struct eval_vec rows;
+    enum err_code rc;
+
+    if (name.len == 0 || !str_is_utf8(name))
+        return eval_fail(ev, "invalid label name \"%.*s\"", STR_ARG(name));
+    rc = eval_vec(ev, x->u.aggregate.x, &rows);
+    for (size_t i = 0; rc == ERR_OK && i < rows.count; i++) {
+        rc = eval_check(ev);
+        if (rc == ERR_OK)
+            rc = count_row(ev, x, &rows.rows[i], &c);
+    }
+    return rc;
+}
