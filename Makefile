@@ -301,7 +301,7 @@ web/dist/index.html: $(WEB_SOURCES)
 .PHONY: _bench _binary _libs _unit _vendor _fuzz _promql _replay
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
-_binary: $(B)/pga $(B)/toml-decode $(if $(wildcard src/promql/promql.c),$(B)/promql-test)
+_binary: $(B)/pga $(B)/toml-decode $(B)/promql-test $(B)/promql-dump
 _bench: $(B)/codec-bench
 
 $(SPECS): vendor/musl.specs.in
@@ -407,8 +407,20 @@ $(B)/promql-test: $(PROMQL_TEST_O) $(foreach f,promql model os base,$(call libra
     $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
 	$(Q)echo "LD $@"
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
-_promql: $(if $(wildcard src/promql/promql.c),$(B)/promql-test)
-	$(Q)$(if $(wildcard src/promql/promql.c),tests/promql/run.sh $<,true)
+_promql: $(B)/promql-test
+	$(Q)tests/promql/run.sh $<
+
+# What tests/tool/promql_compare.py asks beside Prometheus.
+$(B)/obj/promql_dump.o: tests/tool/promql_dump.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -Itests/unit -MMD -MP -c $< -o $@
+$(B)/obj/series_fixture.o: tests/unit/series_fixture.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -Itests/unit -MMD -MP -c $< -o $@
+$(B)/promql-dump: $(B)/obj/promql_dump.o $(B)/obj/series_fixture.o \
+    $(foreach f,promql model conf os base,$(call library,$f)) \
+    $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 
 # --- unit tests ----------------------------------------------------------------------------------
 

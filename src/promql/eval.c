@@ -112,6 +112,13 @@ static bool eval_is_constant(const struct expr *x)
     return false;
 }
 
+uint32_t eval_place(const struct expr *call, size_t arg)
+{
+    const struct expr *x = call->u.call.args[arg];
+
+    return eval_is_constant(x) && !eval_is_constant(call) ? x->start : eval_unwrap(x)->start;
+}
+
 /* A name that two series may differ in: the selector does not fix it. */
 static bool eval_selector_names_vary(const struct expr *x)
 {

@@ -135,6 +135,9 @@ enum err_code eval_scalar(struct eval *ev, const struct expr *x, double **out);
 const struct expr *eval_unwrap(const struct expr *x); /* without parentheses around */
 /* Whether dropping the metric name may make two series of x equal. */
 bool eval_may_collide(const struct expr *x);
+/* Where Prometheus says that an argument of a call is: without its parentheses, but for one that
+ * does not change over the steps in a call that does. */
+uint32_t eval_place(const struct expr *call, size_t arg);
 /* Deadline, cancel: asked for each series and each row of work. */
 enum err_code eval_check(struct eval *ev);
 /* NULL after an overflow of the arena; then `return eval_full(ev)`. Not zeroed for values. */
@@ -206,6 +209,9 @@ void eval_note_decimal(double v, char *out);
 enum eval_what { EVAL_VALUES, EVAL_STAMPS };
 enum err_code eval_selector(struct eval *ev, const struct expr *x, enum eval_what what,
                             struct eval_sink sink);
+/* The value of each step from a series; false: none has one. */
+bool eval_selector_fill(const struct eval *ev, const struct expr_when *when, enum eval_what what,
+                        const struct series *s, double *value);
 /* The time that offset and @ make of t. */
 int64_t eval_when(const struct eval *ev, const struct expr_when *when, int64_t t_ms);
 /* The next series of an opened set, counted against the limits. */

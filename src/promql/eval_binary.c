@@ -20,9 +20,7 @@ struct joining {
     struct eval_scratch scratch, scratch_more;
     uint32_t *one_row; /* by step: the row of the one side, or MATCH_NONE */
     uint8_t *matched;  /* by step: a row of the many side was there (one to one) */
-    /* By row of the answer: its group, and the steps that were matched, filtered or not. */
-    uint32_t *row_group;
-    uint8_t **row_seen;
+    uint32_t *row_group; /* by row of the answer */
     size_t row_cap;
 };
 
@@ -124,20 +122,15 @@ static bool join_room(struct eval *ev, struct joining *j, size_t count)
 {
     size_t cap = count * 2;
     uint32_t *group;
-    uint8_t **seen;
 
     if (count <= j->row_cap)
         return true;
     group = arena_array(ev->arena, cap, sizeof(*group));
-    seen = arena_array(ev->arena, cap, sizeof(*seen));
-    if (!group || !seen)
+    if (!group)
         return false;
-    if (j->row_cap > 0) {
+    if (j->row_cap > 0)
         memcpy(group, j->row_group, j->row_cap * sizeof(*group));
-        memcpy(seen, j->row_seen, j->row_cap * sizeof(*seen));
-    }
     j->row_group = group;
-    j->row_seen = seen;
     j->row_cap = cap;
     return true;
 }
@@ -163,8 +156,7 @@ static enum err_code join_row(struct eval *ev, struct joining *j, uint32_t group
     if (!join_room(ev, j, out->count))
         return eval_full(ev);
     j->row_group[*slot] = group;
-    j->row_seen[*slot] = arena_alloc(ev->arena, ev->frame->count);
-    return j->row_seen[*slot] ? ERR_OK : eval_full(ev);
+    return ERR_OK;
 }
 
 /* --- One row of the many side --- */
@@ -178,16 +170,16 @@ static enum err_code join_check(struct eval *ev, struct joining *j, uint32_t gro
                                  "explicit (group_left/group_right)");
         j->matched[step] = 1;
     }
-    if (j->row_seen[slot][step]) {
+    if (!eval_absent(j->out.out->rows[slot].value[step])) {
         if (j->row_group[slot] == group && j->x->u.binary.card != CARD_ONE_TO_ONE)
             return eval_fail(ev, "multiple matches for labels: grouping labels must ensure "
                                  "unique matches");
         return eval_same_labelset(ev);
     }
-    j->row_seen[slot][step] = 1;
     return ERR_OK;
 }
 
+/* Absent: a comparison let nothing through. */
 static double join_value(const struct joining *j, double many, double one)
 {
     double left = j->many == MATCH_LEFT ? many : one;
@@ -209,8 +201,12 @@ static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t 
 
     for (size_t i = 0; rc == ERR_OK && i < ev->frame->count; i++) {
         uint32_t r = j->one_row[i];
+        double v;
 
         if (r == MATCH_NONE || eval_absent(value[i]))
+            continue;
+        v = join_value(j, value[i], j->m.side[j->one].rows[r].value[i]);
+        if (eval_absent(v))
             continue;
         if (r != one)
             rc = join_row(ev, j, group, many, r, &slot);
@@ -238,18 +234,6 @@ static enum err_code join_group(struct eval *ev, struct joining *j, uint32_t gro
     return rc;
 }
 
-/* Rows whose steps were all filtered out are no series. */
-static void join_remove_empty(struct eval *ev, struct eval_vec *out)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < out->count; i++) {
-        if (eval_has_value(ev, out->rows[i].value))
-            out->rows[kept++] = out->rows[i];
-    }
-    out->count = kept;
-}
-
 enum err_code eval_binary(struct eval *ev, const struct expr *x, struct eval_vec *out)
 {
     bool right = x->u.binary.card == CARD_ONE_TO_MANY;
@@ -270,7 +254,5 @@ enum err_code eval_binary(struct eval *ev, const struct expr *x, struct eval_vec
         return eval_full(ev);
     for (uint32_t g = 0; rc == ERR_OK && g < j.m.group_count; g++)
         rc = join_group(ev, &j, g);
-    if (rc == ERR_OK)
-        join_remove_empty(ev, out);
     return rc;
 }

@@ -23,6 +23,7 @@ struct histogram_part {
 
 struct histogram {
     struct labels labels; /* of the answer */
+    struct str name;      /* as notes know it: forgotten after the first step with a value */
     size_t first, last;   /* parts, in order of appearance */
 };
 
@@ -183,6 +184,7 @@ static enum err_code histogram_add(struct eval *ev, struct histogram_call *c,
         set->slot = (uint32_t)c->count;
         h = &c->all[c->count++];
         h->first = h->last = c->part_count++;
+        h->name = labels_get(&row->set->labels, STR("__name__"));
         return eval_labels_drop(ev, &t, &row->set->labels, &le, &h->labels);
     }
     h = &c->all[set->slot];
@@ -192,7 +194,7 @@ static enum err_code histogram_add(struct eval *ev, struct histogram_call *c,
 }
 
 static enum err_code histogram_gather(struct eval *ev, struct histogram_call *c,
-                                      const struct eval_vec *vec, const struct expr *arg)
+                                      const struct eval_vec *vec)
 {
     uint32_t epoch = eval_epoch(ev);
     enum err_code rc = ERR_OK;
@@ -210,7 +212,7 @@ static enum err_code histogram_gather(struct eval *ev, struct histogram_call *c,
         if (eval_parse_float(le, &bound))
             rc = histogram_add(ev, c, &vec->rows[i], bound, epoch);
         else
-            eval_note(ev, EVAL_NOTE_WARNING, arg->start,
+            eval_note(ev, EVAL_NOTE_WARNING, eval_place(c->x, c->fraction ? 2 : 1),
                       "bucket label \"le\" is missing or has a malformed value of \"%.*s\" for "
                       "metric name \"%.*s\"",
                       STR_ARG(le), STR_ARG(name));
@@ -218,8 +220,8 @@ static enum err_code histogram_gather(struct eval *ev, struct histogram_call *c,
     return rc;
 }
 
-static double histogram_step(struct eval *ev, const struct histogram_call *c,
-                             const struct histogram *h, size_t step)
+static double histogram_step(struct eval *ev, const struct histogram_call *c, struct histogram *h,
+                             size_t step)
 {
     size_t n = 0;
     bool forced = false;
@@ -235,10 +237,12 @@ static double histogram_step(struct eval *ev, const struct histogram_call *c,
         return bucket_fraction(c->low[step], c->high[step], c->room, n);
     v = bucket_quantile(c->low[step], c->room, n, &forced);
     if (forced)
-        eval_note(ev, EVAL_NOTE_INFO, eval_unwrap(c->x->u.call.args[1])->start,
+        eval_note(ev, EVAL_NOTE_INFO, eval_place(c->x, 1),
                   "input to histogram_quantile needed to be fixed for monotonicity (see "
                   "https://prometheus.io/docs/prometheus/latest/querying/functions/"
-                  "#histogram_quantile) for metric name \"\"");
+                  "#histogram_quantile) for metric name \"%.*s\"",
+                  STR_ARG(h->name));
+    h->name = (struct str){NULL, 0};
     return v;
 }
 
@@ -265,7 +269,7 @@ static void histogram_note_quantile(struct eval *ev, const struct histogram_call
 
     for (size_t i = 0; i < ev->frame->count; i++) {
         if (!(c->low[i] >= 0 && c->low[i] <= 1))
-            eval_note(ev, EVAL_NOTE_WARNING, eval_unwrap(c->x->u.call.args[0])->start,
+            eval_note(ev, EVAL_NOTE_WARNING, eval_place(c->x, 0),
                       "quantile value should be between 0 and 1, got %s",
                       eval_note_number(c->low[i], number));
     }
@@ -275,18 +279,17 @@ enum err_code eval_histogram(struct eval *ev, const struct expr *x, struct eval_
 {
     struct histogram_call c = {.x = x,
                                .fraction = x->u.call.func->id == PROMQL_FUNC_histogram_fraction};
-    const struct expr *arg = eval_unwrap(x->u.call.args[c.fraction ? 2 : 1]);
     struct eval_vec vec;
     enum err_code rc = eval_scalar(ev, x->u.call.args[0], &c.low);
 
     if (rc == ERR_OK && c.fraction)
         rc = eval_scalar(ev, x->u.call.args[1], &c.high);
     if (rc == ERR_OK)
-        rc = eval_vec(ev, arg, &vec);
+        rc = eval_vec(ev, x->u.call.args[c.fraction ? 2 : 1], &vec);
     if (rc != ERR_OK)
         return rc;
     if (!c.fraction)
         histogram_note_quantile(ev, &c);
-    rc = histogram_gather(ev, &c, &vec, arg);
+    rc = histogram_gather(ev, &c, &vec);
     return rc == ERR_OK ? histogram_answer(ev, &c, out) : rc;
 }

@@ -14,6 +14,7 @@
 struct range_call {
     const struct expr *x;
     const struct expr *arg; /* the range vector */
+    size_t arg_at;
     enum promql_func_id id;
     eval_slice_fn *fn;
     double *params[RANGE_PARAMS]; /* the scalar arguments, by step */
@@ -22,6 +23,7 @@ struct range_call {
     struct eval_sink sink;
     struct eval_scratch scratch;
     double *value;
+    bool any; /* some step of the series has one */
     uint32_t *drops;
     size_t drops_cap;
     double *sort;
@@ -49,7 +51,7 @@ bool eval_is_range_call(const struct expr *x)
 /* Where Prometheus says a note about the range vector is: it has lost the place of a subquery. */
 static uint32_t range_place(const struct range_call *c)
 {
-    return c->arg->kind == EXPR_SUBQUERY ? 0 : c->arg->start;
+    return c->arg->kind == EXPR_SUBQUERY ? 0 : eval_place(c->x, c->arg_at);
 }
 
 /* --- Notes --- */
@@ -106,6 +108,38 @@ static int64_t range_window_ms(struct eval *ev, const struct range_call *c,
     return least;
 }
 
+/* --- Scalar arguments that are out of bounds: at steps with samples --- */
+
+static enum err_code range_check_smoothing(struct eval *ev, const struct range_call *c, size_t step)
+{
+    double sf = c->params[0][step], tf = c->params[1][step];
+
+    if (sf <= 0 || sf >= 1)
+        return eval_fail(ev, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
+    if (tf <= 0 || tf >= 1)
+        return eval_fail(ev, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+    return ERR_OK;
+}
+
+static void range_note_quantile(struct eval *ev, const struct range_call *c, size_t step)
+{
+    char number[EVAL_NUMBER_MAX];
+    double q = c->params[0][step];
+
+    if (!(q >= 0 && q <= 1))
+        eval_note(ev, EVAL_NOTE_WARNING, eval_place(c->x, 0),
+                  "quantile value should be between 0 and 1, got %s", eval_note_number(q, number));
+}
+
+static enum err_code range_check(struct eval *ev, const struct range_call *c, size_t step)
+{
+    if (c->id == PROMQL_FUNC_double_exponential_smoothing)
+        return range_check_smoothing(ev, c, step);
+    if (c->id == PROMQL_FUNC_quantile_over_time)
+        range_note_quantile(ev, c, step);
+    return ERR_OK;
+}
+
 /* --- Sliding --- */
 
 /* Falls of the value up to each sample: without any in a window, a counter's increase is exact. */
@@ -149,17 +183,17 @@ static double range_step(const struct range_call *c, struct eval_slice *s, size_
     return v;
 }
 
-/* False: no step has a value. */
-static bool range_slide(struct eval *ev, const struct range_call *c, const struct eval_window *w,
-                        int64_t window_ms)
+static enum err_code range_slide(struct eval *ev, struct range_call *c,
+                                 const struct eval_window *w, int64_t window_ms)
 {
     const struct eval_frame *f = ev->frame;
     const struct expr_when *when = eval_window_when(c->arg);
     struct eval_slice s = {.range_ms = window_ms, .sort = c->sort};
     size_t from = 0, to = 0;
-    bool any = false;
+    enum err_code rc = ERR_OK;
 
-    for (size_t i = 0; i < f->count; i++) {
+    c->any = false;
+    for (size_t i = 0; rc == ERR_OK && i < f->count; i++) {
         s.now_ms = eval_frame_ms(f, i);
         s.end_ms = eval_when(ev, when, s.now_ms);
         s.start_ms = s.end_ms - window_ms;
@@ -174,10 +208,11 @@ static bool range_slide(struct eval *ev, const struct range_call *c, const struc
         s.t_ms = w->t_ms + from;
         s.value = w->value + from;
         s.drops = c->drops ? c->drops + from : NULL;
+        rc = range_check(ev, c, i);
         c->value[i] = range_step(c, &s, i);
-        any |= !eval_absent(c->value[i]);
+        c->any |= !eval_absent(c->value[i]);
     }
-    return any;
+    return rc;
 }
 
 static bool range_keeps_name(enum promql_func_id id)
@@ -193,8 +228,9 @@ static enum err_code range_series(struct eval *ev, void *arg, const struct eval_
 
     if (!range_room(ev, c, w))
         return eval_full(ev);
-    if (!range_slide(ev, c, w, range_window_ms(ev, c, w)))
-        return ERR_OK;
+    rc = range_slide(ev, c, w, range_window_ms(ev, c, w));
+    if (rc != ERR_OK || !c->any)
+        return rc;
     range_note_counter(ev, c, w);
     if (!range_keeps_name(c->id))
         rc = eval_labels_nameless(ev, &c->scratch, w->labels, &labels);
@@ -205,42 +241,6 @@ static enum err_code range_series(struct eval *ev, void *arg, const struct eval_
 
 /* --- Arguments --- */
 
-static enum err_code range_check_smoothing(struct eval *ev, const struct range_call *c)
-{
-    static const char *const names[] = {"smoothing", "trend"};
-    static const char *const letters[] = {"sf", "tf"};
-
-    if (c->id != PROMQL_FUNC_double_exponential_smoothing)
-        return ERR_OK;
-    for (size_t p = 0; p < c->param_count; p++) {
-        for (size_t i = 0; i < ev->frame->count; i++) {
-            double v = c->params[p][i];
-
-            if (v <= 0 || v >= 1)
-                return eval_fail(ev, "invalid %s factor. Expected: 0 < %s < 1, got: %f", names[p],
-                                 letters[p], v);
-        }
-    }
-    return ERR_OK;
-}
-
-/* quantile_over_time: a quantile outside 0 to 1 answers, with a warning. */
-static void range_note_quantile(struct eval *ev, const struct range_call *c)
-{
-    char number[EVAL_NUMBER_MAX];
-
-    if (c->id != PROMQL_FUNC_quantile_over_time)
-        return;
-    for (size_t i = 0; i < ev->frame->count; i++) {
-        double q = c->params[0][i];
-
-        if (!(q >= 0 && q <= 1))
-            eval_note(ev, EVAL_NOTE_WARNING, eval_unwrap(c->x->u.call.args[0])->start,
-                      "quantile value should be between 0 and 1, got %s",
-                      eval_note_number(q, number));
-    }
-}
-
 static enum err_code range_params(struct eval *ev, struct range_call *c)
 {
     const struct expr *x = c->x;
@@ -248,8 +248,10 @@ static enum err_code range_params(struct eval *ev, struct range_call *c)
     for (size_t i = 0; i < x->u.call.count; i++) {
         enum err_code rc;
 
-        if (eval_unwrap(x->u.call.args[i])->type == PROMQL_MATRIX)
+        if (eval_unwrap(x->u.call.args[i])->type == PROMQL_MATRIX) {
+            c->arg_at = i;
             continue;
+        }
         if (c->param_count == RANGE_PARAMS)
             return err_set(ev->err, ERR_BUG, "%s() has too many arguments", x->u.call.func->name);
         rc = eval_scalar(ev, x->u.call.args[i], &c->params[c->param_count++]);
@@ -257,21 +259,6 @@ static enum err_code range_params(struct eval *ev, struct range_call *c)
             return rc;
     }
     return ERR_OK;
-}
-
-/* Adds the notes that only matter when there is a series. */
-static enum err_code range_first(struct eval *ev, void *arg, const struct eval_window *w)
-{
-    struct range_call *c = arg;
-
-    if (c->rows == 0) {
-        enum err_code rc = range_check_smoothing(ev, c);
-
-        if (rc != ERR_OK)
-            return rc;
-        range_note_quantile(ev, c);
-    }
-    return range_series(ev, arg, w);
 }
 
 enum err_code eval_range_call(struct eval *ev, const struct expr *x, struct eval_sink sink)
@@ -286,7 +273,7 @@ enum err_code eval_range_call(struct eval *ev, const struct expr *x, struct eval
     c.value = eval_values(ev);
     if (!c.value)
         return eval_full(ev);
-    return eval_windows(ev, c.arg, x->u.call.func->name, range_first, &c);
+    return eval_windows(ev, c.arg, x->u.call.func->name, range_series, &c);
 }
 
 /* --- absent_over_time --- */

@@ -72,9 +72,8 @@ static int64_t selector_lookback(const struct eval *ev, const struct series *s)
     return ev->lookback_ms;
 }
 
-/* Fill `value`; false: no step has one. */
-static bool selector_fill(const struct eval *ev, const struct expr *x, enum eval_what what,
-                          const struct series *s, double *value)
+bool eval_selector_fill(const struct eval *ev, const struct expr_when *when, enum eval_what what,
+                        const struct series *s, double *value)
 {
     const struct eval_frame *f = ev->frame;
     const int64_t *until = ev->query->lookback_ms == 0 && s->kind != SERIES_DELTA ? s->until_ms
@@ -84,7 +83,7 @@ static bool selector_fill(const struct eval *ev, const struct expr *x, enum eval
     bool any = false;
 
     for (size_t i = 0; i < f->count; i++) {
-        int64_t t = eval_when(ev, &x->u.selector.when, eval_frame_ms(f, i));
+        int64_t t = eval_when(ev, when, eval_frame_ms(f, i));
 
         value[i] = eval_nothing();
         while (next < s->count && s->t_ms[next] <= t)
@@ -118,7 +117,7 @@ enum err_code eval_selector(struct eval *ev, const struct expr *x, enum eval_wha
         rc = eval_next(ev, set, &s, &more);
         if (rc != ERR_OK || !more)
             break;
-        if (!selector_fill(ev, x, what, &s, value))
+        if (!eval_selector_fill(ev, &x->u.selector.when, what, &s, value))
             continue;
         rc = sink.fn(ev, sink.arg, &s.labels, value);
         if (++count > ev->peak_series)
