@@ -308,14 +308,13 @@ static void aggregate_note_quantile(struct eval *ev, const struct expr *x, const
 {
     char number[EVAL_NUMBER_MAX];
     uint32_t at = eval_unwrap(x->u.aggregate.param)->start;
-    double low = q[0], high = q[0], bad = 0;
+    double low = q[0], high = q[0];
 
-    for (size_t i = 0; i < ev->frame->count; i++) {
-        low = q[i] < low || isnan(low) ? q[i] : low;
-        high = q[i] > high || isnan(high) ? q[i] : high;
-        bad += isnan(q[i]);
+    for (size_t i = 1; i < ev->frame->count; i++) {
+        low = eval_min(low, q[i]);
+        high = eval_max(high, q[i]);
     }
-    if (bad > 0)
+    if (isnan(low) || isnan(high))
         eval_note(ev, EVAL_NOTE_WARNING, at, "quantile value should be between 0 and 1, got NaN");
     if (high > 1)
         eval_note(ev, EVAL_NOTE_WARNING, at, "quantile value should be between 0 and 1, got %s",

@@ -18,9 +18,10 @@ struct joining {
     bool filters; /* a comparison without bool */
     struct eval_collect out;
     struct eval_scratch scratch, scratch_more;
-    uint32_t *one_row; /* by step: the row of the one side, or MATCH_NONE */
-    uint8_t *matched;  /* by step: a row of the many side was there (one to one) */
+    uint32_t *one_row;   /* by step: the row of the one side, or MATCH_NONE */
+    uint8_t *matched;    /* by step: a row of the many side was there (one to one) */
     uint32_t *row_group; /* by row of the answer */
+    uint32_t *row_many;  /* of an instant query, by row of the many side: row of the answer + 1 */
     size_t row_cap;
 };
 
@@ -213,9 +214,10 @@ static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t 
         one = r;
         if (rc == ERR_OK)
             rc = join_check(ev, j, group, slot, i);
-        if (rc == ERR_OK)
-            j->out.out->rows[slot].value[i] = join_value(j, value[i],
-                                                         j->m.side[j->one].rows[r].value[i]);
+        if (rc == ERR_OK) {
+            j->out.out->rows[slot].value[i] = v;
+            j->row_many[many] = (uint32_t)slot + 1;
+        }
     }
     return rc;
 }
@@ -234,6 +236,24 @@ static enum err_code join_group(struct eval *ev, struct joining *j, uint32_t gro
     return rc;
 }
 
+/* An instant query's rows in the order of the many side, which sort() and topk() may show. */
+static enum err_code join_order(struct eval *ev, struct joining *j)
+{
+    struct eval_vec *out = j->out.out;
+    struct eval_row *rows = arena_array(ev->arena, out->count, sizeof(*rows));
+    size_t n = 0;
+
+    if (!rows)
+        return eval_full(ev);
+    for (size_t i = 0; i < j->m.side[j->many].count; i++) {
+        if (j->row_many[i] > 0)
+            rows[n++] = out->rows[j->row_many[i] - 1];
+    }
+    out->rows = rows;
+    out->cap = out->count;
+    return ERR_OK;
+}
+
 enum err_code eval_binary(struct eval *ev, const struct expr *x, struct eval_vec *out)
 {
     bool right = x->u.binary.card == CARD_ONE_TO_MANY;
@@ -250,9 +270,10 @@ enum err_code eval_binary(struct eval *ev, const struct expr *x, struct eval_vec
         return rc;
     j.one_row = arena_array(ev->arena, ev->frame->count, sizeof(*j.one_row));
     j.matched = arena_alloc(ev->arena, ev->frame->count);
-    if (!j.one_row || !j.matched)
+    j.row_many = arena_array(ev->arena, j.m.side[j.many].count, sizeof(*j.row_many));
+    if (!j.one_row || !j.matched || !j.row_many)
         return eval_full(ev);
     for (uint32_t g = 0; rc == ERR_OK && g < j.m.group_count; g++)
         rc = join_group(ev, &j, g);
-    return rc;
+    return rc == ERR_OK && ev->frame->count == 1 ? join_order(ev, &j) : rc;
 }

@@ -15,8 +15,8 @@
 struct info_call {
     const struct matcher *matchers; /* of the second argument */
     size_t matcher_count;
-    bool names_metric;  /* one of them is of the name */
-    bool has_base;      /* a series to enrich has an instance or a job */
+    bool names_metric; /* one of them is of the name */
+    bool has_base;     /* a series to enrich has an instance or a job */
     struct eval_vec base;
     uint8_t *ignored; /* by row of base: it is an info series itself */
     struct eval_vec info;
@@ -63,8 +63,8 @@ static enum err_code info_base(struct eval *ev, struct info_call *c)
         const struct labels *l = &c->base.rows[i].set->labels;
 
         c->ignored[i] = info_ignores(c, l);
-        if (!c->ignored[i] && (labels_get(l, STR("instance")).len > 0 ||
-                               labels_get(l, STR("job")).len > 0))
+        if (!c->ignored[i] &&
+            (labels_get(l, STR("instance")).len > 0 || labels_get(l, STR("job")).len > 0))
             c->has_base = true;
     }
     return ERR_OK;
@@ -210,8 +210,9 @@ static enum err_code info_conflict(struct eval *ev, const struct info_call *c, u
     for (size_t i = 0; i < c->base.count; i++) {
         if (eval_absent(c->base.rows[i].value[step]))
             continue;
-        return eval_fail(ev, "found duplicate series for info metric: existing %s @ %lld, new %s "
-                             "@ %lld",
+        return eval_fail(ev,
+                         "found duplicate series for info metric: existing %s @ %lld, new %s "
+                         "@ %lld",
                          eval_labels_text(ev, &c->info.rows[a].set->labels),
                          (long long)(c->info.rows[a].value[step] * 1000),
                          eval_labels_text(ev, &c->info.rows[b].set->labels),
@@ -365,9 +366,8 @@ static enum err_code info_step(struct eval *ev, struct info_call *c, const struc
     enum err_code rc = ERR_OK;
 
     for (size_t n = 0; rc == ERR_OK && n < c->name_count; n++) {
-        uint32_t row = groups[n] == INFO_NONE
-                           ? INFO_NONE
-                           : c->chosen[groups[n] * ev->frame->count + step];
+        uint32_t row = groups[n] == INFO_NONE ? INFO_NONE
+                                              : c->chosen[groups[n] * ev->frame->count + step];
 
         if (row == INFO_NONE)
             continue;

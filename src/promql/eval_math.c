@@ -185,8 +185,13 @@ double eval_date(enum promql_func_id id, double seconds)
     int64_t s = math_seconds(seconds);
     int64_t days = s / 86400 - (s % 86400 < 0);
     int64_t of_day = s - days * 86400;
-    struct math_day d = math_civil(days);
+    struct math_day d;
 
+    if (s == INT64_MIN) { /* Go's calendar begins later, and comes out at the other end: 2^63 */
+        days = 106751991167300;
+        of_day = 55808;
+    }
+    d = math_civil(days);
     switch ((int)id) {
     case PROMQL_FUNC_year:
         return (double)d.year;

@@ -183,8 +183,8 @@ static double range_step(const struct range_call *c, struct eval_slice *s, size_
     return v;
 }
 
-static enum err_code range_slide(struct eval *ev, struct range_call *c,
-                                 const struct eval_window *w, int64_t window_ms)
+static enum err_code range_slide(struct eval *ev, struct range_call *c, const struct eval_window *w,
+                                 int64_t window_ms)
 {
     const struct eval_frame *f = ev->frame;
     const struct expr_when *when = eval_window_when(c->arg);

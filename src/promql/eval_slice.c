@@ -231,7 +231,9 @@ static double slice_last(const struct eval_slice *s)
 
 static double slice_last_stamp(const struct eval_slice *s)
 {
-    return (double)s->t_ms[s->count - 1] / 1000;
+    int64_t t_ms = s->t_ms[s->count - 1];
+
+    return t_ms > 0 ? (double)t_ms / 1000 : 0; /* as Prometheus, which takes 0 for no sample */
 }
 
 static double slice_median(const struct eval_slice *s)

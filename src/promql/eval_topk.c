@@ -239,8 +239,8 @@ static struct bounds choose_bounds(const struct eval *ev, const double *v)
     struct bounds b = {v[0], v[0], false};
 
     for (size_t i = 0; i < ev->frame->count; i++) {
-        b.low = v[i] < b.low ? v[i] : b.low;
-        b.high = v[i] > b.high ? v[i] : b.high;
+        b.low = eval_min(b.low, v[i]);
+        b.high = eval_max(b.high, v[i]);
         b.nan |= isnan(v[i]);
     }
     return b;
