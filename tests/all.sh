@@ -50,6 +50,11 @@ else
     stage unit make unit
 fi
 stage promql make promql
+if [ "$full" -eq 1 ]; then
+    stage promql-compare tests/tool/promql_compare.py --count 5000 --fetch --required
+else
+    stage promql-compare tests/tool/promql_compare.py --count 300
+fi
 stage unit-asan make unit-asan
 stage promql-asan make promql VARIANT=asan
 if exists 'tests/fuzz/fuzz_*.c'; then stage corpus make fuzz-replay; fi
