@@ -20,6 +20,7 @@ struct joining {
     struct eval_scratch scratch, scratch_more;
     uint32_t *one_row;   /* by step: the row of the one side, or MATCH_NONE */
     uint8_t *matched;    /* by step: a row of the many side was there (one to one) */
+    uint32_t group;      /* under work */
     uint32_t *row_group; /* by row of the answer */
     uint32_t *row_many;  /* of an instant query, by row of the many side: row of the answer + 1 */
     size_t row_cap;
@@ -137,8 +138,8 @@ static bool join_room(struct eval *ev, struct joining *j, size_t count)
 }
 
 /* The row that a pair of rows writes to. */
-static enum err_code join_row(struct eval *ev, struct joining *j, uint32_t group, uint32_t many,
-                              uint32_t one, size_t *slot)
+static enum err_code join_row(struct eval *ev, struct joining *j, uint32_t many, uint32_t one,
+                              size_t *slot)
 {
     struct eval_vec *out = j->out.out;
     size_t before = out->count;
@@ -156,14 +157,13 @@ static enum err_code join_row(struct eval *ev, struct joining *j, uint32_t group
         return ERR_OK;
     if (!join_room(ev, j, out->count))
         return eval_full(ev);
-    j->row_group[*slot] = group;
+    j->row_group[*slot] = j->group;
     return ERR_OK;
 }
 
 /* --- One row of the many side --- */
 
-static enum err_code join_check(struct eval *ev, struct joining *j, uint32_t group, size_t slot,
-                                size_t step)
+static enum err_code join_check(struct eval *ev, struct joining *j, size_t slot, size_t step)
 {
     if (j->x->u.binary.card == CARD_ONE_TO_ONE) {
         if (j->matched[step])
@@ -172,7 +172,7 @@ static enum err_code join_check(struct eval *ev, struct joining *j, uint32_t gro
         j->matched[step] = 1;
     }
     if (!eval_absent(j->out.out->rows[slot].value[step])) {
-        if (j->row_group[slot] == group && j->x->u.binary.card != CARD_ONE_TO_ONE)
+        if (j->row_group[slot] == j->group && j->x->u.binary.card != CARD_ONE_TO_ONE)
             return eval_fail(ev, "multiple matches for labels: grouping labels must ensure "
                                  "unique matches");
         return eval_same_labelset(ev);
@@ -192,8 +192,7 @@ static double join_value(const struct joining *j, double many, double one)
     return v != 0 ? left : eval_nothing();
 }
 
-static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t group,
-                                   uint32_t many)
+static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t many)
 {
     const double *value = j->m.side[j->many].rows[many].value;
     uint32_t one = MATCH_NONE;
@@ -210,10 +209,10 @@ static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t 
         if (eval_absent(v))
             continue;
         if (r != one)
-            rc = join_row(ev, j, group, many, r, &slot);
+            rc = join_row(ev, j, many, r, &slot);
         one = r;
         if (rc == ERR_OK)
-            rc = join_check(ev, j, group, slot, i);
+            rc = join_check(ev, j, slot, i);
         if (rc == ERR_OK) {
             j->out.out->rows[slot].value[i] = v;
             j->row_many[many] = (uint32_t)slot + 1;
@@ -222,9 +221,9 @@ static enum err_code join_many_row(struct eval *ev, struct joining *j, uint32_t 
     return rc;
 }
 
-static enum err_code join_group(struct eval *ev, struct joining *j, uint32_t group)
+static enum err_code join_group(struct eval *ev, struct joining *j)
 {
-    const struct match_group *g = &j->m.groups[group];
+    const struct match_group *g = &j->m.groups[j->group];
     enum err_code rc;
 
     if (g->first[j->one] == MATCH_NONE)
@@ -232,7 +231,7 @@ static enum err_code join_group(struct eval *ev, struct joining *j, uint32_t gro
     rc = join_one_side(ev, j, g);
     memset(j->matched, 0, ev->frame->count);
     for (uint32_t r = g->first[j->many]; rc == ERR_OK && r != MATCH_NONE; r = j->m.next[j->many][r])
-        rc = join_many_row(ev, j, group, r);
+        rc = join_many_row(ev, j, r);
     return rc;
 }
 
@@ -273,7 +272,7 @@ enum err_code eval_binary(struct eval *ev, const struct expr *x, struct eval_vec
     j.row_many = arena_array(ev->arena, j.m.side[j.many].count, sizeof(*j.row_many));
     if (!j.one_row || !j.matched || !j.row_many)
         return eval_full(ev);
-    for (uint32_t g = 0; rc == ERR_OK && g < j.m.group_count; g++)
-        rc = join_group(ev, &j, g);
+    for (; rc == ERR_OK && j.group < j.m.group_count; j.group++)
+        rc = join_group(ev, &j);
     return rc == ERR_OK && ev->frame->count == 1 ? join_order(ev, &j) : rc;
 }

@@ -28,7 +28,18 @@ static const double *set_any(struct eval *ev, const struct match *m, const struc
 
 enum set_keep { SET_WITH, SET_WITHOUT };
 
-/* The rows of one side of a group, where the other side has a value or has none. */
+static void set_filter_row(const struct eval *ev, double *value, const double *other,
+                           enum set_keep keep)
+{
+    for (size_t i = 0; i < ev->frame->count; i++) {
+        bool have = other && !eval_absent(other[i]);
+
+        if (have != (keep == SET_WITH))
+            value[i] = eval_nothing();
+    }
+}
+
+/* The rows of one side of each group, where the other side has a value or has none. */
 static void set_filter(struct eval *ev, const struct match *m, enum match_side side,
                        enum set_keep keep)
 {
@@ -38,16 +49,8 @@ static void set_filter(struct eval *ev, const struct match *m, enum match_side s
         const struct match_group *group = &m->groups[g];
         const double *other = set_any(ev, m, group, !side, room);
 
-        for (uint32_t r = group->first[side]; r != MATCH_NONE; r = m->next[side][r]) {
-            double *value = m->side[side].rows[r].value;
-
-            for (size_t i = 0; i < ev->frame->count; i++) {
-                bool have = other && !eval_absent(other[i]);
-
-                if (have != (keep == SET_WITH))
-                    value[i] = eval_nothing();
-            }
-        }
+        for (uint32_t r = group->first[side]; r != MATCH_NONE; r = m->next[side][r])
+            set_filter_row(ev, m->side[side].rows[r].value, other, keep);
     }
 }
 

@@ -132,7 +132,7 @@ static void choose_row(struct eval *ev, struct choosing *c, uint32_t row, size_t
         return;
     }
     if (c->op == AGG_LIMITK) {
-        if ((double)*count < c->param[step])
+        if ((double)(*count + 1) <= c->param[step])
             c->heap[g][(*count)++] = new;
         return;
     }
@@ -159,11 +159,35 @@ static enum err_code choose_keep(struct eval *ev, struct choosing *c, const stru
     return ERR_OK;
 }
 
+/* The parameter of a step that has samples. */
+static enum err_code choose_check(struct eval *ev, const struct choosing *c, size_t step)
+{
+    double v = c->param[step];
+    char number[EVAL_NUMBER_MAX];
+
+    if (c->op == AGG_LIMIT_RATIO)
+        return isnan(v) ? eval_fail(ev, "Ratio value NaN is NaN") : ERR_OK;
+    if (v >= -9223372036854775808.0 && v < 9223372036854775808.0)
+        return ERR_OK;
+    return eval_fail(ev, "Scalar value %s overflows int64", eval_note_number(v, number));
+}
+
+static bool choose_step_has(const struct choosing *c, size_t step)
+{
+    for (size_t r = 0; r < c->rows.count; r++) {
+        if (!eval_absent(c->rows.rows[r].value[step]))
+            return true;
+    }
+    return false;
+}
+
 static enum err_code choose_step(struct eval *ev, struct choosing *c, size_t step)
 {
     enum err_code rc = eval_check(ev);
 
-    if (c->op == AGG_LIMIT_RATIO ? c->param[step] == 0 : !(c->param[step] >= 1))
+    if (rc == ERR_OK && choose_step_has(c, step))
+        rc = choose_check(ev, c, step);
+    if (rc != ERR_OK || (c->op == AGG_LIMIT_RATIO ? c->param[step] == 0 : c->param[step] < 1))
         return rc;
     memset(c->heap_count, 0, c->group_count * sizeof(*c->heap_count));
     for (uint32_t r = 0; rc == ERR_OK && r < c->rows.count; r++) {
@@ -230,18 +254,16 @@ static enum err_code choose_room(struct eval *ev, struct choosing *c)
 /* --- The parameter --- */
 
 struct bounds {
-    double low, high;
-    bool nan;
+    double low, high; /* NaN when a step has it, as Go's math.Min and Max do */
 };
 
 static struct bounds choose_bounds(const struct eval *ev, const double *v)
 {
-    struct bounds b = {v[0], v[0], false};
+    struct bounds b = {v[0], v[0]};
 
-    for (size_t i = 0; i < ev->frame->count; i++) {
+    for (size_t i = 1; i < ev->frame->count; i++) {
         b.low = eval_min(b.low, v[i]);
         b.high = eval_max(b.high, v[i]);
-        b.nan |= isnan(v[i]);
     }
     return b;
 }
@@ -255,43 +277,28 @@ static void choose_note_ratio(struct eval *ev, const struct choosing *c, double 
               eval_note_number(got, number), cap);
 }
 
-/* *any: there is something to choose. */
-static enum err_code choose_check(struct eval *ev, struct choosing *c, bool *any)
+/* Whether any step chooses something. */
+static bool choose_any(struct eval *ev, struct choosing *c)
 {
     struct bounds b = choose_bounds(ev, c->param);
-    char number[EVAL_NUMBER_MAX];
 
-    *any = c->op == AGG_LIMIT_RATIO ? !(b.low == 0 && b.high == 0) : !(b.high < 1);
-    if (!*any)
-        return ERR_OK;
-    if (b.nan)
-        return eval_fail(ev, c->op == AGG_LIMIT_RATIO ? "Ratio value is NaN"
-                                                      : "Parameter value is NaN");
-    if (c->op == AGG_LIMIT_RATIO) {
-        if (b.high > 1)
-            choose_note_ratio(ev, c, b.high, 1);
-        if (b.low < -1)
-            choose_note_ratio(ev, c, b.low, -1);
-        return ERR_OK;
-    }
-    if (b.low <= -9223372036854775808.0)
-        return eval_fail(ev, "Scalar value %s underflows int64", eval_note_number(b.low, number));
-    if (b.high >= 9223372036854775808.0)
-        return eval_fail(ev, "Scalar value %s overflows int64", eval_note_number(b.high, number));
-    return ERR_OK;
+    if (c->op != AGG_LIMIT_RATIO)
+        return !(b.high < 1);
+    if (b.high > 1)
+        choose_note_ratio(ev, c, b.high, 1);
+    if (b.low < -1)
+        choose_note_ratio(ev, c, b.low, -1);
+    return !(b.low == 0 && b.high == 0);
 }
 
 enum err_code eval_aggregate_k(struct eval *ev, const struct expr *x, struct eval_vec *out)
 {
     struct choosing c = {.x = x, .op = x->u.aggregate.op};
-    bool any = false;
     enum err_code rc = eval_scalar(ev, x->u.aggregate.param, &c.param);
 
     if (rc == ERR_OK)
         rc = eval_vec(ev, x->u.aggregate.x, &c.rows);
-    if (rc == ERR_OK)
-        rc = choose_check(ev, &c, &any);
-    if (rc != ERR_OK || !any || c.rows.count == 0)
+    if (rc != ERR_OK || !choose_any(ev, &c) || c.rows.count == 0)
         return rc;
     rc = choose_room(ev, &c);
     for (size_t i = 0; rc == ERR_OK && i < ev->frame->count; i++)
