@@ -14,7 +14,8 @@
 #include "base/limits.h"
 #include "os/clock.h"
 
-#define CHECK_EVERY 64 /* rows between two looks at the clock */
+#define CHECK_VALUES 65536 /* looked at between two looks at the clock */
+#define CHECK_ROW    1024  /* what a row counts for */
 
 /* --- Failing, stopping, memory --- */
 
@@ -36,10 +37,18 @@ enum err_code eval_fail(struct eval *ev, const char *fmt, ...)
 
 enum err_code eval_check(struct eval *ev)
 {
+    return eval_spend(ev, CHECK_ROW);
+}
+
+enum err_code eval_spend(struct eval *ev, size_t values)
+{
     const struct promql_limits *l = &ev->query->limits;
 
-    if (ev->ticks++ % CHECK_EVERY != 0)
+    ev->spent += values;
+    if (ev->spent < CHECK_VALUES && ev->looked)
         return ERR_OK;
+    ev->spent = 0;
+    ev->looked = true;
     if (l->cancelled && l->cancelled(l->cancelled_arg))
         return err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
     if (l->deadline_mono_us != 0 && clock_mono_us() >= l->deadline_mono_us)

@@ -93,7 +93,8 @@ struct eval {
     int64_t lookback_ms;
     uint64_t samples, max_samples;
     uint64_t max_series, peak_series;
-    unsigned ticks;
+    uint64_t spent; /* since the last look at the clock */
+    bool looked;
     unsigned depth;
 };
 
@@ -138,8 +139,10 @@ bool eval_may_collide(const struct expr *x);
 /* Where Prometheus says that an argument of a call is: without its parentheses, but for one that
  * does not change over the steps in a call that does. */
 uint32_t eval_place(const struct expr *call, size_t arg);
-/* Deadline, cancel: asked for each series and each row of work. */
+/* Deadline, cancel: asked for each series and each row of work; eval_spend also says how many
+ * values were looked at, where that may be many. */
 enum err_code eval_check(struct eval *ev);
+enum err_code eval_spend(struct eval *ev, size_t values);
 /* NULL after an overflow of the arena; then `return eval_full(ev)`. Not zeroed for values. */
 double *eval_values(struct eval *ev);
 enum err_code eval_full(struct eval *ev);
@@ -216,6 +219,8 @@ bool eval_selector_fill(const struct eval *ev, const struct expr_when *when, enu
 int64_t eval_when(const struct eval *ev, const struct expr_when *when, int64_t t_ms);
 /* The next series of an opened set, counted against the limits. */
 enum err_code eval_next(struct eval *ev, struct series_set *set, struct series *out, bool *more);
+/* A regular expression of x that was given up for its cost makes the answer wrong: ERR_LIMIT. */
+enum err_code eval_matched(struct eval *ev, const struct expr *x);
 enum err_code eval_open(struct eval *ev, const struct expr *x, const char *hint,
                         struct series_set **out);
 

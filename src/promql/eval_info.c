@@ -182,6 +182,10 @@ static enum err_code info_read(struct eval *ev, struct info_call *c, const struc
         rc = info_add(ev, c, &s);
     }
     series_close(set);
+    for (size_t i = 0; rc == ERR_OK && i < c->matcher_count; i++) {
+        if (c->matchers[i].regex && regex_failed(c->matchers[i].regex))
+            rc = err_set(ev->err, ERR_LIMIT, "a regular expression of info() takes too long");
+    }
     return rc;
 }
 

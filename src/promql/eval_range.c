@@ -208,7 +208,9 @@ static enum err_code range_slide(struct eval *ev, struct range_call *c, const st
         s.t_ms = w->t_ms + from;
         s.value = w->value + from;
         s.drops = c->drops ? c->drops + from : NULL;
-        rc = range_check(ev, c, i);
+        rc = eval_spend(ev, to - from);
+        if (rc == ERR_OK)
+            rc = range_check(ev, c, i);
         c->value[i] = range_step(c, &s, i);
         c->any |= !eval_absent(c->value[i]);
     }

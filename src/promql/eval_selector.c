@@ -47,6 +47,19 @@ enum err_code eval_open(struct eval *ev, const struct expr *x, const char *hint,
     return series_select(ev->source, ev->arena, &spec, out, ev->err);
 }
 
+enum err_code eval_matched(struct eval *ev, const struct expr *x)
+{
+    for (size_t i = 0; i < x->u.selector.matcher_count; i++) {
+        const struct matcher *m = &x->u.selector.matchers[i];
+
+        if (m->regex && regex_failed(m->regex))
+            return err_set(ev->err, ERR_LIMIT,
+                           "the regular expression \"%.*s\" takes too long to match",
+                           STR_ARG(m->value));
+    }
+    return ERR_OK;
+}
+
 enum err_code eval_next(struct eval *ev, struct series_set *set, struct series *out, bool *more)
 {
     enum err_code rc = eval_check(ev);
@@ -124,5 +137,5 @@ enum err_code eval_selector(struct eval *ev, const struct expr *x, enum eval_wha
             ev->peak_series = count;
     }
     series_close(set);
-    return rc;
+    return rc == ERR_OK ? eval_matched(ev, x) : rc;
 }

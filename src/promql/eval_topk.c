@@ -7,9 +7,12 @@
  * of them: the same as in Prometheus for the same order of series.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "promql/eval.h"
+
+#define HEAP_SHORT 12 /* up to here Prometheus's sort is an insertion */
 
 struct candidate {
     double value;
@@ -80,11 +83,36 @@ static void heap_down(const struct choosing *c, struct candidate *h, size_t coun
     }
 }
 
+/* Largest first, NaN last. */
+static int heap_compare_top(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+
+    if (isnan(x->value) || isnan(y->value))
+        return isnan(x->value) - isnan(y->value);
+    if (x->value != y->value)
+        return x->value < y->value ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int heap_compare_bottom(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+
+    if (!isnan(x->value) && !isnan(y->value) && x->value != y->value)
+        return x->value > y->value ? 1 : -1;
+    return heap_compare_top(a, b);
+}
+
 /* Best first; the insertion keeps Prometheus's order of equal values in short lists. */
 static void heap_sort(const struct choosing *c, struct candidate *h, size_t count)
 {
     if (c->op != AGG_TOPK && c->op != AGG_BOTTOMK)
         return;
+    if (count > HEAP_SHORT) {
+        qsort(h, count, sizeof(*h), c->op == AGG_TOPK ? heap_compare_top : heap_compare_bottom);
+        return;
+    }
     for (size_t i = 1; i < count; i++) {
         for (size_t j = i; j > 0 && heap_less(c, &h[j - 1], &h[j]); j--)
             heap_swap(h, j, j - 1);

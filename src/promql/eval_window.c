@@ -90,7 +90,7 @@ static enum err_code window_selector(struct eval *ev, const struct expr *x, cons
             rc = fn(ev, arg, &w);
     }
     series_close(set);
-    return rc;
+    return rc == ERR_OK ? eval_matched(ev, x) : rc;
 }
 
 /* --- Subqueries --- */

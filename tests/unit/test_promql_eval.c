@@ -360,6 +360,16 @@ static void a_query_stops_when_it_is_told_to(void **state)
     assert_int_equal(run(w, "many", 300 * MINUTE), ERR_OK);
 }
 
+static void windows_over_windows_stop_at_the_deadline(void **state)
+{
+    struct world *w = *state;
+
+    add_rising(w, "__name__=x", MINUTE, 1, 10 * MINUTE);
+    w->query.limits.deadline_mono_us = clock_mono_us() + 50000;
+    /* 200 000 windows of up to 100 000 values each, over one series. */
+    assert_int_equal(run(w, "max_over_time(vector(1)[100000s:1s])[100000s:1s]", 0), ERR_TIMEOUT);
+}
+
 /* --- Depth: a query of a thread with 256 kB of stack --- */
 
 struct deep {
@@ -482,6 +492,7 @@ int main(void)
         CASE(a_query_takes_no_more_memory_than_its_arena_has),
         CASE(a_query_has_no_more_steps_than_allowed),
         CASE(a_query_stops_when_it_is_told_to),
+        CASE(windows_over_windows_stop_at_the_deadline),
         CASE(a_deep_query_does_not_run_out_of_stack),
         CASE(a_range_query_is_sorted_by_labels_and_an_instant_one_as_sorted),
         CASE(types_of_instant_answers_are_those_of_the_expression),
