@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * series_part.h: what the files of the series source share: names to columns, labels of a series.
+ * Private to store/tsdb.
+ */
+#ifndef STORE_TSDB_SERIES_PART_H
+#define STORE_TSDB_SERIES_PART_H
+
+#include "store/tsdb/series.h"
+#include "store/tsdb/series_alias.h"
+
+#define SERIES_NAME_LABEL "__name__"
+
+struct series_tsdb {
+    struct series_source source;
+    struct series_tsdb_config config;
+    struct arena *arena;
+    struct map *relations; /* name -> struct relation, in the arena; NULL = not asked yet */
+};
+
+/* --- series_name.c: which columns a name stands for --- */
+
+/* One column under one name. */
+struct series_pick {
+    struct str name;
+    size_t column; /* index in the relation */
+    bool total;    /* of a delta column: its sum of the day */
+    const struct series_alias *alias;
+};
+
+struct series_plan_entry {
+    const struct relation *relation;
+    bool loose; /* the relation of loose samples: names are keys */
+    size_t count, cap;
+    struct series_pick *picks;
+};
+
+struct series_plan {
+    size_t count, cap;
+    struct series_plan_entry *entries; /* by name of the relation */
+};
+
+/* *out NULL = there is none of that name. */
+enum err_code series_relation(struct series_tsdb *s, struct str name, const struct relation **out,
+                              struct err *e) ERR_MUST_CHECK;
+/* groups: those that may have an answer, in order of target, relation, scope. */
+struct series_groups {
+    size_t count;
+    const struct tsdb_group *items;
+};
+enum err_code series_plan_make(struct series_tsdb *s, struct arena *a,
+                               const struct series_select *spec, const struct series_groups *groups,
+                               struct series_plan *out, struct err *e) ERR_MUST_CHECK;
+const struct series_plan_entry *series_plan_find(const struct series_plan *p, struct str relation);
+enum series_kind series_pick_kind(const struct relation *r, const struct series_pick *p);
+
+/* --- series_label.c: the labels of a series --- */
+
+enum series_slot_kind { SERIES_SLOT_FIXED, SERIES_SLOT_KEY, SERIES_SLOT_TEXT };
+
+struct series_slot {
+    struct str name;
+    enum series_slot_kind kind;
+    struct str value; /* FIXED */
+    size_t key;       /* KEY: index in the relation's keys */
+};
+
+/* A matcher that looks at a key. */
+struct series_key_matcher {
+    const struct matcher *matcher;
+    size_t key;
+};
+
+struct series_template {
+    size_t count;
+    struct series_slot *slots; /* by name */
+    size_t key_matcher_count;
+    struct series_key_matcher *key_matchers;
+    size_t text_matcher_count;
+    const struct matcher **text_matchers;
+};
+
+struct series_template_spec {
+    const struct relation *relation;
+    const struct series_pick *pick;
+    const struct labels *target;
+    struct str scope;
+    const struct matcher *matchers;
+    size_t matcher_count;
+};
+
+/* *match false = no series of this column and target can match. */
+enum err_code series_template_make(struct arena *a, const struct series_template_spec *spec,
+                                   struct series_template *out, bool *match,
+                                   struct err *e) ERR_MUST_CHECK;
+bool series_template_wants(const struct series_template *t, const struct str *keys);
+bool series_template_wants_text(const struct series_template *t, struct str text);
+/* Labels of one series; values are borrowed. */
+enum err_code series_template_fill(const struct series_template *t, struct arena *a,
+                                   const struct str *keys, struct str text, struct labels *out,
+                                   struct err *e) ERR_MUST_CHECK;
+/* Labels of a loose sample: its own, and those of the target that it does not have. */
+enum err_code series_label_loose(struct arena *a, struct str name, struct str text,
+                                 const struct labels *target, struct labels *out,
+                                 struct err *e) ERR_MUST_CHECK;
+
+#endif
