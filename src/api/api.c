@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/api_call.h"
+#include "api/prometheus/prometheus.h"
 #include "api/shape.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -33,6 +34,7 @@ struct api *api_new(const struct api_config *config)
     lock_init(&api->seen_lock, "api.seen", 51);
     api->seen = map_new();
     api->announced = map_new();
+    api->targets = prometheus_target_cache_new();
     api->count = api_count_new();
     return api;
 }
@@ -41,6 +43,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    prometheus_target_cache_free(api->targets);
     map_free(api->seen, alloc_free);
     map_free(api->announced, alloc_free);
     lock_fini(&api->seen_lock);

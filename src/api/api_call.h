@@ -29,6 +29,8 @@ struct api_setup {
     int wrong;
 };
 
+struct prometheus_target_cache;
+
 struct api {
     struct api_config config;
     struct jwt_key people, agents;
@@ -38,7 +40,8 @@ struct api {
     struct map *seen;
     struct map *announced; /* by the same lock: targets of older collectors; api_push_old.c */
     int64_t purged_mono_ms;
-    atomic_llong inflated_bytes; /* of pushes in work */
+    atomic_llong inflated_bytes;             /* of pushes in work */
+    struct prometheus_target_cache *targets; /* prometheus/prometheus.h */
     struct api_count *count;
 };
 

@@ -116,6 +116,14 @@ struct httpd_param {
 /* All query parameters, decoded, in the arena. ERR_INVALID for a bad escape, ERR_LIMIT. */
 enum err_code httpd_params(const struct httpd_request *r, struct httpd_param **out, size_t *count,
                            struct err *e) ERR_MUST_CHECK;
+/*
+ * Parameters of a form in the body (application/x-www-form-urlencoded) come before those of the
+ * address; afterwards httpd_query and httpd_params know both. `form` must live as long as `r`.
+ */
+enum err_code httpd_take_form(struct httpd_request *r, struct str form,
+                              struct err *e) ERR_MUST_CHECK;
+/* Whether the client has gone while its request is in work. */
+bool httpd_is_gone(const struct httpd_request *r);
 /* Percent-decode into the arena; ERR_INVALID for a bad escape, a NUL or bad UTF-8. */
 enum err_code httpd_decode(struct arena *a, struct str s, struct str *out,
                            struct err *e) ERR_MUST_CHECK;

@@ -2,7 +2,9 @@
 /*
  * httpd_request.c: reading of headers, query and body.
  */
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/limits.h"
 #include "httpd/httpd_private.h"
@@ -115,6 +117,28 @@ enum err_code httpd_query(const struct httpd_request *r, const char *name, struc
         *out = params[i].value;
     }
     return rc;
+}
+
+enum err_code httpd_take_form(struct httpd_request *r, struct str form, struct err *e)
+{
+    const char *both = arena_printf(r->arena, "%.*s&%.*s", STR_ARG(form), STR_ARG(r->query));
+
+    if (both == NULL)
+        return arena_fail(r->arena, e);
+    r->query = str_of(both);
+    return ERR_OK;
+}
+
+bool httpd_is_gone(const struct httpd_request *r)
+{
+    struct pollfd p = {.fd = mg_connection_socket(r->connection), .events = POLLIN};
+    char byte;
+
+    if (poll(&p, 1, 0) <= 0)
+        return false;
+    if (p.revents & (POLLERR | POLLHUP | POLLNVAL))
+        return true;
+    return recv(p.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0; /* not: a request that waits */
 }
 
 struct str httpd_cookie(const struct httpd_request *r, const char *name)

@@ -213,9 +213,8 @@ static void expect_both(struct serial *g, const char *want)
 
 #define TARGET "environment=prod,instance=db1:5432,job=pga"
 
-#define COMPLETE(rows, keys) \
-    "\"flags\":[\"complete\"],\"rows\":" rows ",\"keys\":{" keys "},"
-#define FAILED "\"flags\":[\"failed\"],\"reason\":\"no\",\"rows\":0"
+#define COMPLETE(rows, keys) "\"flags\":[\"complete\"],\"rows\":" rows ",\"keys\":{" keys "},"
+#define FAILED               "\"flags\":[\"failed\"],\"reason\":\"no\",\"rows\":0"
 
 static const char counters[] =
     "{\"name\":\"c_x\",\"help\":\"h\",\"shape\":\"object\",\"sparse\":false,\"keys\":[{\"name\":"
@@ -226,16 +225,20 @@ static const char counters[] =
 static void send_counters(struct serial *g)
 {
     describe(g, counters);
-    send(g, "c_x", 0, 0, COMPLETE("2", "\"db\":[\"a\",\"b\"]") "\"columns\":{\"n\":[5,1],\"g\":[1,2]}");
+    send(g, "c_x", 0, 0,
+         COMPLETE("2", "\"db\":[\"a\",\"b\"]") "\"columns\":{\"n\":[5,1],\"g\":[1,2]}");
     send(g, "c_x", 10, 0,
          COMPLETE("2", "\"db\":[\"a\",\"b\"]") "\"columns\":{\"n\":[7,2],\"g\":[1.5,null]}");
-    send(g, "c_x", 20, 10, COMPLETE("1", "\"db\":[\"a\"]") "\"columns\":{\"n\":[9],\"g\":[2]},"
-                                                          "\"reset\":[0]");
-    send(g, "c_x", 30, 20, "\"flags\":[],\"rows\":1,\"keys\":{\"db\":[\"b\"]},"
-                           "\"columns\":{\"n\":[3],\"g\":[4]}");
+    send(g, "c_x", 20, 10,
+         COMPLETE("1", "\"db\":[\"a\"]") "\"columns\":{\"n\":[9],\"g\":[2]},"
+                                         "\"reset\":[0]");
+    send(g, "c_x", 30, 20,
+         "\"flags\":[],\"rows\":1,\"keys\":{\"db\":[\"b\"]},"
+         "\"columns\":{\"n\":[3],\"g\":[4]}");
     send(g, "c_x", 40, 30, FAILED);
-    send(g, "c_x", 50, 40, COMPLETE("2", "\"db\":[\"b\",\"a\"]") "\"columns\":{\"n\":[4,10],"
-                                                                 "\"g\":[5,6]}");
+    send(g, "c_x", 50, 40,
+         COMPLETE("2", "\"db\":[\"b\",\"a\"]") "\"columns\":{\"n\":[4,10],"
+                                               "\"g\":[5,6]}");
 }
 
 static void test_absence_null_and_failure_end_a_series(void **state)
@@ -293,12 +296,15 @@ static void test_texts_are_labels(void **state)
                 "\"name\":\"slot\",\"help\":\"\"}],\"columns\":[{\"name\":\"w\",\"kind\":\"text\","
                 "\"type\":\"text\",\"unit\":\"\",\"help\":\"\"},{\"name\":\"v\",\"kind\":\"text\","
                 "\"type\":\"text\",\"unit\":\"\",\"help\":\"\"}]}");
-    send(g, "s", 0, 0, COMPLETE("2", "\"slot\":[\"a\",\"b\"]") "\"columns\":{\"w\":[\"ok\",\"ok\"],"
-                                                               "\"v\":[\"1\",null]}");
-    send(g, "s", 10, 0, COMPLETE("2", "\"slot\":[\"a\",\"b\"]") "\"columns\":{\"w\":[\"lost\","
-                                                                "\"ok\"],\"v\":[\"1\",null]}");
-    send(g, "s", 20, 10, COMPLETE("1", "\"slot\":[\"a\"]") "\"columns\":{\"w\":[\"ok\"],\"v\":["
-                                                           "\"1\"]}");
+    send(g, "s", 0, 0,
+         COMPLETE("2", "\"slot\":[\"a\",\"b\"]") "\"columns\":{\"w\":[\"ok\",\"ok\"],"
+                                                 "\"v\":[\"1\",null]}");
+    send(g, "s", 10, 0,
+         COMPLETE("2", "\"slot\":[\"a\",\"b\"]") "\"columns\":{\"w\":[\"lost\","
+                                                 "\"ok\"],\"v\":[\"1\",null]}");
+    send(g, "s", 20, 10,
+         COMPLETE("1", "\"slot\":[\"a\"]") "\"columns\":{\"w\":[\"ok\"],\"v\":["
+                                           "\"1\"]}");
     ask(g, "s_w", -1, 60);
     expect_both(g, "{__name__=s_w," TARGET ",slot=a,target=db1,value=lost} G 10=1 20=x\n"
                    "{__name__=s_w," TARGET ",slot=a,target=db1,value=ok} G 0=1 10=x 20=1\n"
@@ -322,19 +328,26 @@ static void test_sparse_levels_are_repeated(void **state)
     struct serial *g = *state;
 
     describe(g, sparse);
-    send(g, "q", 0, -10, COMPLETE("2", "\"id\":[\"1\",\"2\"]") "\"columns\":{\"calls\":[1,2],"
-                                                               "\"size\":[10,20]}");
-    send(g, "q", 10, 0, COMPLETE("1", "\"id\":[\"2\"]") "\"columns\":{\"calls\":[3],\"size\":[21]}");
-    send(g, "q", 20, 10, COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]},"
-                                                    "\"gone\":[[\"2\"]]");
+    send(g, "q", 0, -10,
+         COMPLETE("2", "\"id\":[\"1\",\"2\"]") "\"columns\":{\"calls\":[1,2],"
+                                               "\"size\":[10,20]}");
+    send(g, "q", 10, 0,
+         COMPLETE("1", "\"id\":[\"2\"]") "\"columns\":{\"calls\":[3],\"size\":[21]}");
+    send(g, "q", 20, 10,
+         COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]},"
+                                    "\"gone\":[[\"2\"]]");
     send(g, "q", 30, 20, FAILED);
     send(g, "q", 40, 30, COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]}");
     ask(g, "q_size", 5, 60);
-    expect_both(g, "{__name__=q_size,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} G 10=10 20=10 30=x 40=10\n"
-                   "{__name__=q_size,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} G 10=21 20=x\n");
+    expect_both(
+        g,
+        "{__name__=q_size,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} G 10=10 20=10 30=x 40=10\n"
+        "{__name__=q_size,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} G 10=21 20=x\n");
     ask(g, "q_calls", -5, 60);
-    expect(g, "{__name__=q_calls,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} D 0=1 10=x\n"
-              "{__name__=q_calls,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} D 0=2 10=3 20=x\n");
+    expect(
+        g,
+        "{__name__=q_calls,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} D 0=1 10=x\n"
+        "{__name__=q_calls,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} D 0=2 10=3 20=x\n");
 }
 
 static void begin_at_midnight(struct serial *g)
@@ -352,17 +365,24 @@ static void test_totals_begin_with_the_day_and_after_a_gap(void **state)
     begin_at_midnight(g);
     describe(g, sparse);
     /* the day before: the last reading ends with it */
-    send(g, "q", -10, -20, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[5],\"size\":[1]}");
-    send(g, "q", 0, -10, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[2],\"size\":[1]}");
-    send(g, "q", 10, 0, COMPLETE("2", "\"id\":[\"1\",\"2\"]") "\"columns\":{\"calls\":[3,0],"
-                                                              "\"size\":[1,1]}");
-    send(g, "q", 20, 10, COMPLETE("1", "\"id\":[\"3\"]") "\"columns\":{\"calls\":[7],\"size\":[1]}");
+    send(g, "q", -10, -20,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[5],\"size\":[1]}");
+    send(g, "q", 0, -10,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[2],\"size\":[1]}");
+    send(g, "q", 10, 0,
+         COMPLETE("2", "\"id\":[\"1\",\"2\"]") "\"columns\":{\"calls\":[3,0],"
+                                               "\"size\":[1,1]}");
+    send(g, "q", 20, 10,
+         COMPLETE("1", "\"id\":[\"3\"]") "\"columns\":{\"calls\":[7],\"size\":[1]}");
     send(g, "q", 30, 20, FAILED);
-    send(g, "q", 40, 20, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[4],\"size\":[1]}");
-    send(g, "q", 70, 60, COMPLETE("2", "\"id\":[\"1\",\"3\"]") "\"columns\":{\"calls\":[1,1],"
-                                                               "\"size\":[1,1]},\"gone\":[[\"2\"]]");
-    send(g, "q", 80, 70, COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]},"
-                                                    "\"gone\":[[\"3\"]]");
+    send(g, "q", 40, 20,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[4],\"size\":[1]}");
+    send(g, "q", 70, 60,
+         COMPLETE("2", "\"id\":[\"1\",\"3\"]") "\"columns\":{\"calls\":[1,1],"
+                                               "\"size\":[1,1]},\"gone\":[[\"2\"]]");
+    send(g, "q", 80, 70,
+         COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]},"
+                                    "\"gone\":[[\"3\"]]");
     ask(g, "q_calls_total", -25, 100);
     expect_both(
         g,
@@ -371,8 +391,10 @@ static void test_totals_begin_with_the_day_and_after_a_gap(void **state)
         "{__name__=q_calls_total,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} C 0.001=0 10=0 20=0 30=x\n"
         "{__name__=q_calls_total,environment=prod,id=3,instance=db1:5432,job=pga,target=db1} C 10=0 20=7 30=x 60=7 70=8 80=x\n");
     ask(g, "q_calls_total", 60, 75); /* the sum is that of the whole day */
-    expect(g, "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n"
-              "{__name__=q_calls_total,environment=prod,id=3,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n");
+    expect(
+        g,
+        "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n"
+        "{__name__=q_calls_total,environment=prod,id=3,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n");
 }
 
 static void test_a_total_ends_after_an_hour_unchanged(void **state)
@@ -382,15 +404,21 @@ static void test_a_total_ends_after_an_hour_unchanged(void **state)
     begin_at_midnight(g);
     g->every_ms = 1200000;
     describe(g, sparse);
-    send(g, "q", 1200, 0, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[5],\"size\":[1]}");
+    send(g, "q", 1200, 0,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[5],\"size\":[1]}");
     for (int t = 2400; t <= 6000; t += 1200) {
-        send(g, "q", t, t - 1200, COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]}");
+        send(g, "q", t, t - 1200,
+             COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]}");
     }
-    send(g, "q", 7200, 6000, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[0],\"size\":[1]}");
-    send(g, "q", 8400, 7200, COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[2],\"size\":[1]}");
+    send(g, "q", 7200, 6000,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[0],\"size\":[1]}");
+    send(g, "q", 8400, 7200,
+         COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[2],\"size\":[1]}");
     ask(g, "q_calls_total", -5, 9000);
-    expect_both(g, "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 0.001=0 1200=5 2400=5 "
-                   "3600=5 4800=x 7200=5 8400=7\n");
+    expect_both(
+        g,
+        "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 0.001=0 1200=5 2400=5 "
+        "3600=5 4800=x 7200=5 8400=7\n");
 }
 
 static void test_facts_are_series_by_their_keys(void **state)
@@ -401,10 +429,12 @@ static void test_facts_are_series_by_their_keys(void **state)
                 "\"name\":\"db\",\"help\":\"\"},{\"name\":\"wait\",\"help\":\"\"}],\"columns\":[{"
                 "\"name\":\"samples\",\"kind\":\"delta\",\"type\":\"i64\",\"unit\":\"1\",\"help\":"
                 "\"\"}]}");
-    send(g, "h", 10, 0, COMPLETE("2", "\"db\":[\"a\",\"a\"],\"wait\":[\"\",\"IO\"]")
-                            "\"columns\":{\"samples\":[3,4]}");
-    send(g, "h", 20, 10, COMPLETE("1", "\"db\":[\"a\"],\"wait\":[\"IO\"]") "\"columns\":{\"samples\""
-                                                                           ":[1]}");
+    send(g, "h", 10, 0,
+         COMPLETE("2",
+                  "\"db\":[\"a\",\"a\"],\"wait\":[\"\",\"IO\"]") "\"columns\":{\"samples\":[3,4]}");
+    send(g, "h", 20, 10,
+         COMPLETE("1", "\"db\":[\"a\"],\"wait\":[\"IO\"]") "\"columns\":{\"samples\""
+                                                           ":[1]}");
     ask(g, "h_samples", 5, 60);
     expect_both(g, "{__name__=h_samples,db=a," TARGET ",target=db1,wait=IO} D 10=4 20=1\n"
                    "{__name__=h_samples,db=a," TARGET ",target=db1} D 10=3 20=x\n");

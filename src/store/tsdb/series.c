@@ -18,10 +18,10 @@
 #include "store/tsdb/series_part.h"
 #include "store/tsdb/series_rules.h"
 
-#define SCRATCH_BYTES  (64UL * 1024 * 1024) /* of one series */
+#define SCRATCH_BYTES  (64UL * 1024 * 1024)  /* of one series */
 #define TABLE_BYTES    (512UL * 1024 * 1024) /* of one group */
-#define KEYFRAME_MS    3600000LL /* a sparse relation tells everything that often */
-#define DEADLINE_EVERY 256       /* series */
+#define KEYFRAME_MS    3600000LL             /* a sparse relation tells everything that often */
+#define DEADLINE_EVERY 256                   /* series */
 
 /* A column of the plan in the present group. */
 struct series_reading {
@@ -33,8 +33,8 @@ struct series_reading {
 struct series_reader {
     struct series_set set; /* first: what callers hold */
     struct series_tsdb *source;
-    struct arena *arena;  /* of the query */
-    struct arena group;   /* of the present group */
+    struct arena *arena;    /* of the query */
+    struct arena group;     /* of the present group */
     struct arena scratch;   /* of the present series */
     struct arena row_arena; /* of the texts of the present row */
     struct series_select spec;
@@ -210,7 +210,7 @@ static void make_rule(const struct series_reader *r, const struct tsdb_group *g,
     bool fleeting = rel->shape == RELATION_FACT || rel->sparse; /* absence of a total's row */
 
     out->rule = (struct series_rule){
-        .form = r->entry->loose     ? SERIES_PLAIN
+        .form = r->entry->loose    ? SERIES_PLAIN
                 : out->pick->total ? SERIES_TOTAL
                                    : SERIES_LEVEL,
         .kind = r->entry->loose ? SERIES_LOOSE : series_pick_kind(rel, out->pick),
@@ -467,8 +467,8 @@ static enum err_code make_series(struct series_reader *r, const struct series_tu
     if (rc || s.count == 0)
         return rc;
     rc = make_labels(r, turn, &out->labels, e);
-    if (rc || (r->entry->loose &&
-               !matchers_match(r->spec.matchers, r->spec.matcher_count, &out->labels)))
+    if (rc ||
+        (r->entry->loose && !matchers_match(r->spec.matchers, r->spec.matcher_count, &out->labels)))
         return rc;
     out->kind = rule->kind;
     out->every_ms = rule->form == SERIES_PLAIN ? 0 : s.every_ms[s.count - 1];

@@ -43,7 +43,12 @@ enum err_code series_tsdb_init(struct arena *a, const struct series_tsdb_config 
 void series_tsdb_fini(struct series_tsdb *s); /* after its sets; NULL allowed */
 struct series_source *series_tsdb_source(struct series_tsdb *s);
 
-/* --- Query --- */
+/*
+ * --- Query: what there is, by what the store knows of its newest readings ---
+ *
+ * (from, to] bounds the readings that are looked at for names of objects; a relation counts when it
+ * has a reading after from. Lists live in the arena of series_tsdb_init.
+ */
 
 /* A name that a query can ask for. */
 struct series_name {
@@ -58,11 +63,22 @@ struct series_names {
     struct series_name *items; /* sorted by name, no name twice */
 };
 
-/*
- * Names of the series that have readings in (from, to], by what the store knows of its newest
- * readings: no block is read. Loose names are not in it.
- */
-enum err_code series_tsdb_names(struct series_tsdb *s, int64_t from_ms, int64_t to_ms,
+struct series_texts {
+    size_t count;
+    struct str *items; /* sorted, none twice */
+};
+
+struct series_span {
+    int64_t from_ms, to_ms;
+    int64_t deadline_mono_us;
+};
+
+enum err_code series_list_names(struct series_tsdb *s, const struct series_span *span,
                                 struct series_names *out, struct err *e) ERR_MUST_CHECK;
+enum err_code series_list_labels(struct series_tsdb *s, const struct series_span *span,
+                                 struct series_texts *out, struct err *e) ERR_MUST_CHECK;
+enum err_code series_list_values(struct series_tsdb *s, struct str label,
+                                 const struct series_span *span, struct series_texts *out,
+                                 struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -7,10 +7,7 @@
 
 #include "base/limits.h"
 
-#define JOB         "pga"
-#define DATABASE    "datname" /* the label of a scope where the relation has no such key */
-#define TEXT_LABEL  "value"
-#define OTHER_TEXT  "text" /* ... of a relation that has a key of that name */
+#define OTHER_TEXT  "text" /* the label of a text where "value" is a key */
 #define EXPORTED    "exported_"
 #define SLOTS_MORE  12 /* beside keys, labels of the target and of an alias */
 #define ALIAS_SLOTS 8
@@ -43,12 +40,13 @@ static void add_keys(struct series_template *t, const struct series_template_spe
         add_slot(t, (struct series_slot){
                         .name = spec->relation->keys[k].name, .kind = SERIES_SLOT_KEY, .key = k});
     if (spec->scope.len)
-        add_fixed(t, STR(DATABASE), spec->scope);
+        add_fixed(t, STR(SERIES_SCOPE), spec->scope);
 }
 
 static void add_text(struct series_template *t, const struct series_template_spec *spec)
 {
-    struct str name = find_slot(t, STR(TEXT_LABEL)) ? STR(OTHER_TEXT) : STR(TEXT_LABEL);
+    struct str name = find_slot(t, STR(SERIES_TEXT_LABEL)) ? STR(OTHER_TEXT)
+                                                           : STR(SERIES_TEXT_LABEL);
 
     if (spec->relation->columns[spec->pick->column].kind == RELATION_TEXT)
         add_slot(t, (struct series_slot){.name = name, .kind = SERIES_SLOT_TEXT});
@@ -66,8 +64,8 @@ static void add_alias(struct series_template *t, const struct series_template_sp
         if (fixed)
             add_fixed(t, label, key);
         else if (at >= 0)
-            add_slot(t, (struct series_slot){
-                            .name = label, .kind = SERIES_SLOT_KEY, .key = (size_t)at});
+            add_slot(
+                t, (struct series_slot){.name = label, .kind = SERIES_SLOT_KEY, .key = (size_t)at});
         else if (scope && scope->kind == SERIES_SLOT_FIXED)
             add_fixed(t, label, scope->value);
     }
@@ -88,7 +86,7 @@ static enum err_code add_target(struct arena *a, struct series_template *t,
     }
     for (size_t i = 0; i < target->count; i++)
         add_fixed(t, target->items[i].name, target->items[i].value);
-    add_fixed(t, STR("job"), STR(JOB));
+    add_fixed(t, STR("job"), STR(SERIES_JOB));
     return ERR_OK;
 }
 
@@ -217,8 +215,7 @@ static bool next_char(struct str *rest, char *out)
     return true;
 }
 
-/* The next label of {a="1",b="2"}; false at the end. */
-static bool next_label(struct arena *a, struct str *rest, struct label *out)
+bool series_label_next(struct arena *a, struct str *rest, struct label *out)
 {
     char *value = NULL;
     size_t len = 0;
@@ -275,14 +272,14 @@ enum err_code series_label_loose(struct arena *a, struct str name, struct str te
     if (!items)
         return arena_fail(a, e);
     add_label(items, &count, STR(SERIES_NAME_LABEL), name);
-    while (count < LIMIT_RELATION_KEYS + 1 && next_label(a, &text, &one)) {
+    while (count < LIMIT_RELATION_KEYS + 1 && series_label_next(a, &text, &one)) {
         if (str_eq_c(one.name, SERIES_TARGET_LABEL))
             one.name = STR(EXPORTED SERIES_TARGET_LABEL);
         add_label(items, &count, one.name, one.value);
     }
     for (size_t i = 0; i < target->count; i++)
         add_label(items, &count, target->items[i].name, target->items[i].value);
-    add_label(items, &count, STR("job"), STR(JOB));
+    add_label(items, &count, STR("job"), STR(SERIES_JOB));
     qsort(items, count, sizeof(*items), by_label);
     *out = (struct labels){count, items};
     return arena_check(a, e);

@@ -35,18 +35,12 @@ enum err_code series_relation(struct series_tsdb *s, struct str name, const stru
 
 /* --- a name --- */
 
-struct found {
-    const struct relation *relation;
-    size_t column;
-    bool total;
-};
-
 /* A column, or the total of a delta column. */
-static bool find_column(const struct relation *r, struct str name, struct found *out)
+static bool find_column(const struct relation *r, struct str name, struct series_column *out)
 {
     int at = relation_find_column(r, name);
 
-    *out = (struct found){.relation = r};
+    *out = (struct series_column){.relation = r};
     if (at < 0 && str_ends(name, STR(TOTAL))) {
         name.len -= sizeof(TOTAL) - 1;
         at = relation_find_column(r, name);
@@ -59,7 +53,7 @@ static bool find_column(const struct relation *r, struct str name, struct found 
 }
 
 /* <relation>_<column>: the longest relation that has such a column. */
-static enum err_code find_own(struct series_tsdb *s, struct str name, struct found *out,
+static enum err_code find_own(struct series_tsdb *s, struct str name, struct series_column *out,
                               struct err *e)
 {
     enum err_code rc = ERR_OK;
@@ -77,8 +71,8 @@ static enum err_code find_own(struct series_tsdb *s, struct str name, struct fou
     return rc;
 }
 
-static enum err_code find_alias(struct series_tsdb *s, const struct series_alias *alias,
-                                struct found *out, struct err *e)
+enum err_code series_alias_column(struct series_tsdb *s, const struct series_alias *alias,
+                                  struct series_column *out, struct err *e)
 {
     const struct relation *r = NULL;
     enum err_code rc = series_relation(s, str_of(alias->relation), &r, e);
@@ -136,8 +130,8 @@ static struct series_plan_entry *entry_of(struct planning *p, const struct relat
     return &plan->entries[plan->count++];
 }
 
-static enum err_code add_pick(struct planning *p, const struct found *f, struct series_pick pick,
-                              struct err *e)
+static enum err_code add_pick(struct planning *p, const struct series_column *f,
+                              struct series_pick pick, struct err *e)
 {
     struct series_plan_entry *n = entry_of(p, f->relation);
 
@@ -156,7 +150,7 @@ static enum err_code add_loose(struct planning *p, struct err *e)
 {
     const struct relation *r = NULL;
     enum err_code rc = series_relation(p->source, STR(FLATTEN_SAMPLE), &r, e);
-    struct found f = {.relation = r};
+    struct series_column f = {.relation = r};
 
     if (rc || !r || relation_find_key(r, STR("name")) < 0 || !find_column(r, STR("value"), &f))
         return rc;
@@ -169,11 +163,11 @@ static enum err_code add_loose(struct planning *p, struct err *e)
 static enum err_code plan_name(struct planning *p, struct str name, struct err *e)
 {
     const struct series_alias *alias = series_alias_find(name);
-    struct found f = {0};
+    struct series_column f = {0};
     enum err_code rc = ERR_OK;
 
     if (alias)
-        rc = find_alias(p->source, alias, &f, e);
+        rc = series_alias_column(p->source, alias, &f, e);
     if (rc == ERR_OK && !f.relation) {
         alias = NULL;
         rc = find_own(p->source, name, &f, e);
@@ -201,7 +195,7 @@ static enum err_code plan_column(struct planning *p, const struct relation *r, s
 {
     char *text = arena_printf(p->arena, "%.*s_%.*s%s", STR_ARG(r->name),
                               STR_ARG(r->columns[column].name), total ? TOTAL : "");
-    struct found f;
+    struct series_column f;
 
     if (!text)
         return arena_fail(p->arena, e);
@@ -288,123 +282,4 @@ const struct series_plan_entry *series_plan_find(const struct series_plan *p, st
             high = middle;
     }
     return NULL;
-}
-
-/* --- listing --- */
-
-static int by_listed_name(const void *x, const void *y)
-{
-    const struct series_name *a = x;
-    const struct series_name *b = y;
-    int order = str_cmp(a->name, b->name);
-
-    return order ? order : (int)a->alias - (int)b->alias;
-}
-
-struct listing {
-    struct series_tsdb *source;
-    struct series_names *out;
-    size_t cap;
-    struct map *relations; /* that have readings in the interval */
-};
-
-static enum err_code list_one(struct listing *l, struct series_name n, struct err *e)
-{
-    struct series_names *out = l->out;
-
-    out->items = grow(l->source->arena, out->items, out->count, &l->cap, sizeof(*out->items));
-    if (!out->items)
-        return arena_fail(l->source->arena, e);
-    out->items[out->count++] = n;
-    return ERR_OK;
-}
-
-static enum err_code list_column(struct listing *l, const struct relation *r,
-                                 const struct series_pick *pick, struct err *e)
-{
-    const struct relation_column *c = &r->columns[pick->column];
-    struct series_name n = {
-        .name = pick->name,
-        .kind = series_pick_kind(r, pick),
-        .help = c->help,
-        .unit = c->unit,
-        .alias = pick->alias != NULL,
-    };
-
-    if (pick->alias)
-        n.name = str_of(pick->alias->name);
-    if (n.name.len == 0)
-        n.name = str_of(arena_printf(l->source->arena, "%.*s_%.*s%s", STR_ARG(r->name),
-                                     STR_ARG(c->name), pick->total ? TOTAL : ""));
-    return list_one(l, n, e);
-}
-
-static enum err_code list_relation(struct listing *l, struct str name, struct err *e)
-{
-    const struct relation *r = NULL;
-    enum err_code rc = series_relation(l->source, name, &r, e);
-
-    for (size_t c = 0; rc == ERR_OK && r && c < r->column_count; c++) {
-        struct series_pick pick = {.column = c};
-        rc = list_column(l, r, &pick, e);
-        pick.total = true;
-        if (rc == ERR_OK && r->columns[c].kind == RELATION_DELTA)
-            rc = list_column(l, r, &pick, e);
-    }
-    return rc;
-}
-
-static enum err_code list_aliases(struct listing *l, struct err *e)
-{
-    size_t count = 0;
-    const struct series_alias *table = series_alias_table(&count);
-    enum err_code rc = ERR_OK;
-
-    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        struct found f = {0};
-        if (!map_get(l->relations, str_of(table[i].relation)))
-            continue;
-        rc = find_alias(l->source, &table[i], &f, e);
-        if (rc == ERR_OK && f.relation) {
-            struct series_pick pick = {.column = f.column, .total = f.total, .alias = &table[i]};
-            rc = list_column(l, f.relation, &pick, e);
-        }
-    }
-    return rc;
-}
-
-static void drop_doubles(struct series_names *n)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < n->count; i++) {
-        if (kept == 0 || !str_eq(n->items[kept - 1].name, n->items[i].name))
-            n->items[kept++] = n->items[i];
-    }
-    n->count = kept;
-}
-
-enum err_code series_tsdb_names(struct series_tsdb *s, int64_t from_ms, int64_t to_ms,
-                                struct series_names *out, struct err *e)
-{
-    struct listing l = {.source = s, .out = out, .relations = map_new()};
-    struct tsdb_group *groups = NULL;
-    size_t count = 0;
-    enum err_code rc = tsdb_groups(s->config.reader, s->arena, NULL, &groups, &count, e);
-
-    memset(out, 0, sizeof(*out));
-    (void)to_ms; /* when the first reading was is not kept; of the newest one `from` tells enough */
-    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        if (!groups[i].has_last || groups[i].last_t_ms <= from_ms ||
-            str_eq_c(groups[i].relation, FLATTEN_SAMPLE) || map_put(l.relations, groups[i].relation, s))
-            continue;
-        rc = list_relation(&l, groups[i].relation, e);
-    }
-    if (rc == ERR_OK)
-        rc = list_aliases(&l, e);
-    map_free(l.relations, NULL);
-    if (rc == ERR_OK && out->count)
-        qsort(out->items, out->count, sizeof(*out->items), by_listed_name);
-    drop_doubles(out);
-    return rc ? rc : arena_check(s->arena, e);
 }

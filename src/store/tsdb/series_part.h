@@ -43,6 +43,15 @@ struct series_plan {
 /* *out NULL = there is none of that name. */
 enum err_code series_relation(struct series_tsdb *s, struct str name, const struct relation **out,
                               struct err *e) ERR_MUST_CHECK;
+/* A column, or the total of a delta column. */
+struct series_column {
+    const struct relation *relation;
+    size_t column;
+    bool total;
+};
+/* What an alias stands for; out->relation NULL = the store does not have it. */
+enum err_code series_alias_column(struct series_tsdb *s, const struct series_alias *alias,
+                                  struct series_column *out, struct err *e) ERR_MUST_CHECK;
 /* groups: those that may have an answer, in order of target, relation, scope. */
 struct series_groups {
     size_t count;
@@ -99,6 +108,11 @@ bool series_template_wants_text(const struct series_template *t, struct str text
 enum err_code series_template_fill(const struct series_template *t, struct arena *a,
                                    const struct str *keys, struct str text, struct labels *out,
                                    struct err *e) ERR_MUST_CHECK;
+#define SERIES_JOB        "pga"
+#define SERIES_SCOPE      "datname" /* the label of a scope where the relation has no such key */
+#define SERIES_TEXT_LABEL "value"
+/* The next label of a loose sample's text {a="1",b="2"}; false at its end. Values in `a`. */
+bool series_label_next(struct arena *a, struct str *rest, struct label *out);
 /* Labels of a loose sample: its own, and those of the target that it does not have. */
 enum err_code series_label_loose(struct arena *a, struct str name, struct str text,
                                  const struct labels *target, struct labels *out,

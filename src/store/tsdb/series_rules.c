@@ -333,8 +333,8 @@ enum err_code series_rule_apply(const struct series_rule *rule, const struct ser
 
     out->count = 0;
     if (!take_whole(rule, table, row, out)) {
-        for (size_t p = row->first ? row->first->first : table->axis.count;
-             p < table->axis.count; p++)
+        for (size_t p = row->first ? row->first->first : table->axis.count; p < table->axis.count;
+             p++)
             take_place(&w, p);
         enum err_code rc = arena_check(out->arena, e);
         if (rc)

@@ -30,11 +30,11 @@ enum series_form { SERIES_LEVEL, SERIES_TOTAL, SERIES_PLAIN };
 struct series_rule {
     enum series_form form;
     enum series_kind kind;
-    size_t column;        /* of the table */
-    bool ends;            /* a complete reading without the object ends it */
-    bool repeats;         /* ... is the same as before */
-    int64_t text;         /* the number of the text of which this is the series; -1 = no text */
-    double scale;         /* of an alias; 1 */
+    size_t column;          /* of the table */
+    bool ends;              /* a complete reading without the object ends it */
+    bool repeats;           /* ... is the same as before */
+    int64_t text;           /* the number of the text of which this is the series; -1 = no text */
+    double scale;           /* of an alias; 1 */
     int64_t from_ms, to_ms; /* samples wanted: from < t <= to */
     bool no_validity;
     const struct series_beats *beats;

@@ -274,8 +274,7 @@ static enum err_code add_cells(struct series_table *t, const struct tsdb_slice *
     run = row->last;
     for (size_t c = 0; c < t->spec->column_count; c++) {
         const struct relation_column *column = &t->spec->relation->columns[t->spec->columns[c]];
-        run->values[c][run->count] = cell_value(t, &s->cells[c][at],
-                                                column->kind == RELATION_TEXT);
+        run->values[c][run->count] = cell_value(t, &s->cells[c][at], column->kind == RELATION_TEXT);
     }
     run->count++;
     return ERR_OK;
