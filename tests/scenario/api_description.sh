@@ -42,6 +42,9 @@ python3 "$TOOL/contract.py" --url "$SERVER_URL" --token-file "$T/token" \
     --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 \
     --param config.id=1 \
     --param "collector=$collector" --param "stream=$stream" --param relation=pg_stat_database \
+    --param prometheus.query=pg_instance_up --param prometheus.start="$(($(date +%s) - 60))" \
+    --param prometheus.end="$(date +%s)" --param prometheus.step=10 --param prometheus.name=job \
+    --param "prometheus.match[]=pg_instance_up" \
     >"$T/contract" 2>&1
 tap_from "$T/contract" "contract: "
 

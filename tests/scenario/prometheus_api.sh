@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# The routes of Prometheus: what was pushed is answered exactly, from memory and again from blocks
+# after a restart; errors, forms, limits, columns. Expected answers are computed from what was
+# pushed, not by pga.
+# timeout: 120
+
+. "$(dirname "$0")/lib.sh"
+need_pga
+
+prometheus() { # PART
+    python3 "$TOOL/promapi.py" --url "$SERVER_URL" --secret-file "$T/secret" \
+        --token-file "$T/token" --state "$T/start" "$1"
+}
+
+start_server server
+ok $? "the server is ready" || done_testing
+set_up_owner
+enrol_secret "$T/secret"
+prometheus send >"$T/send" 2>&1
+ok $? "readings and loose samples are pushed" || diag "$(cat "$T/send")"
+prometheus check >"$T/head" 2>&1
+tap_from "$T/head" "memory: "
+stop server
+ok $? "the server ends, and writes blocks"
+restart_server server
+ok $? "it is back"
+log_in
+prometheus check >"$T/blocks" 2>&1
+tap_from "$T/blocks" "blocks: "
+done_testing
