@@ -487,6 +487,78 @@ static void test_loose_samples_keep_name_and_labels(void **state)
     expect(g, "{__name__=other,environment=prod,instance=db1:5432,job=mine,target=db1} L 10=1.5\n");
 }
 
+/* --- names of an exporter --- */
+
+static void test_an_exporters_name_answers_when_it_is_told(void **state)
+{
+    struct serial *g = *state;
+    struct err e = {0};
+
+    describe(g, "{\"name\":\"pg_stat_statements\",\"help\":\"\",\"shape\":\"object\","
+                "\"sparse\":true,\"keys\":[{\"name\":\"usename\",\"help\":\"\"}],"
+                "\"columns\":[{\"name\":\"total_exec_time\",\"kind\":\"delta\",\"type\":"
+                "\"f64\",\"unit\":\"ms\",\"help\":\"\"}]}");
+    send(g, "pg_stat_statements", 10, 0,
+         COMPLETE("1", "\"usename\":[\"app\"]") "\"columns\":{\"total_exec_time\":[1500]}");
+    send(g, "pg_settings", 10, 0,
+         COMPLETE("2", "\"name\":[\"work_mem\",\"port\"]") "\"columns\":{\"value\":[4096,1]}");
+    send(g, "pg_instance", 10, 0,
+         COMPLETE("1", "") "\"columns\":{\"up\":[1],\"version\":[\"15.20\"]}");
+    ask(g, "pg_stat_statements_seconds_total", -1, 60);
+    expect_both(g, "{__name__=pg_stat_statements_seconds_total," TARGET ",server=db1:5432,"
+                   "target=db1,usename=app,user=app} C 0=0 10=1.5\n");
+    match(g, MATCHER_EQUAL, "user", "other");
+    expect(g, "");
+    ask(g, "pg_settings_work_mem_bytes", -1, 60);
+    expect(g, "{__name__=pg_settings_work_mem_bytes," TARGET ",name=work_mem,server=db1:5432,"
+              "target=db1} G 10=4096\n");
+    ask(g, "pg_settings_port", -1, 60); /* of no line of the table */
+    expect(g, "{__name__=pg_settings_port," TARGET ",name=port,server=db1:5432,target=db1} G "
+              "10=1\n");
+    ask(g, "pg_up", -1, 60);
+    expect(g, "{__name__=pg_up," TARGET ",server=db1:5432,target=db1} G 10=1\n");
+    ask(g, NULL, -1, 60);
+    match(g, MATCHER_REGEX, "__name__", "pg_(up|instance_up)");
+    assert_int_equal(
+        regex_compile(&g->arena, STR("pg_(up|instance_up)"), &g->matchers[0].regex, &e), ERR_OK);
+    expect(g, "{__name__=pg_instance_up," TARGET ",target=db1} G 10=1\n");
+}
+
+static void test_lists_tell_what_there_is(void **state)
+{
+    struct serial *g = *state;
+    struct series_span span = {g->start_ms - 1000, g->start_ms + 60000, 0};
+    struct series_tsdb *s = NULL;
+    struct series_texts texts;
+    struct series_names names;
+    struct err e = {0};
+    bool own = false, alias = false;
+
+    send_counters(g);
+    send(g, "pg_instance", 10, 0, COMPLETE("1", "") "\"columns\":{\"up\":[1]}");
+    struct series_tsdb_config config = {
+        .reader = tsdb_borrow(&g->f), .targets = &g->target, .target_count = 1};
+    assert_int_equal(series_tsdb_init(&g->arena, &config, &s, &e), ERR_OK);
+    assert_int_equal(series_list_names(s, &span, &names, &e), ERR_OK);
+    for (size_t i = 0; i < names.count; i++) {
+        own = own || (str_eq_c(names.items[i].name, "pg_instance_up") && !names.items[i].alias);
+        alias = alias || (str_eq_c(names.items[i].name, "pg_up") && names.items[i].alias);
+    }
+    assert_true(own && alias);
+    assert_int_equal(series_list_values(s, STR("db"), &span, &texts, &e), ERR_OK);
+    assert_int_equal(texts.count, 2);
+    assert_true(str_eq_c(texts.items[0], "a") && str_eq_c(texts.items[1], "b"));
+    assert_int_equal(series_list_values(s, STR("server"), &span, &texts, &e), ERR_OK);
+    assert_int_equal(texts.count, 1);
+    assert_int_equal(series_list_labels(s, &span, &texts, &e), ERR_OK);
+    assert_int_equal(texts.count, 7);   /* __name__ db environment instance job server target */
+    span.from_ms = g->start_ms + 55000; /* nothing is newer */
+    assert_int_equal(series_list_names(s, &span, &names, &e), ERR_OK);
+    assert_int_equal(names.count, 0);
+    series_tsdb_fini(s);
+    tsdb_reader_return(config.reader);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -501,6 +573,8 @@ int main(void)
         CASE(test_facts_are_series_by_their_keys),
         CASE(test_slow_clocks_are_valid_while_the_heart_beats),
         CASE(test_loose_samples_keep_name_and_labels),
+        CASE(test_an_exporters_name_answers_when_it_is_told),
+        CASE(test_lists_tell_what_there_is),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,30 +2,15 @@
 /* series_alias.c: see the header. */
 #include "store/tsdb/series_alias.h"
 
-#include <string.h>
-
-#define ALIAS(name, relation, column, scale, labels, filter) \
-    {name, relation, column, scale, labels, filter},
-static const struct series_alias table[] = {
-#include "store/tsdb/series_alias.list"
-};
-#undef ALIAS
-
-const struct series_alias *series_alias_table(size_t *count)
-{
-    *count = sizeof(table) / sizeof(table[0]);
-    return table;
-}
-
 const struct series_alias *series_alias_find(struct str name)
 {
-    size_t low = 0, high = sizeof(table) / sizeof(table[0]);
+    size_t low = 0, high = series_alias_count;
 
-    while (low < high) { /* the list is sorted; a test proves it */
+    while (low < high) { /* sorted; a test proves it */
         size_t middle = low + (high - low) / 2;
-        int order = str_cmp(str_of(table[middle].name), name);
+        int order = str_cmp(str_of(series_alias_table[middle].name), name);
         if (order == 0)
-            return &table[middle];
+            return &series_alias_table[middle];
         if (order < 0)
             low = middle + 1;
         else

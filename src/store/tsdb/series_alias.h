@@ -3,7 +3,7 @@
  * series_alias.h: names and labels of postgres_exporter for what we read ourselves. Private to
  * store/tsdb.
  *
- * series_alias.list has one line a name. An alias answers when a query asks for its name by `=`; its
+ * series_alias_table.c has one line a name. An alias answers when a query asks for its name by `=`; its
  * series have our labels and those that the exporter has, so that queries by either work. A regular
  * expression never finds it: a sum would count twice.
  */
@@ -15,6 +15,7 @@
 
 #include "base/str.h"
 
+#define SERIES_ALIAS_TEXT   "@value"
 #define SERIES_ALIAS_SERVER "server" /* what the exporter calls `instance` */
 
 struct series_alias {
@@ -22,15 +23,17 @@ struct series_alias {
     const char *relation; /* ours */
     const char *column;   /* with `_total` of a delta column: its total */
     double scale;         /* ours x scale = the exporter's */
-    /* "user=usename database=datname": labels of the exporter and the keys that they are; a value
-     * in quotes is fixed */
+    /* "user=usename database=datname": labels of the exporter and the keys that they are; @value is
+     * the text of a text column, a value in quotes is fixed; NULL = none */
     const char *labels;
     const char *filter; /* "key=value": only rows with this key; NULL = all */
 };
 
+extern const struct series_alias series_alias_table[]; /* sorted by name */
+extern const size_t series_alias_count;
+
 /* The alias of a name; NULL = none. */
 const struct series_alias *series_alias_find(struct str name);
-const struct series_alias *series_alias_table(size_t *count);
 /* The next `label=key` of labels; *fixed: the key is a value. False at the end. */
 bool series_alias_next(struct str *rest, struct str *label, struct str *key, bool *fixed);
 

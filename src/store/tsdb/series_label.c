@@ -63,6 +63,8 @@ static void add_alias(struct series_template *t, const struct series_template_sp
         const struct series_slot *scope = find_slot(t, key);
         if (fixed)
             add_fixed(t, label, key);
+        else if (str_eq_c(key, SERIES_ALIAS_TEXT))
+            add_slot(t, (struct series_slot){.name = label, .kind = SERIES_SLOT_TEXT});
         else if (at >= 0)
             add_slot(
                 t, (struct series_slot){.name = label, .kind = SERIES_SLOT_KEY, .key = (size_t)at});

@@ -210,11 +210,8 @@ static enum err_code list_relation(struct listing *l, struct str name, struct er
 static bool next_alias(struct listing *l, size_t *at, const struct series_alias **alias,
                        struct series_column *column, enum err_code *rc, struct err *e)
 {
-    size_t count = 0;
-    const struct series_alias *table = series_alias_table(&count);
-
-    while (*rc == ERR_OK && *at < count) {
-        *alias = &table[(*at)++];
+    while (*rc == ERR_OK && *at < series_alias_count) {
+        *alias = &series_alias_table[(*at)++];
         if (!map_get(l->relations, str_of((*alias)->relation)))
             continue;
         *rc = series_alias_column(l->source, *alias, column, e);
@@ -380,7 +377,9 @@ static enum err_code list_key_values(struct listing *l, const struct relation *r
     return at < 0 ? ERR_OK : with_table(l, &reading, e);
 }
 
-static enum err_code list_text_values(struct listing *l, const struct relation *r, struct err *e)
+/* only: this column; -1 = every one that is a text */
+static enum err_code list_text_values(struct listing *l, const struct relation *r, int only,
+                                      struct err *e)
 {
     struct reading reading = {.relation = r};
 
@@ -388,7 +387,7 @@ static enum err_code list_text_values(struct listing *l, const struct relation *
     if (!reading.columns)
         return arena_fail(l->arena, e);
     for (size_t c = 0; c < r->column_count; c++) {
-        if (r->columns[c].kind == RELATION_TEXT)
+        if (r->columns[c].kind == RELATION_TEXT && (only < 0 || (size_t)only == c))
             reading.columns[reading.column_count++] = c;
     }
     return reading.column_count ? with_table(l, &reading, e) : ERR_OK;
@@ -425,7 +424,12 @@ static enum err_code list_alias_values(struct listing *l, struct str want, struc
         while (rc == ERR_OK && series_alias_next(&rest, &label, &key, &fixed)) {
             if (!str_eq(label, want))
                 continue;
-            rc = fixed ? add_text(l, key, e) : list_key_values(l, c.relation, key, e);
+            if (fixed)
+                rc = add_text(l, key, e);
+            else if (str_eq_c(key, SERIES_ALIAS_TEXT))
+                rc = list_text_values(l, c.relation, (int)c.column, e);
+            else
+                rc = list_key_values(l, c.relation, key, e);
         }
     }
     return rc;
@@ -459,7 +463,7 @@ static enum err_code list_values(struct listing *l, struct str label, struct err
         if (rc == ERR_OK && r)
             rc = list_key_values(l, r, label, e);
         if (rc == ERR_OK && r && str_eq_c(label, SERIES_TEXT_LABEL))
-            rc = list_text_values(l, r, e);
+            rc = list_text_values(l, r, -1, e);
     }
     if (rc == ERR_OK)
         rc = list_alias_values(l, label, e);

@@ -8,7 +8,8 @@
 #include "base/map.h"
 #include "model/flatten.h"
 
-#define TOTAL "_total"
+#define TOTAL    "_total"
+#define SETTINGS "pg_settings" /* the exporter has a metric of each */
 
 /* --- relations, each asked for once --- */
 
@@ -160,6 +161,34 @@ static enum err_code add_loose(struct planning *p, struct err *e)
     return rc;
 }
 
+/* pg_settings_<name>[_<unit>]: the row of that setting, whose value is in these units already. */
+static enum err_code find_setting(struct planning *p, struct str name,
+                                  const struct series_alias **alias, struct series_column *out,
+                                  struct err *e)
+{
+    static const struct str units[] = {{"_bytes", 6}, {"_seconds", 8}};
+    struct series_alias *made = arena_alloc(p->arena, sizeof(*made));
+    struct str setting;
+
+    if (!str_starts(name, STR(SETTINGS "_")))
+        return ERR_OK;
+    setting = str_make(name.ptr + sizeof(SETTINGS), name.len - sizeof(SETTINGS));
+    for (size_t i = 0; i < 2; i++) {
+        if (str_ends(setting, units[i]))
+            setting.len -= units[i].len;
+    }
+    if (!made)
+        return arena_fail(p->arena, e);
+    *made = (struct series_alias){
+        .relation = SETTINGS,
+        .column = "value",
+        .scale = 1,
+        .filter = arena_printf(p->arena, "name=%.*s", STR_ARG(setting)),
+    };
+    *alias = made;
+    return made->filter ? series_alias_column(p->source, made, out, e) : arena_fail(p->arena, e);
+}
+
 static enum err_code plan_name(struct planning *p, struct str name, struct err *e)
 {
     const struct series_alias *alias = series_alias_find(name);
@@ -172,6 +201,8 @@ static enum err_code plan_name(struct planning *p, struct str name, struct err *
         alias = NULL;
         rc = find_own(p->source, name, &f, e);
     }
+    if (rc == ERR_OK && !f.relation)
+        rc = find_setting(p, name, &alias, &f, e);
     if (rc)
         return rc;
     if (!f.relation)
