@@ -84,6 +84,15 @@ ctl query top --target agent-db --limit 2 --sort calls -o json
 is "$(python3 -c 'import json,sys
 d = json.load(sys.stdin)
 print(len(d["data"] if isinstance(d, dict) else d))' <<<"$OUT")" 2 "--limit"
+ctl query run 'max(pg_instance_up)'
+like "$OUT" '1$' "query run shows a value" || diag "$OUT $ERR"
+ctl query run 'pg_instance_up * 2' --from 5m --step 30 -o json
+is "$(python3 -c 'import json,sys
+d = json.load(sys.stdin)
+print({v for s in d["series"] for v in s["values"]} - {None})' <<<"$OUT")" '{2}' "query run over a range"
+ctl query run 'sum('
+is $? 1 "an expression that is wrong is a failure"
+like "$ERR" 'parse error' "and says why"
 ctl query top --target no-such-target
 is $? 3 "an unknown target is exit code 3"
 ctl event list

@@ -14,6 +14,16 @@ prometheus() { # PART
         --token-file "$T/token" --state "$T/start" "$1"
 }
 
+# The guide lists every name of an exporter that answers, and no other.
+python3 - "$ROOT" <<'P'
+import re, sys
+table = open(sys.argv[1] + "/src/store/tsdb/series_alias_table.c").read().split("series_alias_table[] = {")[1]
+guide = open(sys.argv[1] + "/packaging/doc/promql.md").read().split("| name | what answers")[1]
+code, told = re.findall(r'\{\s*"(\w+)",', table), re.findall(r"^\| `(\w+)` \|", guide, re.M)
+print("\n".join("# only in one of the two: " + name for name in sorted(set(code) ^ set(told))))
+sys.exit(code != told)
+P
+ok $? "the guide has the names that answer"
 start_server server
 ok $? "the server is ready" || done_testing
 set_up_owner

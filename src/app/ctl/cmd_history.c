@@ -5,6 +5,8 @@
  * The API answers series beside one time axis; people and spreadsheets get a row a time and a
  * column a series.
  */
+#include "app/ctl/cmd_history.h"
+
 #include <stdio.h>
 
 #include "app/ctl/cmd_change.h"
@@ -12,14 +14,34 @@
 
 #define SERIES_MAX 40 /* columns of a table; -o json has them all */
 
-/* The name of a series: its key, or its column with its labels. */
+const char *cmd_history_labels(struct ctl *ctl, const struct json *labels)
+{
+    struct str name = json_str(json_get(labels, "__name__"));
+    struct buf text;
+    size_t count = 0;
+
+    buf_init(&text, 16384);
+    buf_add_str(&text, name);
+    for (struct json_iter it = json_iter(labels); json_next(&it);) {
+        if (!str_eq_c(it.key, "__name__"))
+            buf_printf(&text, "%s%.*s=\"%.*s\"", count++ ? "," : "{", STR_ARG(it.key),
+                       STR_ARG(json_str(it.value)));
+    }
+    buf_add_c(&text, count ? "}" : "");
+    const char *out = text.len ? arena_cstr(&ctl->arena, buf_view(&text)) : "-";
+    buf_fini(&text);
+    return out;
+}
+
+/* The name of a series: its key, or its column with its labels, or its labels. */
 static const char *series_name(struct ctl *ctl, const struct json *series)
 {
     struct str key = json_str(json_get(series, "key"));
     struct buf name;
 
     if (json_type(json_get(series, "column")) != JSON_STR) {
-        return key.len > 0 ? arena_cstr(&ctl->arena, key) : "-";
+        return key.len > 0 ? arena_cstr(&ctl->arena, key)
+                           : cmd_history_labels(ctl, json_get(series, "labels"));
     }
     buf_init(&name, 4096);
     buf_add_str(&name, json_str(json_get(series, "column")));
@@ -67,7 +89,7 @@ static void read_series(struct ctl *ctl, const struct json *root, struct grid *g
     }
 }
 
-static int show_grid(struct ctl *ctl, const struct json *root)
+int cmd_history_show(struct ctl *ctl, const struct json *root)
 {
     static const struct json_limits limits = {.max_bytes = 64 << 20, .max_depth = 8};
     struct grid g = {.count = 0};
@@ -122,7 +144,7 @@ static int ask(struct ctl *ctl, const char *what, const char *const *names)
     struct ctl_call call = {.method = "GET", .path = path.ptr};
     enum err_code rc = ctl_request(ctl, &call, &root, &e);
     buf_fini(&path);
-    return rc ? ctl_fail(ctl, &e) : show_grid(ctl, root);
+    return rc ? ctl_fail(ctl, &e) : cmd_history_show(ctl, root);
 }
 
 static int run_metric(struct ctl *ctl)

@@ -84,6 +84,9 @@ static enum err_code judge(int status, const struct json *root, struct err *e)
         return ERR_OK;
     }
     if (detail.len == 0) {
+        detail = json_str(json_get(root, "error")); /* below /prometheus */
+    }
+    if (detail.len == 0) {
         detail = str_of("no reason was given");
     }
     if (status == 401 || status == 403) {
