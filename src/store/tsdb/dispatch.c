@@ -99,6 +99,15 @@ enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec
     return ops_of(r)->scan(r, spec, visit, arg, e);
 }
 
+enum err_code tsdb_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                                const struct tsdb_sink *sink, struct err *e)
+{
+    if (ops_of(r)->scan_numbers) {
+        return ops_of(r)->scan_numbers(r, spec, sink, e);
+    }
+    return ops_of(r)->scan(r, spec, sink->visit, sink->arg, e);
+}
+
 enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                struct str **keys, struct err *e)
 {

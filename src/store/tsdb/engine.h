@@ -245,6 +245,8 @@ void tsdb_sqlite_reader_return(struct tsdb_reader *r);
 /* --- scan.c --- */
 enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
                                tsdb_visit *visit, void *arg, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                                       const struct tsdb_sink *sink, struct err *e) ERR_MUST_CHECK;
 
 /* --- query.c --- */
 enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,

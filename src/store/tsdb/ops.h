@@ -31,6 +31,9 @@ struct tsdb_ops {
     void (*reader_return)(struct tsdb_reader *r);
     enum err_code (*scan)(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
                           tsdb_visit *visit, void *arg, struct err *e);
+    /* NULL = the engine has no stretches */
+    enum err_code (*scan_numbers)(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                                  const struct tsdb_sink *sink, struct err *e);
     enum err_code (*object_keys)(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                  struct str **keys, struct err *e);
     enum err_code (*group_keys)(struct tsdb_reader *r, const struct tsdb_group_object *of,

@@ -9,6 +9,7 @@
  */
 #include "store/tsdb/block.h"
 #include "store/tsdb/reader.h"
+#include "store/tsdb/stretch.h"
 
 #include "base/alloc.h"
 #include "os/clock.h"
@@ -32,7 +33,7 @@ struct source {
     struct reader_file *file;
     int64_t block;
     uint64_t order; /* of equal times the lower one counts */
-    int64_t t_min;
+    int64_t t_min, t_max;
     bool open;
     size_t at; /* next slice */
     struct arena arena;
@@ -53,9 +54,11 @@ struct scan {
     const struct tsdb_scan_spec *spec;
     struct wanted wanted;
     struct catalog_group *group;
-    struct arena arena;   /* of the scan */
-    struct arena list;    /* of the group: sources and head slices */
-    struct arena scratch; /* of one visit */
+    struct arena arena;           /* of the scan */
+    struct arena list;            /* of the group: sources and head slices */
+    struct arena scratch;         /* of one visit */
+    const struct tsdb_sink *sink; /* takes stretches; NULL = readings one by one */
+    struct arena stretch;         /* of one block that is given as such */
     size_t source_count;
     struct source *sources; /* by t_min */
     size_t next_source;     /* first that is not open yet */
@@ -121,6 +124,7 @@ static enum err_code find_blocks(struct scan *s, struct reader_file *f, size_t *
         n->block = sqldb_get_i64(q, 0);
         n->order = (uint64_t)sqldb_get_i64(q, 1);
         n->t_min = sqldb_get_i64(q, 2);
+        n->t_max = sqldb_get_i64(q, 3);
     }
     sqldb_end(q);
     return code;
@@ -455,6 +459,38 @@ static struct source *earliest(struct scan *s)
     return best;
 }
 
+/* Whether nothing else lies between the slices of the next block, and the sink takes it whole. */
+static bool is_stretch(const struct scan *s, const struct source *best)
+{
+    const struct source *n = &s->sources[s->next_source];
+
+    return s->sink && s->wanted.relation->shape == RELATION_OBJECT && !best &&
+           (!s->any || s->last_t < n->t_min) &&
+           (s->next_head == s->head_count || s->heads[s->next_head].t_ms > n->t_max) &&
+           (s->next_source + 1 == s->source_count || n[1].t_min > n->t_max);
+}
+
+static enum err_code give_stretch(struct scan *s, struct err *e)
+{
+    const struct source *n = &s->sources[s->next_source++];
+    const struct stretch_job job = {
+        .db = n->file->db,
+        .block = n->block,
+        .group = s->group->id,
+        .scope = s->group->scope,
+        .spec = s->spec,
+        .columns = s->wanted.columns,
+        .column_count = s->wanted.column_count,
+        .sink = s->sink,
+        .scratch = &s->stretch,
+    };
+
+    s->any = true;
+    s->last_t = n->t_max;
+    enum err_code code = stretch_visit(&job, e);
+    return code ? code : check_deadline(s, e);
+}
+
 /* Open every block that may begin before the earliest slice at hand. */
 static enum err_code open_due(struct scan *s, struct source **best, struct err *e)
 {
@@ -467,7 +503,9 @@ static enum err_code open_due(struct scan *s, struct source **best, struct err *
         if (t != INT64_MAX && s->sources[s->next_source].t_min > t) {
             break;
         }
-        enum err_code code = open_source(s, &s->sources[s->next_source++], e);
+        enum err_code code = is_stretch(s, *best)
+                                 ? give_stretch(s, e)
+                                 : open_source(s, &s->sources[s->next_source++], e);
         if (code) {
             return code;
         }
@@ -555,15 +593,20 @@ static struct catalog_group **groups_of(struct scan *s, size_t *count)
     return list;
 }
 
-enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
-                               tsdb_visit *visit, void *arg, struct err *e)
+static enum err_code run(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                         const struct tsdb_sink *sink, struct err *e)
 {
-    struct scan s = {.reader = r, .spec = spec, .visit = visit, .arg = arg};
+    struct scan s = {.reader = r,
+                     .spec = spec,
+                     .visit = sink->visit,
+                     .arg = sink->arg,
+                     .sink = sink->stretch ? sink : NULL};
     size_t count = 0;
 
     arena_init(&s.arena, "tsdb scan", TSDB_ARENA_BYTES);
     arena_init(&s.list, "tsdb scan list", TSDB_ARENA_BYTES);
     arena_init(&s.scratch, "tsdb scan slice", TSDB_ARENA_BYTES);
+    arena_init(&s.stretch, "tsdb scan block", TSDB_ARENA_BYTES);
     enum err_code code = want(&s, e);
     struct catalog_group **groups = code == ERR_OK ? groups_of(&s, &count) : NULL;
     if (code == ERR_OK) {
@@ -573,8 +616,23 @@ enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spe
         s.group = groups[i];
         code = scan_group(&s, e);
     }
+    arena_fini(&s.stretch);
     arena_fini(&s.scratch);
     arena_fini(&s.list);
     arena_fini(&s.arena);
     return code;
+}
+
+enum err_code tsdb_sqlite_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                               tsdb_visit *visit, void *arg, struct err *e)
+{
+    const struct tsdb_sink sink = {.visit = visit, .arg = arg};
+
+    return run(r, spec, &sink, e);
+}
+
+enum err_code tsdb_sqlite_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                                       const struct tsdb_sink *sink, struct err *e)
+{
+    return run(r, spec, sink, e);
 }

@@ -8,7 +8,7 @@
 
 #define RUN_FIRST 16 /* values that a run has room for; the next one has twice as many */
 #define RUN_MOST  1024
-#define SLOTS     1024
+#define SLOTS     1024 /* of the table of objects, at first */
 
 void series_table_init(struct series_table *t, size_t max_bytes)
 {
@@ -86,13 +86,14 @@ static bool add_run(struct series_table *t, struct series_row *row, uint32_t pla
     return true;
 }
 
-static bool add_mark(struct series_table *t, struct series_mark **first, struct series_mark **last)
+static bool add_mark(struct series_table *t, size_t place, struct series_mark **first,
+                     struct series_mark **last)
 {
     struct series_mark *m = arena_alloc(&t->arena, sizeof(*m));
 
     if (!m)
         return false;
-    m->place = (uint32_t)(t->axis.count - 1);
+    m->place = (uint32_t)place;
     if (*last)
         (*last)->next = m;
     else
@@ -153,17 +154,20 @@ static struct series_row *find_object(struct series_table *t, uint64_t id)
     return t->slot_mask ? *slot_of(t->slots, t->slot_mask, id) : NULL;
 }
 
-static enum err_code object_row(struct series_table *t, uint64_t id, struct series_row **out,
-                                struct err *e)
+static enum err_code object_row(struct series_table *t, uint64_t group, uint64_t id,
+                                struct series_row **out, struct err *e)
 {
+    const struct tsdb_group_object of = {group, id};
+    size_t count = t->spec->relation->key_count;
     struct str *keys = NULL;
 
     *out = find_object(t, id);
     if (*out)
         return ERR_OK;
-    if (2 * (t->slot_count + 1) > t->slot_mask + 1 && !grow_slots(t))
+    keys = arena_array(&t->arena, count + 1, sizeof(*keys));
+    if (!keys || (2 * (t->slot_count + 1) > t->slot_mask + 1 && !grow_slots(t)))
         return arena_fail(&t->arena, e);
-    enum err_code rc = tsdb_object_keys(t->spec->reader, &t->arena, id, &keys, e);
+    enum err_code rc = tsdb_group_keys(t->spec->reader, &of, keys, count, e);
     if (rc)
         return rc;
     *out = new_row(t, id, keys);
@@ -205,33 +209,44 @@ static enum err_code fact_row(struct series_table *t, const struct tsdb_slice *s
     return arena_check(&t->arena, e);
 }
 
+/* Keep which row stands at a place of a list of objects. */
+static bool note_order(struct series_table *t, size_t at, struct series_row *row)
+{
+    if (at > t->order_count) /* a gap would be left that nobody filled */
+        return true;
+    if (at == t->order_cap) {
+        t->order_cap = t->order_cap ? 2 * t->order_cap : 256;
+        t->order = grow(&t->arena, t->order, t->order_count, t->order_cap,
+                        sizeof(struct series_row *));
+        if (!t->order)
+            return false;
+    }
+    t->order[at] = row;
+    t->order_count += at == t->order_count;
+    return true;
+}
+
 /* Readings mostly list the objects of the one before, in the same order. */
-static enum err_code row_at(struct series_table *t, const struct tsdb_slice *s, size_t at,
+static enum err_code row_of(struct series_table *t, const struct tsdb_group_object *o, size_t at,
                             struct series_row **out, struct err *e)
 {
-    enum err_code rc = ERR_OK;
-
-    if (s->objects && at < t->order_count && t->order[at]->id == s->objects[at]) {
+    if (at < t->order_count && t->order[at]->id == o->object) {
         *out = t->order[at];
         return ERR_OK;
     }
-    rc = s->objects ? object_row(t, s->objects[at], out, e) : fact_row(t, s, at, out, e);
-    if (rc || !s->objects)
-        return rc;
-    if (at >= t->order_cap) {
-        size_t cap = t->order_cap ? 2 * t->order_cap : 256;
-        while (cap <= at)
-            cap *= 2;
-        t->order = grow(&t->arena, t->order, t->order_count, cap, sizeof(struct series_row *));
-        t->order_cap = cap;
-        if (!t->order)
-            return arena_fail(&t->arena, e);
-    }
-    if (at <= t->order_count) { /* else a gap would be left that nobody filled */
-        t->order[at] = *out;
-        t->order_count = at == t->order_count ? at + 1 : t->order_count;
-    }
-    return ERR_OK;
+    enum err_code rc = object_row(t, o->group, o->object, out, e);
+    if (rc == ERR_OK && !note_order(t, at, *out))
+        rc = arena_fail(&t->arena, e);
+    return rc;
+}
+
+static enum err_code row_at(struct series_table *t, const struct tsdb_slice *s, size_t at,
+                            struct series_row **out, struct err *e)
+{
+    if (!s->objects)
+        return fact_row(t, s, at, out, e);
+    const struct tsdb_group_object o = {s->group, s->objects[at]};
+    return row_of(t, &o, at, out, e);
 }
 
 /* --- cells --- */
@@ -286,7 +301,7 @@ static enum err_code take_marks(struct series_table *t, const struct tsdb_slice 
 {
     for (size_t i = 0; i < s->gone_count; i++) {
         struct series_row *row = find_object(t, s->gone[i]);
-        if (row && row->wanted && !add_mark(t, &row->gone, &row->gone_last))
+        if (row && row->wanted && !add_mark(t, t->axis.count - 1, &row->gone, &row->gone_last))
             return arena_fail(&t->arena, e);
     }
     for (size_t i = 0; i < s->reset_count; i++) {
@@ -295,7 +310,7 @@ static enum err_code take_marks(struct series_table *t, const struct tsdb_slice 
                                                        : ERR_OK;
         if (rc)
             return rc;
-        if (row && row->wanted && !add_mark(t, &row->resets, &row->resets_last))
+        if (row && row->wanted && !add_mark(t, t->axis.count - 1, &row->resets, &row->resets_last))
             return arena_fail(&t->arena, e);
     }
     return ERR_OK;
@@ -317,6 +332,92 @@ static enum err_code take_slice(void *arg, const struct tsdb_slice *s, struct er
     return rc ? rc : take_marks(t, s, e);
 }
 
+/* --- a stretch of readings --- */
+
+static enum err_code wants(void *arg, const struct tsdb_group_object *o, bool *out, struct err *e)
+{
+    struct series_table *t = arg;
+    struct series_row *row = NULL;
+    enum err_code rc = row_of(t, o, t->asked++, &row, e);
+
+    *out = rc == ERR_OK && row->wanted;
+    return rc;
+}
+
+/* The part of a span that lies within the interval, as a run of its own: the numbers stay. */
+static bool add_span(struct series_table *t, struct series_row *row, const struct tsdb_stretch *s,
+                     const struct tsdb_presence *span, size_t value)
+{
+    size_t first = span->slice < s->first ? s->first : span->slice;
+    size_t end = (size_t)span->slice + span->count < s->end ? (size_t)span->slice + span->count
+                                                            : s->end;
+    struct series_run *run = NULL;
+
+    if (first >= end)
+        return true;
+    run = arena_alloc(&t->arena, sizeof(*run) + t->spec->column_count * sizeof(double *));
+    if (!run)
+        return false;
+    run->first = (uint32_t)(t->stretch_place + first - s->first);
+    run->count = run->room = (uint32_t)(end - first);
+    for (size_t c = 0; c < t->spec->column_count; c++)
+        run->values[c] = s->values[c] + value + (first - span->slice);
+    if (row->last)
+        row->last->next = run;
+    else
+        row->first = run;
+    row->last = run;
+    return true;
+}
+
+static enum err_code add_spans(struct series_table *t, const struct tsdb_stretch *s, size_t object,
+                               struct err *e)
+{
+    const struct tsdb_group_object o = {s->group, s->objects[object]};
+    struct series_row *row = NULL;
+    size_t value = s->value_start[object];
+    enum err_code rc = row_of(t, &o, object, &row, e);
+
+    for (uint32_t i = s->span_start[object];
+         rc == ERR_OK && row->wanted && i < s->span_start[object + 1]; i++) {
+        if (!add_span(t, row, s, &s->spans[i], value))
+            rc = arena_fail(&t->arena, e);
+        value += s->spans[i].count;
+    }
+    return rc;
+}
+
+static enum err_code add_restarts(struct series_table *t, const struct tsdb_stretch *s,
+                                  struct err *e)
+{
+    for (size_t i = 0; i < s->restart_count; i++) {
+        const struct tsdb_restart *r = &s->restarts[i];
+        struct series_row *row = find_object(t, s->objects[r->object]);
+        if (!row || !row->wanted || r->slice < s->first || r->slice >= s->end)
+            continue;
+        if (!add_mark(t, t->stretch_place + r->slice - s->first, &row->resets, &row->resets_last))
+            return arena_fail(&t->arena, e);
+    }
+    return ERR_OK;
+}
+
+static enum err_code take_stretch(void *arg, const struct tsdb_stretch *s, struct err *e)
+{
+    struct series_table *t = arg;
+    enum err_code rc = ERR_OK;
+
+    t->asked = 0;
+    t->stretch_place = t->axis.count;
+    for (size_t i = s->first; rc == ERR_OK && i < s->end; i++) {
+        if (!add_place(t, &s->slices[i]))
+            return arena_fail(&t->arena, e);
+        rc = take_marks(t, &s->slices[i], e);
+    }
+    for (size_t o = 0; rc == ERR_OK && o < s->object_count; o++)
+        rc = add_spans(t, s, o, e);
+    return rc ? rc : add_restarts(t, s, e);
+}
+
 static void forget(struct series_table *t)
 {
     arena_reset(&t->arena);
@@ -324,7 +425,7 @@ static void forget(struct series_table *t)
     map_clear(t->tuples, NULL);
     memset(&t->axis, 0, sizeof(t->axis));
     t->row_count = t->row_cap = t->text_count = t->text_cap = 0;
-    t->slot_mask = t->slot_count = t->order_count = t->order_cap = 0;
+    t->slot_mask = t->slot_count = t->order_count = t->order_cap = t->asked = 0;
     t->rows = t->slots = t->order = NULL;
     t->texts = NULL;
 }
@@ -349,7 +450,13 @@ enum err_code series_table_read(struct series_table *t, const struct series_tabl
         .to_ms = spec->to_ms,
         .deadline_mono_us = spec->deadline_mono_us,
     };
-    return tsdb_scan(spec->reader, &scan, take_slice, t, e);
+    for (size_t c = 0; c < spec->column_count; c++) {
+        if (spec->relation->columns[spec->columns[c]].kind == RELATION_TEXT)
+            return tsdb_scan(spec->reader, &scan, take_slice, t, e);
+    }
+    const struct tsdb_sink sink = {
+        .visit = take_slice, .stretch = take_stretch, .wants = wants, .arg = t, .arena = &t->arena};
+    return tsdb_scan_numbers(spec->reader, &scan, &sink, e);
 }
 
 const uint32_t *series_table_texts(struct arena *a, const struct series_row *row, size_t column,

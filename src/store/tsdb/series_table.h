@@ -16,7 +16,7 @@
 #include "store/tsdb/tsdb.h"
 
 /* A NaN that no reading has: the cell is NULL. */
-#define SERIES_NULL_BITS UINT64_C(0x7ff00000000000f1)
+#define SERIES_NULL_BITS TSDB_ABSENT_BITS
 
 static inline bool series_is_null(double v)
 {
@@ -90,6 +90,8 @@ struct series_table {
     struct series_row **slots;
     size_t order_count, order_cap;
     struct series_row **order; /* rows of the reading before */
+    size_t asked;              /* objects of a stretch that was asked for so far */
+    size_t stretch_place;      /* of its first reading */
 };
 
 void series_table_init(struct series_table *t, size_t max_bytes);

@@ -390,6 +390,7 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .reader_borrow = tsdb_sqlite_reader_borrow,
     .reader_return = tsdb_sqlite_reader_return,
     .scan = tsdb_sqlite_scan,
+    .scan_numbers = tsdb_sqlite_scan_numbers,
     .object_keys = tsdb_sqlite_object_keys,
     .group_keys = tsdb_sqlite_group_keys,
     .relation = tsdb_sqlite_relation,

@@ -177,16 +177,64 @@ struct tsdb_scan_spec {
 enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec, tsdb_visit *visit,
                         void *arg, struct err *e) ERR_MUST_CHECK;
 
+struct tsdb_group_object {
+    uint64_t group, object;
+};
+
+/* Consecutive readings of a stretch that an object is in. */
+struct tsdb_presence {
+    uint32_t slice, count;
+};
+
+/* An object's counters restarted within the interval before this reading of a stretch. */
+struct tsdb_restart {
+    uint32_t object, slice;
+};
+
+/* What stands for a NULL among the numbers of a stretch: a NaN that no reading has. */
+#define TSDB_ABSENT_BITS UINT64_C(0x7ffc706761616273)
+
+/*
+ * Readings of a group between which no other lies, object by object. Valid during the visit, but
+ * the numbers live in the sink's arena.
+ */
+struct tsdb_stretch {
+    uint64_t group;
+    size_t slice_count;              /* rising in time */
+    const struct tsdb_slice *slices; /* times, flags and gone; no rows */
+    size_t first, end;               /* slices within the interval: [first, end) */
+    size_t object_count;
+    const uint64_t *objects;    /* rising */
+    const uint32_t *span_start; /* spans of object i: span_start[i] ... span_start[i + 1] - 1 */
+    const struct tsdb_presence *spans;
+    const uint32_t *value_start; /* of its numbers in each column, span by span */
+    double *const *values;       /* by column of the spec; of objects that the sink wants */
+    size_t restart_count;
+    const struct tsdb_restart *restarts;
+};
+
+struct tsdb_sink {
+    tsdb_visit *visit; /* of readings that are in no stretch */
+    enum err_code (*stretch)(void *arg, const struct tsdb_stretch *s, struct err *e);
+    /* Whether numbers of an object are wanted; asked once an object and stretch. *out */
+    enum err_code (*wants)(void *arg, const struct tsdb_group_object *o, bool *out, struct err *e);
+    void *arg;
+    struct arena *arena; /* of the numbers */
+};
+
+/*
+ * As tsdb_scan, for columns of numbers alone: an engine that has them so gives stretches. All that
+ * is visited of a group is in time order.
+ */
+enum err_code tsdb_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
+                                const struct tsdb_sink *sink, struct err *e) ERR_MUST_CHECK;
+
 /*
  * Key values of an object in the order of the relation's keys, exactly relation->key_count.
  * Lives in `a`.
  */
 enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                struct str **keys, struct err *e) ERR_MUST_CHECK;
-struct tsdb_group_object {
-    uint64_t group, object;
-};
-
 /*
  * The same of an object whose group is known, as that of a slice is, into the caller's
  * keys[count]; the bytes live until the reader is returned. ERR_NOT_FOUND.

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * stretch.c: see the header.
+ *
+ * Of each column only the part that holds it is unpacked, and of it only the objects that are
+ * wanted: one range of neighbours after the other, or from the first to the last when there are
+ * many ranges, since each range passes over what lies before it.
+ */
+#include "store/tsdb/stretch.h"
+
+#include <string.h>
+
+#include "store/tsdb/block.h"
+
+#define RANGES_MAX 8
+
+_Static_assert(CODEC_ABSENT_BITS == TSDB_ABSENT_BITS, "stretches give numbers as they are decoded");
+_Static_assert(sizeof(struct block_span) == sizeof(struct tsdb_presence),
+               "spans are given as they are");
+
+/* Neighbours that are wanted. */
+struct range {
+    size_t from, to;
+};
+
+struct stretch {
+    const struct stretch_job *job;
+    struct block_view view;
+    struct str *parts; /* unpacked; NULL ptr = not yet */
+    size_t range_count;
+    struct range ranges[RANGES_MAX];
+    double **values;
+};
+
+static enum err_code get_blob(const struct stretch_job *job, const char *statement, int64_t id,
+                              struct str *out, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code code = sqldb_row(job->db, statement, SQLDB_ARGS(sqldb_i64(id)), &q, e);
+
+    if (code == ERR_NOT_FOUND) {
+        code = err_set(e, ERR_CORRUPT, "block %lld is cut", (long long)job->block);
+    }
+    if (code == ERR_OK) {
+        *out = arena_str(job->scratch, sqldb_get_blob(q, 0));
+        code = arena_check(job->scratch, e);
+    }
+    sqldb_end(q);
+    return code;
+}
+
+static enum err_code get_part(struct stretch *s, uint32_t part, struct err *e)
+{
+    struct str packed;
+
+    if (s->parts[part].ptr) {
+        return ERR_OK;
+    }
+    enum err_code code = get_blob(s->job, "tsdb_part_get",
+                                  s->job->block * BLOCK_PARTS_MAX + (int64_t)part, &packed, e);
+    return code ? code : block_unpack_part(packed, s->job->scratch, &s->parts[part], e);
+}
+
+/* --- which objects --- */
+
+static void add_range(struct stretch *s, size_t object)
+{
+    struct range *last = s->range_count ? &s->ranges[s->range_count - 1] : NULL;
+
+    if (last && (last->to == object || s->range_count == RANGES_MAX)) {
+        last->to = object + 1;
+    } else {
+        s->ranges[s->range_count++] = (struct range){object, object + 1};
+    }
+}
+
+static enum err_code choose(struct stretch *s, struct err *e)
+{
+    const struct stretch_job *job = s->job;
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < s->view.runs.count; i++) {
+        struct tsdb_group_object o = {job->group, s->view.objects[i]};
+        bool wanted = false;
+        code = job->sink->wants(job->sink->arg, &o, &wanted, e);
+        if (wanted) {
+            add_range(s, i);
+        }
+    }
+    return code;
+}
+
+/* --- numbers --- */
+
+static void fill_absent(double *out, size_t count)
+{
+    const uint64_t bits = TSDB_ABSENT_BITS;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&out[i], &bits, sizeof(bits));
+    }
+}
+
+static enum err_code decode(struct stretch *s, uint32_t column, double *out, struct err *e)
+{
+    const uint32_t *start = s->view.runs.start;
+    const struct block_stream *stream = block_find(&s->view, BLOCK_COLUMN, column);
+    struct str bytes;
+
+    if (!stream) {
+        fill_absent(out, s->view.row_total);
+        return ERR_OK;
+    }
+    enum err_code code = get_part(s, stream->part, e);
+    if (code == ERR_OK) {
+        code = block_stream_bytes(stream, s->parts[stream->part], &bytes, e);
+    }
+    for (size_t i = 0; code == ERR_OK && i < s->range_count; i++) {
+        const struct range *r = &s->ranges[i];
+        code = block_doubles(&s->view, bytes, r->from, r->to, out + start[r->from], s->job->scratch,
+                             e);
+    }
+    return code;
+}
+
+static enum err_code decode_all(struct stretch *s, struct err *e)
+{
+    const struct stretch_job *job = s->job;
+    enum err_code code = ERR_OK;
+
+    s->values = arena_array(job->scratch, job->column_count, sizeof(double *));
+    s->parts = arena_array(job->scratch, s->view.part_count, sizeof(*s->parts));
+    if (!s->values || !s->parts) {
+        return arena_fail(job->scratch, e);
+    }
+    for (size_t c = 0; code == ERR_OK && s->range_count && c < job->column_count; c++) {
+        s->values[c] = arena_array(job->sink->arena, s->view.row_total, sizeof(double));
+        code = s->values[c] ? decode(s, job->columns[c], s->values[c], e)
+                            : arena_fail(job->sink->arena, e);
+    }
+    return code;
+}
+
+/* --- readings --- */
+
+static struct tsdb_slice *make_slices(struct stretch *s)
+{
+    struct tsdb_slice *out = arena_array(s->job->scratch, s->view.slice_count, sizeof(*out));
+
+    for (size_t i = 0; out && i < s->view.slice_count; i++) {
+        const struct codec_slice *c = &s->view.slices[i];
+        out[i] = (struct tsdb_slice){
+            .group = s->job->group,
+            .scope = s->job->scope,
+            .t_ms = c->t_ms,
+            .from_ms = c->from_ms,
+            .every_ms = c->every_ms,
+            .flags = c->flags,
+            .reason = c->reason,
+            .gone_count = c->gone_count,
+            .gone = c->gone,
+        };
+    }
+    return out;
+}
+
+/* The object and the reading of a place in a stream. */
+static struct tsdb_restart restart_at(const struct block_view *v, uint32_t place)
+{
+    size_t low = 0, high = v->runs.count;
+
+    while (low + 1 < high) {
+        size_t middle = low + (high - low) / 2;
+        if (v->runs.start[middle] <= place) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    uint32_t left = place - v->runs.start[low];
+    for (uint32_t i = v->span_start[low]; i < v->span_start[low + 1]; i++) {
+        if (left < v->spans[i].count) {
+            return (struct tsdb_restart){(uint32_t)low, v->spans[i].slice + left};
+        }
+        left -= v->spans[i].count;
+    }
+    return (struct tsdb_restart){(uint32_t)low, 0}; /* the spans of a view add up */
+}
+
+static enum err_code give(struct stretch *s, struct err *e)
+{
+    const struct stretch_job *job = s->job;
+    const struct block_view *v = &s->view;
+    struct tsdb_slice *slices = make_slices(s);
+    struct tsdb_restart *restarts = arena_array(job->scratch, v->reset_count, sizeof(*restarts));
+    size_t first = 0, end = v->slice_count;
+
+    if (!slices || !restarts) {
+        return arena_fail(job->scratch, e);
+    }
+    for (size_t i = 0; i < v->reset_count; i++) {
+        restarts[i] = restart_at(v, v->resets[i]);
+    }
+    while (first < end && slices[first].t_ms <= job->spec->from_ms) {
+        first++;
+    }
+    while (end > first && slices[end - 1].t_ms > job->spec->to_ms) {
+        end--;
+    }
+    struct tsdb_stretch out = {
+        .group = job->group,
+        .slice_count = v->slice_count,
+        .slices = slices,
+        .first = first,
+        .end = end,
+        .object_count = v->runs.count,
+        .objects = v->objects,
+        .span_start = v->span_start,
+        .spans = (const struct tsdb_presence *)v->spans,
+        .value_start = v->runs.start,
+        .values = s->values,
+        .restart_count = v->reset_count,
+        .restarts = restarts,
+    };
+    return job->sink->stretch(job->sink->arg, &out, e);
+}
+
+enum err_code stretch_visit(const struct stretch_job *job, struct err *e)
+{
+    struct stretch s = {.job = job};
+    struct str head;
+
+    arena_reset(job->scratch);
+    enum err_code code = get_blob(job, "tsdb_block_head", job->block, &head, e);
+    if (code == ERR_OK) {
+        code = block_open_by_object(head, job->scratch, &s.view, e);
+    }
+    if (code == ERR_OK && s.view.fact) {
+        code = err_set(e, ERR_CORRUPT, "block %lld: facts of an object relation",
+                       (long long)job->block);
+    }
+    if (code == ERR_OK) {
+        code = choose(&s, e);
+    }
+    if (code == ERR_OK) {
+        code = decode_all(&s, e);
+    }
+    return code ? code : give(&s, e);
+}

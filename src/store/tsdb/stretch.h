@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * stretch.h: a block as a stretch of readings, its numbers object by object, as they lie. Private to
+ * store/tsdb.
+ */
+#ifndef STORE_TSDB_STRETCH_H
+#define STORE_TSDB_STRETCH_H
+
+#include "store/tsdb/reader.h"
+
+struct stretch_job {
+    struct sqldb *db; /* the day file, in a snapshot */
+    int64_t block;
+    uint64_t group;
+    struct str scope;
+    const struct tsdb_scan_spec *spec;
+    const uint32_t *columns; /* ids of those of the spec; UINT32_MAX = there is none */
+    size_t column_count;
+    const struct tsdb_sink *sink;
+    struct arena *scratch; /* reset before it is used */
+};
+
+/* Read a block of an object relation and give it to the sink. */
+enum err_code stretch_visit(const struct stretch_job *job, struct err *e) ERR_MUST_CHECK;
+
+#endif
