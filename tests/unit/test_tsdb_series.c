@@ -34,7 +34,7 @@ struct serial {
     struct buf text;
     struct series_select spec;
     struct matcher matchers[MOST];
-    bool times_only;
+    bool flush_each; /* a block for each reading */
 };
 
 static int set_up(void **state)
@@ -87,6 +87,8 @@ static void send(struct serial *g, const char *relation, int t_s, int from_s, co
                    relation, target, (long long)g->start_ms + t_s * 1000LL,
                    (long long)g->start_ms + from_s * 1000LL, g->every_ms, rest);
     tsdb_send_ok(&g->sender, text);
+    if (g->flush_each)
+        tsdb_flush_ok(&g->f);
 }
 
 /* --- reading --- */
@@ -284,6 +286,36 @@ static void test_names_and_labels_choose(void **state)
     expect(g, "");
     ask(g, "c_x_g_total", -1, 60); /* no delta */
     expect(g, "");
+}
+
+static void test_blocks_in_pieces_and_between_each_other_read_alike(void **state)
+{
+    struct serial *g = *state;
+    struct tsdb_sender first = g->sender;
+
+    g->flush_each = true;
+    send_counters(g);
+    ask(g, "c_x_n", -1, 60);
+    expect(g, "{__name__=c_x_n,db=a," TARGET ",target=db1} C 0=5 10=7 10.001=0 20=9 40=x 50=10\n"
+              "{__name__=c_x_n,db=b," TARGET ",target=db1} C 0=1 10=2 20=x 30=3 40=x 50=4\n");
+    first = g->sender;
+    tsdb_sender_init(&g->sender, &g->f); /* a backlog: its readings lie between those of before */
+    g->flush_each = false;
+    send(g, "c_x", 15, 10, COMPLETE("1", "\"db\":[\"c\"]") "\"columns\":{\"n\":[1],\"g\":[1]}");
+    send(g, "c_x", 45, 40, COMPLETE("1", "\"db\":[\"b\"]") "\"columns\":{\"n\":[3],\"g\":[1]}");
+    tsdb_flush_ok(&g->f);
+    g->sender = first;
+    send(g, "c_x", 60, 50, COMPLETE("1", "\"db\":[\"a\"]") "\"columns\":{\"n\":[12],\"g\":[1]}");
+    expect_both(
+        g, "{__name__=c_x_n,db=a," TARGET ",target=db1} C 0=5 10=7 15=x 20=9 40=x 50=10 60=12\n"
+           "{__name__=c_x_n,db=b," TARGET ",target=db1} C 0=1 10=2 15=x 30=3 40=x 45=3 50=4 "
+           "60=x\n"
+           "{__name__=c_x_n,db=c," TARGET ",target=db1} C 15=1 20=x\n");
+    ask(g, "c_x_n", 12, 46); /* blocks that are cut */
+    g->spec.range_ms = 1000000;
+    expect(g, "{__name__=c_x_n,db=a," TARGET ",target=db1} C 20=9 40=x\n"
+              "{__name__=c_x_n,db=b," TARGET ",target=db1} C 30=3 40=x 45=3\n"
+              "{__name__=c_x_n,db=c," TARGET ",target=db1} C 15=1 20=x\n");
 }
 
 /* --- texts --- */
@@ -566,6 +598,7 @@ int main(void)
         CASE(test_absence_null_and_failure_end_a_series),
         CASE(test_a_restart_that_growth_hides_shows),
         CASE(test_names_and_labels_choose),
+        CASE(test_blocks_in_pieces_and_between_each_other_read_alike),
         CASE(test_texts_are_labels),
         CASE(test_sparse_levels_are_repeated),
         CASE(test_totals_begin_with_the_day_and_after_a_gap),

@@ -59,6 +59,7 @@ struct scan {
     struct arena scratch;         /* of one visit */
     const struct tsdb_sink *sink; /* takes stretches; NULL = readings one by one */
     struct arena stretch;         /* of one block that is given as such */
+    struct stretch_choice choice;
     size_t source_count;
     struct source *sources; /* by t_min */
     size_t next_source;     /* first that is not open yet */
@@ -483,6 +484,7 @@ static enum err_code give_stretch(struct scan *s, struct err *e)
         .column_count = s->wanted.column_count,
         .sink = s->sink,
         .scratch = &s->stretch,
+        .choice = &s->choice,
     };
 
     s->any = true;
@@ -616,6 +618,7 @@ static enum err_code run(struct tsdb_reader *r, const struct tsdb_scan_spec *spe
         s.group = groups[i];
         code = scan_group(&s, e);
     }
+    stretch_choice_fini(&s.choice);
     arena_fini(&s.stretch);
     arena_fini(&s.scratch);
     arena_fini(&s.list);

@@ -269,13 +269,43 @@ static void take_place(struct walk *w, size_t place)
     }
 }
 
+/* Without a branch in the loop: compilers then look at several at once. */
 static bool has_null(const double *values, size_t count)
 {
-    bool found = false;
+    uint64_t found = 0;
 
-    for (size_t i = 0; i < count; i++)
-        found |= series_is_null(values[i]);
-    return found;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &values[i], sizeof(bits));
+        found += bits == SERIES_NULL_BITS;
+    }
+    return found > 0;
+}
+
+/* Whether an object was in every reading, and none of its cells is NULL. */
+static bool is_whole(const struct series_rule *rule, const struct series_table *table,
+                     const struct series_row *row)
+{
+    size_t place = 0;
+
+    for (const struct series_run *run = row->first; run; run = run->next) {
+        if (run->first != place || has_null(run->values[rule->column], run->count))
+            return false;
+        place += run->count;
+    }
+    return place == table->axis.count;
+}
+
+static double *join_runs(struct arena *a, const struct series_row *row, size_t column, size_t count)
+{
+    double *joined = row->first->values[column];
+
+    if (!row->first->next)
+        return joined;
+    joined = arena_array(a, count, sizeof(*joined));
+    for (const struct series_run *run = row->first; joined && run; run = run->next)
+        memcpy(joined + run->first, run->values[column], run->count * sizeof(*joined));
+    return joined;
 }
 
 /* An object that was in every reading, and nothing happened: its values are its samples. */
@@ -283,29 +313,25 @@ static bool take_whole(const struct series_rule *rule, const struct series_table
                        const struct series_row *row, struct series_samples *out)
 {
     const struct series_axis *axis = &table->axis;
-    const struct series_run *run = row->first;
 
     if (rule->form == SERIES_TOTAL || rule->text >= 0 || rule->scale != 1 || axis->failed ||
-        row->gone || row->resets || !run || run->first != 0 || run->count != axis->count ||
-        axis->t_ms[0] <= rule->from_ms || has_null(run->values[rule->column], run->count))
+        row->gone || row->resets || axis->count == 0 || axis->t_ms[0] <= rule->from_ms ||
+        !is_whole(rule, table, row))
         return false;
-    out->count = axis->count;
+    out->value = join_runs(out->arena, row, rule->column, axis->count);
+    out->count = out->value ? axis->count : 0;
     out->cap = 0;
     out->t_ms = axis->t_ms;
     out->every_ms = axis->every_ms;
-    out->value = run->values[rule->column];
-    return true;
+    return true; /* the caller looks whether the arena is full */
 }
 
-static enum err_code put_validity(const struct series_rule *rule, struct series_samples *s,
-                                  struct err *e)
+/* slowest_ms: of all clocks on the axis */
+static enum err_code put_validity(const struct series_rule *rule, int64_t slowest_ms,
+                                  struct series_samples *s, struct err *e)
 {
-    bool slow = false;
-
     s->until_ms = NULL;
-    for (size_t i = 0; i < s->count && !slow; i++)
-        slow = series_rule_is_slow(rule, s->every_ms[i]);
-    if (!slow)
+    if (!series_rule_is_slow(rule, slowest_ms))
         return ERR_OK;
     int64_t *until = arena_array(s->arena, s->count, sizeof(*until));
     if (!until)
@@ -336,9 +362,7 @@ enum err_code series_rule_apply(const struct series_rule *rule, const struct ser
         for (size_t p = row->first ? row->first->first : table->axis.count; p < table->axis.count;
              p++)
             take_place(&w, p);
-        enum err_code rc = arena_check(out->arena, e);
-        if (rc)
-            return rc;
     }
-    return put_validity(rule, out, e);
+    enum err_code rc = arena_check(out->arena, e);
+    return rc ? rc : put_validity(rule, table->axis.slowest_ms, out, e);
 }

@@ -60,6 +60,7 @@ static bool add_place(struct series_table *t, const struct tsdb_slice *s)
     x->every_ms[x->count] = s->every_ms;
     x->flags[x->count] = (unsigned char)s->flags;
     x->failed |= (s->flags & SLICE_FAILED) != 0;
+    x->slowest_ms = s->every_ms > x->slowest_ms ? s->every_ms : x->slowest_ms;
     x->count++;
     return true;
 }
@@ -334,11 +335,12 @@ static enum err_code take_slice(void *arg, const struct tsdb_slice *s, struct er
 
 /* --- a stretch of readings --- */
 
-static enum err_code wants(void *arg, const struct tsdb_group_object *o, bool *out, struct err *e)
+static enum err_code wants(void *arg, const struct tsdb_group_object *o, size_t at, bool *out,
+                           struct err *e)
 {
     struct series_table *t = arg;
     struct series_row *row = NULL;
-    enum err_code rc = row_of(t, o, t->asked++, &row, e);
+    enum err_code rc = row_of(t, o, at, &row, e);
 
     *out = rc == ERR_OK && row->wanted;
     return rc;
@@ -406,15 +408,16 @@ static enum err_code take_stretch(void *arg, const struct tsdb_stretch *s, struc
     struct series_table *t = arg;
     enum err_code rc = ERR_OK;
 
-    t->asked = 0;
     t->stretch_place = t->axis.count;
     for (size_t i = s->first; rc == ERR_OK && i < s->end; i++) {
         if (!add_place(t, &s->slices[i]))
             return arena_fail(&t->arena, e);
         rc = take_marks(t, &s->slices[i], e);
     }
-    for (size_t o = 0; rc == ERR_OK && o < s->object_count; o++)
-        rc = add_spans(t, s, o, e);
+    for (size_t i = 0; rc == ERR_OK && i < s->range_count; i++) {
+        for (size_t o = s->ranges[i].from; rc == ERR_OK && o < s->ranges[i].to; o++)
+            rc = add_spans(t, s, o, e);
+    }
     return rc ? rc : add_restarts(t, s, e);
 }
 
@@ -425,7 +428,7 @@ static void forget(struct series_table *t)
     map_clear(t->tuples, NULL);
     memset(&t->axis, 0, sizeof(t->axis));
     t->row_count = t->row_cap = t->text_count = t->text_cap = 0;
-    t->slot_mask = t->slot_count = t->order_count = t->order_cap = t->asked = 0;
+    t->slot_mask = t->slot_count = t->order_count = t->order_cap = 0;
     t->rows = t->slots = t->order = NULL;
     t->texts = NULL;
 }

@@ -60,6 +60,7 @@ struct series_axis {
     int64_t *t_ms, *from_ms, *every_ms;
     unsigned char *flags; /* enum slice_flag */
     bool failed;          /* one of them */
+    int64_t slowest_ms;   /* the slowest clock */
 };
 
 struct series_table_spec {
@@ -90,8 +91,7 @@ struct series_table {
     struct series_row **slots;
     size_t order_count, order_cap;
     struct series_row **order; /* rows of the reading before */
-    size_t asked;              /* objects of a stretch that was asked for so far */
-    size_t stretch_place;      /* of its first reading */
+    size_t stretch_place;      /* of the first reading of a stretch */
 };
 
 void series_table_init(struct series_table *t, size_t max_bytes);

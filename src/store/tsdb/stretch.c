@@ -10,25 +10,17 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "store/tsdb/block.h"
-
-#define RANGES_MAX 8
 
 _Static_assert(CODEC_ABSENT_BITS == TSDB_ABSENT_BITS, "stretches give numbers as they are decoded");
 _Static_assert(sizeof(struct block_span) == sizeof(struct tsdb_presence),
                "spans are given as they are");
 
-/* Neighbours that are wanted. */
-struct range {
-    size_t from, to;
-};
-
 struct stretch {
     const struct stretch_job *job;
     struct block_view view;
     struct str *parts; /* unpacked; NULL ptr = not yet */
-    size_t range_count;
-    struct range ranges[RANGES_MAX];
     double **values;
 };
 
@@ -63,31 +55,55 @@ static enum err_code get_part(struct stretch *s, uint32_t part, struct err *e)
 
 /* --- which objects --- */
 
-static void add_range(struct stretch *s, size_t object)
+static void add_range(struct stretch_choice *c, size_t object)
 {
-    struct range *last = s->range_count ? &s->ranges[s->range_count - 1] : NULL;
+    struct tsdb_range *last = c->range_count ? &c->ranges[c->range_count - 1] : NULL;
 
-    if (last && (last->to == object || s->range_count == RANGES_MAX)) {
+    if (last && (last->to == object || c->range_count == STRETCH_RANGES)) {
         last->to = object + 1;
     } else {
-        s->ranges[s->range_count++] = (struct range){object, object + 1};
+        c->ranges[c->range_count++] = (struct tsdb_range){object, object + 1};
     }
+}
+
+static bool is_same(const struct stretch_choice *c, const struct block_view *v)
+{
+    return c->count == v->runs.count && c->count > 0 &&
+           memcmp(c->objects, v->objects, c->count * sizeof(*c->objects)) == 0;
 }
 
 static enum err_code choose(struct stretch *s, struct err *e)
 {
     const struct stretch_job *job = s->job;
+    struct stretch_choice *c = job->choice;
     enum err_code code = ERR_OK;
 
+    if (is_same(c, &s->view)) {
+        return ERR_OK;
+    }
+    c->range_count = 0;
     for (size_t i = 0; code == ERR_OK && i < s->view.runs.count; i++) {
         struct tsdb_group_object o = {job->group, s->view.objects[i]};
         bool wanted = false;
-        code = job->sink->wants(job->sink->arg, &o, &wanted, e);
+        code = job->sink->wants(job->sink->arg, &o, i, &wanted, e);
         if (wanted) {
-            add_range(s, i);
+            add_range(c, i);
         }
     }
+    c->count = code ? 0 : s->view.runs.count;
+    if (c->count > c->cap) {
+        c->cap = c->count;
+        c->objects = alloc_resize(c->objects, c->cap * sizeof(*c->objects));
+    }
+    if (c->count) {
+        memcpy(c->objects, s->view.objects, c->count * sizeof(*c->objects));
+    }
     return code;
+}
+
+void stretch_choice_fini(struct stretch_choice *c)
+{
+    alloc_free(c->objects);
 }
 
 /* --- numbers --- */
@@ -115,8 +131,8 @@ static enum err_code decode(struct stretch *s, uint32_t column, double *out, str
     if (code == ERR_OK) {
         code = block_stream_bytes(stream, s->parts[stream->part], &bytes, e);
     }
-    for (size_t i = 0; code == ERR_OK && i < s->range_count; i++) {
-        const struct range *r = &s->ranges[i];
+    for (size_t i = 0; code == ERR_OK && i < s->job->choice->range_count; i++) {
+        const struct tsdb_range *r = &s->job->choice->ranges[i];
         code = block_doubles(&s->view, bytes, r->from, r->to, out + start[r->from], s->job->scratch,
                              e);
     }
@@ -133,7 +149,7 @@ static enum err_code decode_all(struct stretch *s, struct err *e)
     if (!s->values || !s->parts) {
         return arena_fail(job->scratch, e);
     }
-    for (size_t c = 0; code == ERR_OK && s->range_count && c < job->column_count; c++) {
+    for (size_t c = 0; code == ERR_OK && job->choice->range_count && c < job->column_count; c++) {
         s->values[c] = arena_array(job->sink->arena, s->view.row_total, sizeof(double));
         code = s->values[c] ? decode(s, job->columns[c], s->values[c], e)
                             : arena_fail(job->sink->arena, e);
@@ -215,6 +231,8 @@ static enum err_code give(struct stretch *s, struct err *e)
         .end = end,
         .object_count = v->runs.count,
         .objects = v->objects,
+        .range_count = job->choice->range_count,
+        .ranges = job->choice->ranges,
         .span_start = v->span_start,
         .spans = (const struct tsdb_presence *)v->spans,
         .value_start = v->runs.start,

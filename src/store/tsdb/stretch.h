@@ -8,6 +8,17 @@
 
 #include "store/tsdb/reader.h"
 
+#define STRETCH_RANGES 8
+
+/* Which objects of a list are wanted: blocks of one group mostly have the same. */
+struct stretch_choice {
+    size_t count, cap;
+    uint64_t *objects;
+    size_t range_count;
+    struct tsdb_range ranges[STRETCH_RANGES];
+};
+void stretch_choice_fini(struct stretch_choice *c);
+
 struct stretch_job {
     struct sqldb *db; /* the day file, in a snapshot */
     int64_t block;
@@ -17,7 +28,8 @@ struct stretch_job {
     const uint32_t *columns; /* ids of those of the spec; UINT32_MAX = there is none */
     size_t column_count;
     const struct tsdb_sink *sink;
-    struct arena *scratch; /* reset before it is used */
+    struct arena *scratch;         /* reset before it is used */
+    struct stretch_choice *choice; /* of the block before */
 };
 
 /* Read a block of an object relation and give it to the sink. */

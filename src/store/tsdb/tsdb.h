@@ -191,6 +191,11 @@ struct tsdb_restart {
     uint32_t object, slice;
 };
 
+/* Objects [from, to) of a stretch. */
+struct tsdb_range {
+    size_t from, to;
+};
+
 /* What stands for a NULL among the numbers of a stretch: a NaN that no reading has. */
 #define TSDB_ABSENT_BITS UINT64_C(0x7ffc706761616273)
 
@@ -204,7 +209,9 @@ struct tsdb_stretch {
     const struct tsdb_slice *slices; /* times, flags and gone; no rows */
     size_t first, end;               /* slices within the interval: [first, end) */
     size_t object_count;
-    const uint64_t *objects;    /* rising */
+    const uint64_t *objects; /* rising */
+    size_t range_count;      /* all that are wanted lie in these, and perhaps others */
+    const struct tsdb_range *ranges;
     const uint32_t *span_start; /* spans of object i: span_start[i] ... span_start[i + 1] - 1 */
     const struct tsdb_presence *spans;
     const uint32_t *value_start; /* of its numbers in each column, span by span */
@@ -216,8 +223,12 @@ struct tsdb_stretch {
 struct tsdb_sink {
     tsdb_visit *visit; /* of readings that are in no stretch */
     enum err_code (*stretch)(void *arg, const struct tsdb_stretch *s, struct err *e);
-    /* Whether numbers of an object are wanted; asked once an object and stretch. *out */
-    enum err_code (*wants)(void *arg, const struct tsdb_group_object *o, bool *out, struct err *e);
+    /*
+     * Whether numbers of an object are wanted; `at`: its place in the stretch that comes next. It is
+     * not asked again for a stretch with the same objects as the one before.
+     */
+    enum err_code (*wants)(void *arg, const struct tsdb_group_object *o, size_t at, bool *out,
+                           struct err *e);
     void *arg;
     struct arena *arena; /* of the numbers */
 };
