@@ -221,8 +221,8 @@ static void put_group(const struct regex *r, struct str text, struct str name, s
     long group = group_of(r, name);
 
     if (group < 0 || group >= (long)pcre2_get_ovector_count(r->data) ||
-        pairs[2 * group] == PCRE2_UNSET)
-        return;
+        pairs[2 * group] == PCRE2_UNSET || pairs[2 * group + 1] == pairs[2 * group])
+        return; /* an empty text may have no place to point to */
     buf_add(out, text.ptr + pairs[2 * group], pairs[2 * group + 1] - pairs[2 * group]);
 }
 

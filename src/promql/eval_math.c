@@ -184,7 +184,7 @@ double eval_date(enum promql_func_id id, double seconds)
 {
     int64_t s = math_seconds(seconds);
     int64_t days = s / 86400 - (s % 86400 < 0);
-    int64_t of_day = s - days * 86400;
+    int64_t of_day = (s % 86400 + 86400) % 86400;
     struct math_day d;
 
     if (s == INT64_MIN) { /* Go's calendar begins later, and comes out at the other end: 2^63 */
