@@ -319,6 +319,6 @@ enum err_code eval_count_values(struct eval *ev, const struct expr *x, struct ev
 /* The labels of a series' group. */
 enum err_code eval_group_labels(struct eval *ev, const struct expr *x, struct eval_scratch *s,
                                 const struct labels *l, struct labels *out);
-double eval_labels_ratio(struct eval *ev, const struct labels *l); /* 0 <= hash < 1 */
+double eval_labels_ratio(const struct labels *l); /* 0 <= hash < 1 */
 
 #endif

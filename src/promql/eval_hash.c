@@ -76,12 +76,11 @@ static void hash_put(struct buf *b, struct str s)
     buf_add_str(b, s);
 }
 
-double eval_labels_ratio(struct eval *ev, const struct labels *l)
+double eval_labels_ratio(const struct labels *l)
 {
     struct buf b;
     double at;
 
-    (void)ev;
     buf_init(&b, 16 * 1024 * 1024);
     for (size_t i = 0; i < l->count; i++) {
         hash_put(&b, l->items[i].name);

@@ -35,6 +35,7 @@ struct histogram_call {
     struct histogram *all;
     size_t part_count, count;
     struct bucket *room;
+    bool noted; /* the note without a name */
 };
 
 /* --- Buckets --- */
@@ -220,7 +221,7 @@ static enum err_code histogram_gather(struct eval *ev, struct histogram_call *c,
     return rc;
 }
 
-static double histogram_step(struct eval *ev, const struct histogram_call *c, struct histogram *h,
+static double histogram_step(struct eval *ev, struct histogram_call *c, struct histogram *h,
                              size_t step)
 {
     size_t n = 0;
@@ -236,12 +237,13 @@ static double histogram_step(struct eval *ev, const struct histogram_call *c, st
     if (c->fraction)
         return bucket_fraction(c->low[step], c->high[step], c->room, n);
     v = bucket_quantile(c->low[step], c->room, n, &forced);
-    if (forced)
+    if (forced && (h->name.len > 0 || !c->noted))
         eval_note(ev, EVAL_NOTE_INFO, eval_place(c->x, 1),
                   "input to histogram_quantile needed to be fixed for monotonicity (see "
                   "https://prometheus.io/docs/prometheus/latest/querying/functions/"
                   "#histogram_quantile) for metric name \"%.*s\"",
                   STR_ARG(h->name));
+    c->noted |= forced && h->name.len == 0;
     h->name = (struct str){NULL, 0};
     return v;
 }

@@ -29,6 +29,10 @@ struct range_call {
     double *sort;
     size_t sort_cap;
     uint64_t rows;
+    /* What was noted already: a note a series or a step would cost more than the answer. */
+    struct str counter_noted, window_noted; /* metric names */
+    int64_t window_noted_ms;
+    uint8_t *step_noted;
 };
 
 static const struct expr *range_arg(const struct expr *x)
@@ -63,13 +67,14 @@ static bool range_is_counter_name(struct str name)
 }
 
 /* rate() and increase() of what is no counter. */
-static void range_note_counter(struct eval *ev, const struct range_call *c,
-                               const struct eval_window *w)
+static void range_note_counter(struct eval *ev, struct range_call *c, const struct eval_window *w)
 {
     struct str name = labels_get(w->labels, STR("__name__"));
 
-    if ((c->id != PROMQL_FUNC_rate && c->id != PROMQL_FUNC_increase) || name.len == 0)
+    if ((c->id != PROMQL_FUNC_rate && c->id != PROMQL_FUNC_increase) || name.len == 0 ||
+        str_eq(name, c->counter_noted))
         return;
+    c->counter_noted = arena_str(ev->arena, name);
     if (w->kind == SERIES_DELTA)
         eval_note(ev, EVAL_NOTE_WARNING, range_place(c),
                   "a sample of \"%.*s\" is what happened in its interval, no counter: use "
@@ -90,21 +95,30 @@ static bool range_stretches(enum promql_func_id id)
            id == PROMQL_FUNC_delta || id == PROMQL_FUNC_deriv;
 }
 
+static void range_note_window(struct eval *ev, struct range_call *c, const struct eval_window *w)
+{
+    struct str name = labels_get(w->labels, STR("__name__"));
+
+    if (c->window_noted_ms == w->every_ms && str_eq(name, c->window_noted))
+        return;
+    c->window_noted = arena_str(ev->arena, name);
+    c->window_noted_ms = w->every_ms;
+    eval_note(ev, EVAL_NOTE_INFO, range_place(c),
+              "the window is shorter than 2.5 intervals of \"%.*s\", which comes every %lld s: "
+              "%lld s were looked at",
+              STR_ARG(name), (long long)(w->every_ms / 1000),
+              (long long)(w->every_ms * 5 / 2 / 1000));
+}
+
 /* The window to use; longer than asked for on a slow clock. */
-static int64_t range_window_ms(struct eval *ev, const struct range_call *c,
-                               const struct eval_window *w)
+static int64_t range_window_ms(struct eval *ev, struct range_call *c, const struct eval_window *w)
 {
     int64_t least = w->every_ms * 5 / 2;
-    struct str name;
 
     if (w->kind == SERIES_LOOSE || w->every_ms <= 0 || c->range_ms >= least ||
         !range_stretches(c->id))
         return c->range_ms;
-    name = labels_get(w->labels, STR("__name__"));
-    eval_note(ev, EVAL_NOTE_INFO, range_place(c),
-              "the window is shorter than 2.5 intervals of \"%.*s\", which comes every %lld s: "
-              "%lld s were looked at",
-              STR_ARG(name), (long long)(w->every_ms / 1000), (long long)(least / 1000));
+    range_note_window(ev, c, w);
     return least;
 }
 
@@ -126,6 +140,9 @@ static void range_note_quantile(struct eval *ev, const struct range_call *c, siz
     char number[EVAL_NUMBER_MAX];
     double q = c->params[0][step];
 
+    if (c->step_noted[step])
+        return;
+    c->step_noted[step] = 1;
     if (!(q >= 0 && q <= 1))
         eval_note(ev, EVAL_NOTE_WARNING, eval_place(c->x, 0),
                   "quantile value should be between 0 and 1, got %s", eval_note_number(q, number));
@@ -273,7 +290,8 @@ enum err_code eval_range_call(struct eval *ev, const struct expr *x, struct eval
     c.fn = eval_slice_find(c.id);
     c.range_ms = eval_window_range(c.arg);
     c.value = eval_values(ev);
-    if (!c.value)
+    c.step_noted = arena_alloc(ev->arena, ev->frame->count);
+    if (!c.value || !c.step_noted)
         return eval_full(ev);
     return eval_windows(ev, c.arg, x->u.call.func->name, range_series, &c);
 }

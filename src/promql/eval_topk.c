@@ -25,6 +25,7 @@ struct choosing {
     double *param;
     struct eval_vec rows;
     uint32_t *group;         /* by row */
+    double *ratio;           /* by row, of limit_ratio: where its labels stand */
     double **kept;           /* by row: its values where it was chosen; NULL = never */
     struct candidate **heap; /* by group */
     size_t *heap_count;
@@ -139,23 +140,23 @@ static void choose_ordered(const struct choosing *c, struct candidate *h, size_t
 }
 
 /* The part of all series that limit_ratio lets through depends on their labels alone. */
-static bool choose_by_ratio(struct eval *ev, const struct choosing *c, uint32_t row, double ratio)
+static bool choose_by_ratio(const struct choosing *c, uint32_t row, double ratio)
 {
-    double at = eval_labels_ratio(ev, &c->rows.rows[row].set->labels);
+    double at = c->ratio[row];
 
     ratio = ratio < -1 ? -1 : ratio;
     ratio = ratio > 1 ? 1 : ratio;
     return ratio >= 0 ? at < ratio : at >= 1 + ratio;
 }
 
-static void choose_row(struct eval *ev, struct choosing *c, uint32_t row, size_t step)
+static void choose_row(struct choosing *c, uint32_t row, size_t step)
 {
     uint32_t g = c->group[row];
     struct candidate new = {c->rows.rows[row].value[step], row};
     size_t *count = &c->heap_count[g];
 
     if (c->op == AGG_LIMIT_RATIO) {
-        if (choose_by_ratio(ev, c, row, c->param[step]))
+        if (choose_by_ratio(c, row, c->param[step]))
             c->heap[g][(*count)++] = new;
         return;
     }
@@ -220,7 +221,7 @@ static enum err_code choose_step(struct eval *ev, struct choosing *c, size_t ste
     memset(c->heap_count, 0, c->group_count * sizeof(*c->heap_count));
     for (uint32_t r = 0; rc == ERR_OK && r < c->rows.count; r++) {
         if (!eval_absent(c->rows.rows[r].value[step]))
-            choose_row(ev, c, r, step);
+            choose_row(c, r, step);
     }
     for (size_t g = 0; rc == ERR_OK && g < c->group_count; g++) {
         heap_sort(c, c->heap[g], c->heap_count[g]);
@@ -263,14 +264,18 @@ static enum err_code choose_room(struct eval *ev, struct choosing *c)
     enum err_code rc;
 
     c->group = arena_array(ev->arena, rows, sizeof(*c->group));
+    c->ratio = arena_array(ev->arena, rows, sizeof(*c->ratio));
     c->kept = arena_array(ev->arena, rows, sizeof(*c->kept));
     c->order = arena_array(ev->arena, rows, sizeof(*c->order));
     c->heap_cap = arena_array(ev->arena, rows, sizeof(*c->heap_cap));
     c->heap_count = arena_array(ev->arena, rows, sizeof(*c->heap_count));
     c->heap = arena_array(ev->arena, rows, sizeof(struct candidate *));
-    if (!c->group || !c->kept || !c->order || !c->heap_cap || !c->heap_count || !c->heap)
+    if (!c->group || !c->ratio || !c->kept || !c->order || !c->heap_cap || !c->heap_count ||
+        !c->heap)
         return eval_full(ev);
     rc = choose_group(ev, c);
+    for (size_t r = 0; c->op == AGG_LIMIT_RATIO && r < rows; r++)
+        c->ratio[r] = eval_labels_ratio(&c->rows.rows[r].set->labels);
     for (size_t g = 0; rc == ERR_OK && g < c->group_count; g++) {
         c->heap[g] = arena_array(ev->arena, c->heap_cap[g], sizeof(struct candidate));
         if (!c->heap[g])
