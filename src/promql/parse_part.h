@@ -47,6 +47,18 @@ bool promql_parse_raise(struct parser *p, struct expr *x, const struct expr *chi
 /* Room for one more in an array that has `count`; grown by doubling. NULL: failed. */
 void *promql_parse_grow(struct parser *p, void *items, size_t count, size_t size);
 
+/* --- parse.c --- */
+/* Whether an expression can begin with this token. */
+bool promql_parse_can_begin(const struct lex_token *t);
+struct expr *promql_parse_expr(struct parser *p);
+
+/* --- parse_call.c --- */
+/* (a, "b.c"): of by, without, on, ignoring, group_left, group_right. */
+bool promql_parse_labels(struct parser *p, struct expr_names *names);
+/* The name was taken; a parenthesis, or by or without of an aggregation, is next. */
+struct expr *promql_parse_call(struct parser *p, const struct lex_token *name);
+struct expr *promql_parse_aggregate(struct parser *p, const struct lex_token *name);
+
 /* --- parse_selector.c --- */
 /* A metric name (NULL: none) was taken; braces may follow. */
 struct expr *promql_parse_vector(struct parser *p, const struct lex_token *name);
