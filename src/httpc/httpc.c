@@ -83,11 +83,28 @@ static void answer_reset(struct httpc_answer *answer, size_t max_bytes)
     answer->body.max = max_bytes;
 }
 
+/* Where the body of one exchange goes. */
+struct body {
+    CURL *easy;
+    const struct httpc_request *request;
+    struct httpc_answer *answer;
+    enum err_code sunk; /* what the sink said */
+    struct err *err;
+};
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct httpc_answer *answer = arg;
-    buf_add(&answer->body, bytes, size * count);
-    return answer->body.failed ? 0 : size * count;
+    struct body *b = arg;
+    size_t len = size * count;
+    long status = 0;
+
+    curl_easy_getinfo(b->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (b->request->sink && status == 200) {
+        b->sunk = b->request->sink(b->request->sink_arg, str_make(bytes, len), b->err);
+        return b->sunk ? 0 : len;
+    }
+    buf_add(&b->answer->body, bytes, len);
+    return b->answer->body.failed ? 0 : len;
 }
 
 /* The value of a header line if it is `name`, else the empty view with a NULL pointer. */
@@ -220,17 +237,21 @@ static void set_limits(struct httpc *c, const struct httpc_request *request)
     curl_easy_setopt(c->easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c->easy, CURLOPT_XFERINFODATA, c);
+    if (request->stall_ms) {
+        curl_easy_setopt(c->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(c->easy, CURLOPT_LOW_SPEED_TIME, (long)((request->stall_ms + 999) / 1000));
+    }
 }
 
 static void set_request(struct httpc *c, const struct httpc_request *request,
-                        struct httpc_answer *answer, struct curl_slist *lines)
+                        struct body *body, struct curl_slist *lines)
 {
     curl_easy_setopt(c->easy, CURLOPT_URL, request->url);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, lines);
     curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, body);
     curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, answer);
+    curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, body->answer);
     if (strcmp(request->method, "GET") != 0) {
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, request->body.len ? request->body.ptr : "");
@@ -242,6 +263,7 @@ enum err_code httpc_perform(struct httpc *c, const struct httpc_request *request
                             struct httpc_answer *answer, struct err *e)
 {
     long status = 0;
+    struct body body = {.easy = c->easy, .request = request, .answer = answer, .err = e};
     enum err_code rc = httpc_check_url(request->url, e);
     if (rc) {
         return rc;
@@ -251,10 +273,10 @@ enum err_code httpc_perform(struct httpc *c, const struct httpc_request *request
     c->error[0] = '\0';
     struct curl_slist *lines = header_lines(request);
     set_limits(c, request);
-    set_request(c, request, answer, lines);
+    set_request(c, request, &body, lines);
     CURLcode code = curl_easy_perform(c->easy);
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     answer->status = (int)status;
     curl_slist_free_all(lines);
-    return classify(c, code, answer, e);
+    return body.sunk ? body.sunk : classify(c, code, answer, e);
 }

@@ -37,6 +37,13 @@ struct httpc_request {
     struct str body;    /* empty = none (a POST then has Content-Length: 0) */
     int64_t timeout_ms; /* for the whole exchange; > 0 */
     size_t max_answer_bytes;
+    /*
+     * Takes the body of a 200 piece by piece, whatever its size, in place of answer->body. An error
+     * ends the exchange with it. NULL = none
+     */
+    enum err_code (*sink)(void *arg, struct str piece, struct err *e);
+    void *sink_arg;
+    int64_t stall_ms; /* ERR_TIMEOUT when no byte came for that long; 0 = timeout_ms alone */
 };
 
 struct httpc_answer {

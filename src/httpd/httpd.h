@@ -53,6 +53,13 @@ struct httpd_request {
     struct httpd *server;
 };
 
+/* How the body of an answer goes out. */
+enum httpd_stream_form {
+    HTTPD_WHOLE,      /* when the handler returned */
+    HTTPD_CHUNKED,    /* by httpd_stream */
+    HTTPD_UNTIL_CLOSE /* the same, to a client that knows no chunks */
+};
+
 struct httpd_response {
     int status;
     const char *content_type;  /* NULL = no body */
@@ -62,6 +69,8 @@ struct httpd_response {
     const char *encoding; /* of `fixed`; NULL = none */
     struct buf head;      /* further header lines; httpd_add_header */
     bool close;           /* end the connection after this answer */
+    enum httpd_stream_form streamed;
+    bool cut; /* what was streamed is not whole: the client shall see that */
 };
 
 typedef void httpd_handler(void *arg, struct httpd_request *r, struct httpd_response *w);
@@ -139,6 +148,13 @@ enum err_code httpd_read_body(struct httpd_request *r, struct buf *out,
 
 /* --- Answer --- */
 
+/*
+ * Send a part of an answer that is too large for memory; the first call sends status and headers.
+ * An answer that cannot be ended gets `cut`.
+ * Errors: ERR_UNREACHABLE the client went away, or takes nothing
+ */
+enum err_code httpd_stream(struct httpd_request *r, struct httpd_response *w, struct str part,
+                           struct err *e) ERR_MUST_CHECK;
 void httpd_add_header(struct httpd_response *w, const char *name, const char *value);
 /* Whether If-None-Match names this entity tag (with its quotes). */
 bool httpd_matches_etag(const struct httpd_request *r, const char *etag);

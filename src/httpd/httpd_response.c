@@ -175,7 +175,9 @@ static void put_head(struct buf *out, const struct httpd_request *r, const struc
         buf_printf(out, "Content-Encoding: %s\r\n", w->encoding);
     if (w->content_type != NULL && is_compressible(w->content_type))
         buf_add_c(out, "Vary: Accept-Encoding\r\n");
-    if (w->status != 204 && w->status != 304)
+    if (w->streamed == HTTPD_CHUNKED)
+        buf_add_c(out, "Transfer-Encoding: chunked\r\n");
+    else if (w->streamed == HTTPD_WHOLE && w->status != 204 && w->status != 304)
         buf_printf(out, "Content-Length: %zu\r\n", body_len);
     if (w->close)
         buf_add_c(out, "Connection: close\r\n");
@@ -210,12 +212,73 @@ static bool must_close(const struct httpd_request *r)
     return wish.len > 0 && !str_find(wish, STR("eep-"), &(size_t){0});
 }
 
+/* --- an answer in parts --- */
+
+static enum err_code write_part(struct httpd_request *r, struct str bytes, struct err *e)
+{
+    struct mg_connection *conn = r->connection;
+
+    if (mg_write(conn, bytes.ptr, bytes.len) != (int)bytes.len)
+        return err_set(e, ERR_UNREACHABLE, "the client went away, or takes nothing");
+    return ERR_OK;
+}
+
+static enum err_code begin_stream(struct httpd_request *r, struct httpd_response *w,
+                                  struct err *e)
+{
+    struct buf head;
+    enum err_code rc;
+
+    w->streamed = must_close(r) ? HTTPD_UNTIL_CLOSE : HTTPD_CHUNKED;
+    w->close = w->close || w->streamed == HTTPD_UNTIL_CLOSE;
+    buf_init(&head, 2 * HEAD_MAX);
+    put_head(&head, r, w, 0);
+    rc = buf_check(&head, e);
+    if (rc == ERR_OK)
+        rc = write_part(r, buf_view(&head), e);
+    buf_fini(&head);
+    return rc;
+}
+
+enum err_code httpd_stream(struct httpd_request *r, struct httpd_response *w, struct str part,
+                           struct err *e)
+{
+    char size[24];
+    enum err_code rc = w->streamed == HTTPD_WHOLE ? begin_stream(r, w, e) : ERR_OK;
+    bool chunks = w->streamed == HTTPD_CHUNKED;
+
+    if (part.len == 0 || r->is_head)
+        return rc;
+    if (rc == ERR_OK && chunks) {
+        int len = snprintf(size, sizeof(size), "%zx\r\n", part.len);
+        rc = write_part(r, str_make(size, (size_t)len), e);
+    }
+    if (rc == ERR_OK)
+        rc = write_part(r, part, e);
+    return rc == ERR_OK && chunks ? write_part(r, STR("\r\n"), e) : rc;
+}
+
+/* The last chunk, unless the answer was cut. */
+static void end_stream(struct mg_connection *conn, struct httpd_response *w)
+{
+    static const char last[] = "0\r\n\r\n";
+
+    if (w->close || w->cut)
+        mg_disable_connection_keep_alive(conn);
+    if (w->streamed == HTTPD_CHUNKED && !w->cut)
+        (void)mg_write(conn, last, sizeof(last) - 1);
+}
+
 void httpd_response_send(struct mg_connection *conn, const struct httpd_request *r,
                          struct httpd_response *w)
 {
     struct buf head, packed;
     struct str body;
 
+    if (w->streamed != HTTPD_WHOLE) {
+        end_stream(conn, w);
+        return;
+    }
     if (w->body.failed || w->head.failed) {
         buf_reset(&w->head);
         httpd_response_problem(w, 500, "the answer is too large", r ? r->id : NULL);

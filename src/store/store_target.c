@@ -11,17 +11,25 @@
 
 #define LSN_SETTING "target_lsn"
 
-static enum err_code taken_before(struct sqldb *db, uint64_t lsn, bool *before, struct err *e)
+enum err_code store_target_lsn(struct sqldb *db, uint64_t *out, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-    uint64_t last = 0;
     enum err_code rc = sqldb_row(db, "setting_get", SQLDB_ARGS(sqldb_text_c(LSN_SETTING)), &q, e);
 
+    *out = 0;
     if (rc == ERR_OK)
-        rc = num_parse_u64(sqldb_get_text(q, sqldb_column(q, "value")), UINT64_MAX, &last, e);
+        rc = num_parse_u64(sqldb_get_text(q, sqldb_column(q, "value")), UINT64_MAX, out, e);
     sqldb_end(q);
-    *before = last >= lsn;
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static enum err_code taken_before(struct sqldb *db, uint64_t lsn, bool *before, struct err *e)
+{
+    uint64_t last = 0;
+    enum err_code rc = store_target_lsn(db, &last, e);
+
+    *before = last >= lsn;
+    return rc;
 }
 
 static enum err_code upsert(struct sqldb *db, const char *collector, const struct batch_target *t,

@@ -46,4 +46,7 @@ struct store_target_page {
 enum err_code store_target_list(struct store *s, struct arena *a, struct store_target_page *page,
                                 struct err *e) ERR_MUST_CHECK;
 
+/* The lsn up to which targets were applied; 0 = none were. Of a database that nobody has open. */
+enum err_code store_target_lsn(struct sqldb *db, uint64_t *out, struct err *e) ERR_MUST_CHECK;
+
 #endif

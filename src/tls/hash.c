@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 
 static void must(int result)
@@ -61,6 +62,34 @@ void hash_sha256_hex(struct str in, char out[HASH_HEX_SIZE])
 
     hash_sha256(in, digest);
     text_hex(digest, sizeof(digest), out);
+}
+
+struct hash_run {
+    mbedtls_sha256_context ctx;
+};
+
+struct hash_run *hash_run_new(void)
+{
+    struct hash_run *h = alloc_new(sizeof(*h));
+
+    mbedtls_sha256_init(&h->ctx);
+    must(mbedtls_sha256_starts(&h->ctx, 0));
+    return h;
+}
+
+void hash_run_add(struct hash_run *h, struct str in)
+{
+    must(mbedtls_sha256_update(&h->ctx, bytes_of(in), in.len));
+}
+
+void hash_run_end(struct hash_run *h, unsigned char out[HASH_BYTES])
+{
+    if (h == NULL)
+        return;
+    if (out != NULL)
+        must(mbedtls_sha256_finish(&h->ctx, out));
+    mbedtls_sha256_free(&h->ctx);
+    alloc_free(h);
 }
 
 static const mbedtls_md_info_t *sha256_info(void)

@@ -23,6 +23,14 @@ void hash_sha256_parts(const struct str *parts, size_t count, unsigned char out[
 void hash_blake2b_parts(const struct str *parts, size_t count, unsigned char out[HASH_BYTES]);
 /* As hash_sha256, written as 64 hexadecimal digits and a NUL. */
 void hash_sha256_hex(struct str in, char out[HASH_HEX_SIZE]);
+
+/* A digest of bytes that come in pieces. */
+struct hash_run;
+struct hash_run *hash_run_new(void);
+void hash_run_add(struct hash_run *h, struct str in);
+/* The digest of all that was added; frees. out NULL: frees only. h NULL allowed. */
+void hash_run_end(struct hash_run *h, unsigned char out[HASH_BYTES]);
+
 void hash_hmac(struct str key, struct str in, unsigned char out[HASH_BYTES]);
 
 struct hash_hkdf_input {

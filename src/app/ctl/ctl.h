@@ -108,6 +108,10 @@ struct ctl_call {
     const char *path; /* "/api/v1/servers?limit=10"; already encoded */
     struct str body;  /* empty = none */
     const char *type; /* of the body; NULL = application/json */
+    /* Takes the body of a 200, as in httpc.h; NULL = none */
+    enum err_code (*sink)(void *arg, struct str piece, struct err *e);
+    void *sink_arg;
+    int64_t stall_ms;
 };
 /*
  * Perform a call with the context's token; a token that has run out is renewed once.

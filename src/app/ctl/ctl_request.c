@@ -108,7 +108,7 @@ static enum err_code perform(struct ctl *ctl, const struct ctl_call *call, int *
     size_t count = 0;
     struct httpc_answer answer;
 
-    headers[count++] = (struct httpc_header){"Accept", "application/json"};
+    headers[count++] = (struct httpc_header){"Accept", call->sink ? "*/*" : "application/json"};
     if (call->body.len > 0) {
         headers[count++] = (struct httpc_header){"Content-Type",
                                                  call->type ? call->type : "application/json"};
@@ -123,7 +123,10 @@ static enum err_code perform(struct ctl *ctl, const struct ctl_call *call, int *
                                     .header_count = count,
                                     .body = call->body,
                                     .timeout_ms = ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS,
-                                    .max_answer_bytes = ANSWER_MAX};
+                                    .max_answer_bytes = ANSWER_MAX,
+                                    .sink = call->sink,
+                                    .sink_arg = call->sink_arg,
+                                    .stall_ms = call->stall_ms};
     httpc_answer_init(&answer);
     enum err_code rc = httpc_perform(ctl->client, &request, &answer, e);
     if (rc) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * migrate.c: `pga migrate`: the schema of a store: status, up, verify, list.
+ * migrate.c: `pga migrate`: the schema of a store: status, up, verify, list; restore.
  *
  * The store is named by URL, or found in the server's state directory. SQLite files that hold data
  * are copied before they are changed; PostgreSQL databases are changed only here, never by a
@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "sqldb/sqldb.h"
 #include "sqldb/sqldb_migrate.h"
+#include "store/backup/backup.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/hash.h"
 
@@ -40,6 +41,9 @@ struct migrate {
     char url[PATH_MAX + 16];
     char dir[PATH_MAX];       /* of a SQLite store; "" for PostgreSQL */
     char meta[PATH_MAX + 16]; /* its control-plane file */
+    const char *key_file; /* where the key of a backup goes; NULL = the place of the state folder */
+    char default_key[PATH_MAX + 32];
+    const char *backup; /* operand of restore */
     int dry_run;
     int pending;
     int findings;
@@ -53,6 +57,8 @@ static const struct usage_row help_commands[] = {
     {"verify", "check every file, hash, row and block of the store; of a PostgreSQL store hashes, "
                "tables, columns and indexes; exit 7 on damage"},
     {"list", "the migrations in this program"},
+    {"restore FILE", "make a store of a backup (pga ctl backup create); the store must not be "
+                     "there, or be empty, and its server stopped"},
     {NULL, NULL},
 };
 
@@ -61,6 +67,9 @@ static const struct usage_option help_options[] = {
      "sqlite:DIR or postgres://... (default: the server's); a password is better kept in "
      "PGPASSFILE, since others can see command lines"},
     {"state-dir", "DIR", "state directory of the server"},
+    {"key-file", "FILE",
+     "with restore: where the master key of a backup goes that brings one (default: keys/master.key "
+     "of the state directory)"},
     {"dry-run", NULL, "with up: prove that it would work, change nothing"},
     {"help", NULL, "show help"},
     {NULL, NULL, NULL},
@@ -69,7 +78,9 @@ static const struct usage_option help_options[] = {
 extern const struct usage app_migrate_usage;
 const struct usage app_migrate_usage = {
     .name = "migrate",
-    .forms = (const struct usage_row[]){{"[options] status|up|verify|list", ""}, {NULL, NULL}},
+    .forms = (const struct usage_row[]){{"[options] status|up|verify|list", ""},
+                                        {"[options] restore FILE", ""},
+                                        {NULL, NULL}},
     .commands = help_commands,
     .options = help_options,
     .description =
@@ -79,6 +90,8 @@ const struct usage app_migrate_usage = {
             "SQLite files that hold data are copied before they are changed, and the server must "
             "not be running. PostgreSQL databases are changed only here, never by a starting "
             "server.",
+            "A restored store is as the one of the backup was, with a new epoch: agents see it in "
+            "the answers and deliver again what they still hold, the last hour or so.",
             NULL},
     .exits = (const struct usage_row[]){{"0", "it is done"},
                                         {"1", "failure"},
@@ -321,21 +334,69 @@ static int run_list(struct migrate *m)
     return EXIT_CODE_OK;
 }
 
-static void default_url(struct migrate *m, const char *state_dir)
+/* Without its key the server does not start: say so before it does not. */
+static void say_key(const struct migrate *m, const struct backup_info *info)
+{
+    const char *path = m->key_file ? m->key_file : m->default_key;
+
+    if (info->has_key && path[0]) {
+        printf("the master key is in %s\n", path);
+    } else if (path[0]) {
+        printf("the backup brings no master key: that of its server must be in %s before the "
+               "server starts\n",
+               path);
+    } else {
+        printf("the master key of its server must be in its place before the server starts\n");
+    }
+}
+
+static int run_restore(struct migrate *m)
+{
+    struct backup_target to = {.dir = m->dir,
+                               .key_file = m->key_file         ? m->key_file
+                                           : m->default_key[0] ? m->default_key
+                                                               : NULL};
+    struct backup_info info;
+    struct err e;
+
+    err_clear(&e);
+    if (!m->dir[0]) {
+        fprintf(stderr, "pga migrate: a backup is restored into sqlite:DIR\n");
+        return EXIT_CODE_USAGE;
+    }
+    if (backup_restore(m->backup, &to, &info, &e)) {
+        return fail(&e);
+    }
+    printf("restored %llu files, %llu bytes, of %s, into %s\n", (unsigned long long)info.files,
+           (unsigned long long)info.bytes, info.created, m->dir);
+    say_key(m, &info);
+    return EXIT_CODE_OK;
+}
+
+static void default_state(const char *state_dir, char *out, size_t size)
 {
     const char *home = getenv("HOME");
     const char *state = getenv("XDG_STATE_HOME");
 
     if (state_dir) {
-        snprintf(m->url, sizeof(m->url), "sqlite:%s/store", state_dir);
+        snprintf(out, size, "%s", state_dir);
     } else if (geteuid() == 0 && access("/var/lib/pga-server", F_OK) == 0) {
-        snprintf(m->url, sizeof(m->url), "sqlite:/var/lib/pga-server/store");
+        snprintf(out, size, "/var/lib/pga-server");
     } else if (state && state[0] == '/') {
-        snprintf(m->url, sizeof(m->url), "sqlite:%s/pga-server/store", state);
+        snprintf(out, size, "%s/pga-server", state);
     } else {
-        snprintf(m->url, sizeof(m->url), "sqlite:%s/.local/state/pga-server/store",
-                 home ? home : "");
+        snprintf(out, size, "%s/.local/state/pga-server", home ? home : "");
     }
+}
+
+/* The server's store, and the place of its key. */
+static void set_defaults(struct migrate *m, const char *state_dir)
+{
+    char state[PATH_MAX];
+
+    default_state(state_dir, state, sizeof(state));
+    snprintf(m->url, sizeof(m->url), "sqlite:%.*s/store", PATH_MAX - 16, state);
+    snprintf(m->default_key, sizeof(m->default_key), "%s/keys/master.key", state);
 }
 
 static int set_store(struct migrate *m, const char *url)
@@ -374,6 +435,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"list", run_list},
+    {"restore", run_restore},
     {"status", run_status},
     {"up", run_up},
     {"verify", run_verify},
@@ -399,31 +461,73 @@ static int usage_error(const char *what, const char *word)
     return EXIT_CODE_USAGE;
 }
 
+/* Where the value of an option goes; NULL = it takes none. */
+struct words {
+    const char *store, *state_dir;
+};
+
+static const char **slot_of(struct migrate *m, struct words *w, const char *word)
+{
+    const struct {
+        const char *name;
+        const char **to;
+    } slots[] = {{"--store", &w->store},
+                 {"--state-dir", &w->state_dir},
+                 {"--key-file", &m->key_file}};
+
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        if (strcmp(word, slots[i].name) == 0) {
+            return slots[i].to;
+        }
+    }
+    return NULL;
+}
+
+static int take_word(struct migrate *m, const char *word, const struct verb **verb)
+{
+    if (strcmp(word, "--dry-run") == 0) {
+        m->dry_run = 1;
+    } else if (word[0] != '-' && !*verb && (*verb = find_verb(word))) {
+        return EXIT_CODE_OK;
+    } else if (word[0] != '-' && *verb && (*verb)->run == run_restore && !m->backup) {
+        m->backup = word;
+    } else {
+        return usage_error("unexpected", word);
+    }
+    return EXIT_CODE_OK;
+}
+
 static int parse(struct migrate *m, int argc, char **argv, const struct verb **verb)
 {
-    const char *store = NULL, *state_dir = NULL;
+    struct words w = {NULL, NULL};
+    int rc = EXIT_CODE_OK;
 
-    for (int i = 1; i < argc; i++) {
-        const char **slot = strcmp(argv[i], "--store") == 0       ? &store
-                            : strcmp(argv[i], "--state-dir") == 0 ? &state_dir
-                                                                  : NULL;
+    for (int i = 1; rc == EXIT_CODE_OK && i < argc; i++) {
+        const char **slot = slot_of(m, &w, argv[i]);
         if (slot && i + 1 >= argc) {
             return usage_error("a value is missing after", argv[i]);
         }
         if (slot) {
             *slot = argv[++i];
-        } else if (strcmp(argv[i], "--dry-run") == 0) {
-            m->dry_run = 1;
-        } else if (argv[i][0] == '-' || *verb || !(*verb = find_verb(argv[i]))) {
-            return usage_error("unexpected", argv[i]);
+        } else {
+            rc = take_word(m, argv[i], verb);
         }
+    }
+    if (rc) {
+        return rc;
     }
     if (!*verb) {
         usage_print(&app_migrate_usage, stderr);
         return EXIT_CODE_USAGE;
     }
-    default_url(m, state_dir);
-    int rc = store ? set_store(m, store) : EXIT_CODE_OK;
+    if ((*verb)->run == run_restore && !m->backup) {
+        return usage_error("the file of a backup is missing after", "restore");
+    }
+    set_defaults(m, w.state_dir);
+    if (w.store && !w.state_dir) {
+        m->default_key[0] = '\0'; /* nobody said where its server's state is */
+    }
+    rc = w.store ? set_store(m, w.store) : EXIT_CODE_OK;
     return rc ? rc : split_url(m);
 }
 

@@ -41,6 +41,7 @@ struct server {
     int lock_fd;
     struct store *store;
     struct store_keys keys;
+    const char *key_file;
     struct tsdb *tsdb;
     struct thread writer, flusher, applier;
     struct maintenance *maintenance;
@@ -83,17 +84,17 @@ static enum err_code lock_state(struct server *s, struct err *e)
 
 static enum err_code open_store(struct server *s, struct err *e)
 {
-    const char *key = arena_printf(&s->arena, "%s/keys/master.key", s->config->state_dir);
     enum err_code rc;
 
     if (strncmp(s->config->store, SQLITE, strlen(SQLITE)) != 0)
         return err_set(e, ERR_UNSUPPORTED, "store: only %sDIR is in this build", SQLITE);
+    s->key_file = arena_printf(&s->arena, "%s/keys/master.key", s->config->state_dir);
     rc = file_make_dirs(s->config->store + strlen(SQLITE), 0700, e);
     if (rc == ERR_OK)
         rc = store_open(s->config->store, &s->store, e);
     if (rc != ERR_OK)
         return rc;
-    rc = store_key_load(s->store, key, &s->keys, e);
+    rc = store_key_load(s->store, s->key_file, &s->keys, e);
     if (rc != ERR_OK)
         (void)err_wrap(e, "master key");
     return rc;
@@ -163,6 +164,8 @@ static enum err_code start_api(struct server *s, struct err *e)
         .store = s->store,
         .tsdb = s->tsdb,
         .keys = &s->keys,
+        .store_dir = s->config->store + strlen(SQLITE),
+        .key_file = s->key_file,
         .check_interval_ms = s->config->check_interval_ms,
         .check_config = agent_config_check_central,
         .show_code = show_code,

@@ -229,7 +229,7 @@ size_t days_expire(struct tsdb *db, int64_t now_ms)
         struct day_file f = {DAY_FAST, 0, 0};
         bool old = false;
         lock_take(&db->state);
-        if (i < db->day_count) {
+        if (i < db->day_count && !db->copying) {
             f = db->days[i];
             old = f.day < oldest;
             if (old) { /* out of the list first: no new reader opens it */
@@ -237,7 +237,7 @@ size_t days_expire(struct tsdb *db, int64_t now_ms)
                 db->days_removed++;
             }
         }
-        bool end = i >= db->day_count && !old;
+        bool end = (i >= db->day_count || db->copying) && !old;
         lock_release(&db->state);
         if (end) {
             return removed;

@@ -207,7 +207,7 @@ static bool any_finished(struct tsdb *db, uint64_t *limit)
     lock_take(&db->state);
     *limit = finished_lsn(db);
     for (size_t i = 0; i < db->dropped_count; i++) {
-        any |= db->dropped[i].lsn <= *limit;
+        any |= !db->copying && db->dropped[i].lsn <= *limit;
     }
     lock_release(&db->state);
     return any;

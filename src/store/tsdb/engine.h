@@ -141,6 +141,8 @@ struct tsdb {
     uint64_t trimmed_lsn;
     uint64_t meta_lsn; /* newest row with a meta blob */
     bool flush_wanted;
+    bool copying;   /* a backup runs: retention, and forgetting of deletions, rest */
+    bool hold_trim; /* and copies what may be behind the journal */
     struct day_file *days;
     size_t day_count, day_cap;
     struct dropped_group *dropped; /* by id */
@@ -212,6 +214,10 @@ enum err_code drop_forget(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 /* --- apply.c --- */
 enum err_code apply_open(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 void apply_close(struct tsdb *db);
+
+/* --- copy.c: backups --- */
+/* Remove what a backup that was cut short left. */
+enum err_code copy_clean(const char *dir, struct err *e) ERR_MUST_CHECK;
 
 /* --- reader.c --- */
 void reader_close(struct tsdb_reader *r);

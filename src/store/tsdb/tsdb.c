@@ -183,6 +183,9 @@ static enum err_code open_all(struct tsdb *db, struct err *e)
     enum err_code code = lock_store(db, e);
 
     if (code == ERR_OK) {
+        code = copy_clean(db->dir, e);
+    }
+    if (code == ERR_OK) {
         code = open_ingest(db, e);
     }
     if (code == ERR_OK) {

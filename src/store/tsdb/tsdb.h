@@ -386,6 +386,35 @@ struct tsdb_stats {
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *out);
 const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
 
+/* --- Backup --- */
+
+struct tsdb_copy {
+    /*
+     * A copy of the file `name` (relative, "raw/fast/20261127.db") is at `path`; it is removed
+     * after the call. A name may come again: then the later copy counts. Errors end all.
+     */
+    enum err_code (*take)(void *arg, const char *name, const char *path, struct err *e);
+    /*
+     * Called once when ingest.db was copied: put a file into `work` that must be younger, and say
+     * its name; it is taken as the last one. NULL = there is none.
+     */
+    enum err_code (*last)(void *arg, const char *work, const char **name, struct err *e);
+    void *arg;
+};
+/*
+ * Copy the whole store while it is in use; the copies fit together. Needs room on its disk for the
+ * largest file and those in use. Nothing is held up by a slow taker but retention.
+ * Errors: ERR_CONFLICT another one is under way, ERR_IO no room (nothing is left), those of take
+ */
+enum err_code tsdb_copy(struct tsdb *db, const struct tsdb_copy *to, struct err *e) ERR_MUST_CHECK;
+/* The newest schema of a file of that name that this program can open; 0 = not one of a store. */
+int tsdb_copy_schema(struct str name);
+/*
+ * Make copies in a folder a store of its own: a new epoch, and an lsn above every watermark, also
+ * above `applied` of the caller's targets. Before anybody opens it.
+ */
+enum err_code tsdb_restored(const char *dir, uint64_t applied, struct err *e) ERR_MUST_CHECK;
+
 /*
  * Check every file of a store that no server has open: structure, schema, each journal row and
  * block decodes, ids are

@@ -505,8 +505,9 @@ static enum err_code trim(struct tsdb *db, bool *more, struct err *e)
     lock_take(&db->state);
     uint64_t limit = derived_lsn(db);
     uint64_t trimmed = db->trimmed_lsn;
+    bool held = db->hold_trim;
     lock_release(&db->state);
-    if (limit <= trimmed) {
+    if (held || limit <= trimmed) {
         return ERR_OK;
     }
     enum err_code code = sqldb_row(db->ingest, "tsdb_journal_first",
@@ -525,8 +526,8 @@ static enum err_code trim(struct tsdb *db, bool *more, struct err *e)
     if (code) {
         return code;
     }
-    uint64_t held = atomic_load(&db->count.journal_bytes);
-    atomic_store(&db->count.journal_bytes, held > bytes ? held - bytes : 0);
+    uint64_t all = atomic_load(&db->count.journal_bytes);
+    atomic_store(&db->count.journal_bytes, all > bytes ? all - bytes : 0);
     if (rows == TRIM_ROWS) {
         *more = true;
         set_trimmed(db, last);
