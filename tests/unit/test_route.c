@@ -24,6 +24,7 @@ static const struct {
     {"POST", "/api/v1/auth/logout", ROUTE_SIGNED_IN},
     {"GET", "/api/v1/auth/me", ROUTE_SIGNED_IN},
     {"POST", "/api/v1/auth/refresh", ROUTE_ANYONE},
+    {"GET", "/api/v1/backup", ROUTE_ADMIN},
     {"GET", "/api/v1/collectors/{id}", ROUTE_VIEWER},
     {"GET", "/api/v1/collectors", ROUTE_VIEWER},
     {"POST", "/api/v1/collectors/register", ROUTE_ANYONE},

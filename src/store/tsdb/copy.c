@@ -413,9 +413,10 @@ static enum err_code read_marks(struct settling *s, struct err *e)
         struct err listing;
         s->folder = folders[i];
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, folders[i]);
-        enum err_code code = file_list(path, on_restored_day, s, &listing);
-        if (code && code != ERR_NOT_FOUND && s->code == ERR_OK) {
-            s->code = code;
+        s->code = file_make_dirs(path, 0700, e); /* a folder without files is in no archive */
+        if (s->code == ERR_OK && file_list(path, on_restored_day, s, &listing) &&
+            s->code == ERR_OK) {
+            s->code = listing.code;
             *e = listing;
         }
     }
