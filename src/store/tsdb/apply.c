@@ -87,7 +87,7 @@ enum err_code apply_open(struct tsdb *db, struct err *e)
     if (code == ERR_OK) {
         code = read_applied(a->event, &a->event_applied, e);
     }
-    return code;
+    return code ? code : caps_count_texts(db->caps, a->text, e);
 }
 
 void apply_close(struct tsdb *db)
@@ -240,10 +240,38 @@ static enum err_code put_events(struct tsdb *db, const struct row *r, struct err
     return code;
 }
 
-static enum err_code insert_content(struct sqldb *db, struct str text, const unsigned char *hash,
-                                    int64_t *id, struct err *e)
+/* One text on its way into the dictionary. */
+struct text_put {
+    struct sqldb *db;
+    struct cap_use *use;
+    const struct batch_text *text;
+    unsigned char hash[HASH_BYTES];
+    int64_t content;
+    uint64_t bytes; /* that it takes; 0 = the dictionary had it */
+};
+
+#define TEXT_ROW_BYTES 128 /* of a text beside itself: name, hash, their indexes */
+
+static enum err_code insert_content(struct text_put *p, struct str data, bool packed, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
+    enum err_code code =
+        sqldb_row(p->db, "tsdb_text_content_insert",
+                  SQLDB_ARGS(sqldb_blob(p->hash, TEXT_HASH_BYTES), sqldb_i64(packed),
+                             sqldb_i64((int64_t)p->text->text.len), sqldb_blob(data.ptr, data.len)),
+                  &s, e);
+
+    if (code == ERR_OK) {
+        p->content = sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+/* content stays 0 when there is no room for it */
+static enum err_code add_content(struct text_put *p, struct err *e)
+{
+    struct str text = p->text->text;
     struct buf packed;
     bool pack = text.len >= TEXT_PACK_MIN;
     enum err_code code = ERR_OK;
@@ -253,49 +281,111 @@ static enum err_code insert_content(struct sqldb *db, struct str text, const uns
         code = pack_zstd(text, TEXT_PACK_LEVEL, &packed, e);
     }
     struct str data = pack ? buf_view(&packed) : text;
-    if (code == ERR_OK) {
-        code = sqldb_row(db, "tsdb_text_content_insert",
-                         SQLDB_ARGS(sqldb_blob(hash, TEXT_HASH_BYTES), sqldb_i64(pack),
-                                    sqldb_i64((int64_t)text.len), sqldb_blob(data.ptr, data.len)),
-                         &s, e);
+    if (code == ERR_OK && cap_take(p->use, TSDB_CAP_TEXT_BYTES, data.len + TEXT_ROW_BYTES)) {
+        p->bytes = data.len + TEXT_ROW_BYTES;
+        code = insert_content(p, data, pack, e);
+    } else if (code == ERR_OK) {
+        cap_refuse(p->use, TSDB_CAP_TEXT_BYTES, 1);
     }
-    if (code == ERR_OK) {
-        *id = sqldb_get_i64(s, 0);
-    }
-    sqldb_end(s);
     buf_fini(&packed);
     return code;
 }
 
-static enum err_code put_text(struct sqldb *db, const struct batch_text *t, struct err *e)
+static enum err_code find_content(struct text_put *p, struct err *e)
 {
-    unsigned char hash[HASH_BYTES];
     struct sqldb_stmt *s = NULL;
-    int64_t id = 0;
 
-    hash_sha256(t->text, hash);
-    enum err_code code = sqldb_row(db, "tsdb_text_content_get",
-                                   SQLDB_ARGS(sqldb_blob(hash, TEXT_HASH_BYTES)), &s, e);
+    hash_sha256(p->text->text, p->hash);
+    enum err_code code = sqldb_row(p->db, "tsdb_text_content_get",
+                                   SQLDB_ARGS(sqldb_blob(p->hash, TEXT_HASH_BYTES)), &s, e);
     if (code == ERR_OK) {
-        id = sqldb_get_i64(s, 0);
+        p->content = sqldb_get_i64(s, 0);
         sqldb_end(s);
-    } else if (code == ERR_NOT_FOUND) {
-        code = insert_content(db, t->text, hash, &id, e);
     }
-    if (code) {
+    return code == ERR_NOT_FOUND ? add_content(p, e) : code;
+}
+
+/* What the name stood for until now; 0 = it is new. */
+static enum err_code find_name(struct text_put *p, int64_t *content, uint64_t *bytes, struct err *e)
+{
+    const struct batch_text *t = p->text;
+    struct sqldb_stmt *s = NULL;
+    enum err_code code =
+        sqldb_row(p->db, "tsdb_text_key_get",
+                  SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
+                             sqldb_text(t->kind), sqldb_text(t->key)),
+                  &s, e);
+
+    *content = 0;
+    *bytes = 0;
+    if (code == ERR_OK) {
+        *content = sqldb_get_i64(s, 0);
+        *bytes = (uint64_t)sqldb_get_i64(s, 1);
+        sqldb_end(s);
+    }
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+static enum err_code put_name(struct text_put *p, const struct uuid *collector, struct err *e)
+{
+    const struct batch_text *t = p->text;
+
+    return sqldb_run(p->db, "tsdb_text_key_put",
+                     SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
+                                sqldb_text(t->kind), sqldb_text(t->key), sqldb_i64(p->content),
+                                sqldb_blob(collector->bytes, sizeof(collector->bytes)),
+                                sqldb_i64((int64_t)p->bytes)),
+                     e);
+}
+
+/* The text that a name had before goes, unless another name has it. */
+static enum err_code release(struct text_put *p, int64_t content, uint64_t bytes, struct err *e)
+{
+    enum err_code code =
+        sqldb_run(p->db, "tsdb_text_content_release", SQLDB_ARGS(sqldb_i64(content)), e);
+
+    if (code == ERR_OK) {
+        cap_give(p->use, TSDB_CAP_TEXT_BYTES, bytes);
+    }
+    return code;
+}
+
+static enum err_code put_text(struct text_put *p, const struct uuid *collector, struct err *e)
+{
+    int64_t before = 0;
+    uint64_t bytes = 0;
+    enum err_code code = find_name(p, &before, &bytes, e);
+
+    if (code == ERR_OK && !before && cap_is_full(p->use, TSDB_CAP_TEXTS)) {
+        cap_refuse(p->use, TSDB_CAP_TEXTS, 1);
+        return ERR_OK;
+    }
+    if (code == ERR_OK) {
+        code = find_content(p, e);
+    }
+    if (code || !p->content || p->content == before) {
         return code;
     }
-    return sqldb_run(db, "tsdb_text_key_put",
-                     SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
-                                sqldb_text(t->kind), sqldb_text(t->key), sqldb_i64(id)),
-                     e);
+    code = put_name(p, collector, e);
+    if (code == ERR_OK && !before) {
+        (void)cap_take(p->use, TSDB_CAP_TEXTS, 1);
+    }
+    return code || !before ? code : release(p, before, bytes, e);
 }
 
 static enum err_code put_texts(struct tsdb *db, const struct row *r, struct err *e)
 {
-    enum err_code code = r->drop ? drop_texts(db->applier.text, &r->dropped, e) : ERR_OK;
+    struct sqldb *file = db->applier.text;
+    enum err_code code = r->drop ? drop_texts(file, &r->dropped, e) : ERR_OK;
+
+    if (code == ERR_OK && r->drop) {
+        code = caps_count_texts(db->caps, file, e);
+    }
     for (size_t i = 0; code == ERR_OK && i < r->batch.text_count; i++) {
-        code = put_text(db->applier.text, &r->batch.texts[i], e);
+        struct text_put put = {.db = file,
+                               .use = caps_of(db->caps, &r->collector),
+                               .text = &r->batch.texts[i]};
+        code = put_text(&put, &r->collector, e);
     }
     return code;
 }
@@ -341,12 +431,15 @@ static enum err_code apply_share(struct tsdb *db, const struct rows *rows, const
     }
     if (code) {
         sqldb_rollback(s->file);
-        return code;
+    } else {
+        s->fault();
+        code = sqldb_commit(s->file, e);
     }
-    s->fault();
-    code = sqldb_commit(s->file, e);
     if (code == ERR_OK) {
         *s->applied = last;
+    } else if (s->file == db->applier.text) { /* what it counted is not there */
+        struct err ignored;
+        (void)!caps_count_texts(db->caps, s->file, &ignored);
     }
     return code;
 }

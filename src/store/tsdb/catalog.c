@@ -389,6 +389,9 @@ static enum err_code describe_parts(struct catalog *c, struct catalog_relation *
 
     for (size_t i = 0; code == ERR_OK && i < d->key_count; i++) {
         struct catalog_column *key = find_in(r->keys, r->key_count, d->keys[i].name);
+        if (!key && r->key_count >= LIMIT_RELATION_KEYS) {
+            continue; /* what has no room is left out when it comes */
+        }
         if (!key) {
             code = catalog_add_key(c, r, d->keys[i].name, &key, e);
         }
@@ -401,6 +404,9 @@ static enum err_code describe_parts(struct catalog *c, struct catalog_relation *
     }
     for (size_t i = 0; code == ERR_OK && i < d->column_count; i++) {
         struct catalog_column *col = find_in(r->columns, r->column_count, d->columns[i].name);
+        if (!col && r->column_count >= LIMIT_RELATION_COLUMNS) {
+            continue;
+        }
         if (!col) {
             code = catalog_add_column(c, r, d->columns[i].name, &col, e);
         }
@@ -441,6 +447,7 @@ struct catalog_group *catalog_put_group(struct catalog *c, uint64_t id,
 
     g->id = id;
     g->target = key->target;
+    g->maker = key->maker;
     g->scope = keep(key->scope);
     lock_take(&c->lock);
     g->relation = map_get(c->relations, key->relation->name);
@@ -474,7 +481,7 @@ size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids
     uint64_t *list = alloc_array(c->group_count + 1, sizeof(*list));
     for (size_t i = 0; i < c->group_count; i++) {
         struct catalog_group *g = c->all_groups[i];
-        struct catalog_group_key key = {g->relation, g->target, g->scope};
+        struct catalog_group_key key = {g->relation, g->target, g->scope, g->maker};
         if (!text_uuid_eq(&g->target, target) || atomic_load(&g->dropped)) {
             continue;
         }

@@ -73,6 +73,7 @@ struct catalog_group {
     int64_t last_t_ms, last_every_ms;
     unsigned last_flags;
     struct str last_reason;
+    struct uuid maker; /* the collector that sent it first; never changes */
     struct uuid owner; /* the collector that delivers it, until its lease ends */
     int64_t owned_until_us;
 };
@@ -105,6 +106,7 @@ struct catalog_group_key {
     const struct catalog_relation *relation;
     struct uuid target;
     struct str scope;
+    struct uuid maker; /* of a new one; not part of the key */
 };
 
 /* --- Life cycle --- */

@@ -66,6 +66,10 @@ static enum err_code load_group(struct catalog *c, struct sqldb_stmt *s, struct 
         return err_set(e, ERR_CORRUPT, "group %lld is damaged", (long long)sqldb_get_i64(s, 0));
     }
     memcpy(key.target.bytes, target.ptr, sizeof(key.target.bytes));
+    struct str maker = sqldb_get_blob(s, 4);
+    if (maker.len == sizeof(key.maker.bytes)) {
+        memcpy(key.maker.bytes, maker.ptr, sizeof(key.maker.bytes));
+    }
     (void)catalog_put_group(c, (uint64_t)sqldb_get_i64(s, 0), &key);
     return ERR_OK;
 }
@@ -185,7 +189,8 @@ static enum err_code save_new(struct catalog *c, struct sqldb *db, struct err *e
         code = sqldb_run(db, "tsdb_group_insert",
                          SQLDB_ARGS(sqldb_i64((int64_t)g->id),
                                     sqldb_blob(g->target.bytes, sizeof(g->target.bytes)),
-                                    sqldb_i64(g->relation->id), sqldb_text(g->scope)),
+                                    sqldb_i64(g->relation->id), sqldb_text(g->scope),
+                                    sqldb_blob(g->maker.bytes, sizeof(g->maker.bytes))),
                          e);
     }
     for (size_t i = 0; code == ERR_OK && i < c->new_object_count; i++) {

@@ -337,7 +337,7 @@ enum err_code copy_clean(const char *dir, struct err *e)
     return file_remove_tree(work, e);
 }
 
-enum err_code tsdb_copy(struct tsdb *db, const struct tsdb_copy *to, struct err *e)
+enum err_code tsdb_sqlite_copy(struct tsdb *db, const struct tsdb_copy *to, struct err *e)
 {
     struct copying c = {.db = db, .to = to};
     struct err after;

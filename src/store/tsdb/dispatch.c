@@ -164,7 +164,35 @@ enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
     return ops_of(r)->records(r, a, spec, out, count, e);
 }
 
+/* --- Backup --- */
+
+enum err_code tsdb_copy(struct tsdb *db, const struct tsdb_copy *to, struct err *e)
+{
+    return ops_of(db)->copy(db, to, e);
+}
+
 /* --- Query --- */
+
+enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out, size_t *count,
+                        struct err *e)
+{
+    return ops_of(db)->uses(db, a, out, count, e);
+}
+
+const char *tsdb_cap_name(enum tsdb_cap cap)
+{
+    static const char *const names[TSDB_CAPS] = {
+        [TSDB_CAP_RELATIONS] = "relations",
+        [TSDB_CAP_GROUPS] = "groups",
+        [TSDB_CAP_OBJECTS] = "objects",
+        [TSDB_CAP_NEW_OBJECTS] = "new_objects",
+        [TSDB_CAP_CELLS] = "cells",
+        [TSDB_CAP_TEXTS] = "texts",
+        [TSDB_CAP_TEXT_BYTES] = "text_bytes",
+        [TSDB_CAP_COLUMNS] = "columns",
+    };
+    return cap >= 0 && cap < TSDB_CAPS ? names[cap] : "unknown";
+}
 
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
 {

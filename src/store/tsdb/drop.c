@@ -155,6 +155,7 @@ void drop_written(struct tsdb *db, const struct drop *d)
 
     FAULT_POINT("tsdb.drop_committed");
     size_t count = catalog_drop(db->catalog, &d->target, &ids);
+    caps_count(db->caps, db->catalog);
     lock_take(&db->state);
     for (size_t i = 0; i < count; i++) {
         add(db, ids[i], d->lsn);

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/thread.h"
 #include "sqldb/sqldb.h"
+#include "store/tsdb/caps.h"
 #include "store/tsdb/catalog.h"
 #include "store/tsdb/head.h"
 #include "store/tsdb/ops.h"
@@ -21,10 +22,11 @@
 
 #define TSDB_LOCK_STATE   60
 #define TSDB_LOCK_CATALOG 61
+#define TSDB_LOCK_CAPS    62
 
-#define TSDB_SCHEMA_INGEST 2
+#define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    1
-#define TSDB_SCHEMA_TEXT   2
+#define TSDB_SCHEMA_TEXT   3
 #define TSDB_SCHEMA_EVENT  1
 
 #define TSDB_DAY_MS         86400000LL
@@ -90,6 +92,8 @@ struct stream {
     struct map *cache; /* relation, target, scope -> struct stream_entry */
     uint64_t push_no;
     int64_t owner_told_us;      /* monotonic; when an event last said that another collector owns */
+    int64_t cap_told_us;        /* or that something was over a cap */
+    struct cap_use *use;        /* of its collector; NULL = not looked up yet */
     struct heard_record *heard; /* ring of TSDB_HEARD_KEPT; NULL unless pushes have no numbers */
     size_t heard_next;
 };
@@ -122,6 +126,7 @@ struct tsdb {
     int lock_fd;
     struct uuid epoch;
     struct catalog *catalog;
+    struct caps *caps;
     struct sqldb *ingest; /* the writer's, and open's */
     struct tsdb_counters count;
 
@@ -278,5 +283,13 @@ enum err_code tsdb_sqlite_streams(struct tsdb_reader *r, struct arena *a, struct
 enum err_code tsdb_sqlite_records(struct tsdb_reader *r, struct arena *a,
                                   const struct tsdb_record_spec *spec, struct tsdb_record **out,
                                   size_t *count, struct err *e) ERR_MUST_CHECK;
+
+/* --- copy.c --- */
+enum err_code tsdb_sqlite_copy(struct tsdb *db, const struct tsdb_copy *to,
+                               struct err *e) ERR_MUST_CHECK;
+
+/* --- caps.c --- */
+enum err_code tsdb_sqlite_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
+                               size_t *count, struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -4,10 +4,11 @@
  *
  * A record is first resolved as a whole, without any lasting effect; only then are its slices
  * encoded, so that the writer can do the same again for a record that named something new.
- * Invariants: (1) a steady push compares each row's keys with those of the last push and hashes
- *             none; (2) an object is in a slice at most once.
+ * What is over a cap of its collector (caps.h) is left out and counted: a slice, a column, or rows
+ * (ingest_rows.c). A push that only looks up leaves out what is over a cap by itself, so that a
+ * collector that goes on naming new things does not keep the writer busy.
  */
-#include "store/tsdb/ingest.h"
+#include "store/tsdb/ingest_private.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -26,30 +27,7 @@
 #define LEASE_READINGS 3
 #define LEASE_MIN_MS   60000LL
 #define LEASE_MAX_MS   3600000LL   /* of one reading */
-#define OWNER_TELL_US  600000000LL /* an event a stream at most this often */
-
-/* One slice on its way: names resolved. */
-struct work {
-    struct slice *slice;
-    struct stream_entry *entry;
-    /* What its names are. The entry has those of the last slice of the group in the record. */
-    uint32_t *keys, *columns;
-    enum relation_type *types;
-    bool skip;    /* outside the clock window */
-    bool deleted; /* went with its target */
-    uint64_t *objects;
-    uint64_t *gone;
-    size_t gone_count;
-};
-
-struct preparing {
-    struct tsdb *db;
-    struct ingest_job *job;
-    struct ingest_record *record;
-    enum ingest_mode mode;
-    bool missing; /* INGEST_LOOKUP met a new name */
-    int64_t now_ms;
-};
+#define TELL_US        600000000LL /* an event a stream at most this often */
 
 /* --- names --- */
 
@@ -58,12 +36,57 @@ static bool is_dropped(const struct stream_entry *n)
     return n->group && atomic_load(&n->group->dropped);
 }
 
+static uint64_t count_cells(const struct slice *s)
+{
+    uint64_t samples = 0;
+    for (size_t c = 0; c < s->column_count; c++) {
+        for (size_t i = 0; i < s->row_count; i++) {
+            samples += s->columns[c].cells[i].tag != CELL_NULL;
+        }
+    }
+    return samples;
+}
+
+static struct cap_use *use_of(struct preparing *p)
+{
+    struct stream *s = p->job->stream;
+
+    if (!s->use) {
+        s->use = caps_of(p->db->caps, &s->collector);
+    }
+    return s->use;
+}
+
+bool ingest_may_add(struct preparing *p, enum tsdb_cap cap)
+{
+    struct cap_use *u = use_of(p);
+
+    return p->mode == INGEST_LOOKUP ? !cap_is_full(u, cap) : cap_take(u, cap, 1);
+}
+
+void ingest_over_cap(struct preparing *p, enum tsdb_cap cap, uint64_t values)
+{
+    p->record->rejected_cap += values;
+    cap_refuse(use_of(p), cap, values);
+}
+
+/* A name that the slice cannot do without is over a cap. */
+static bool is_capped(struct preparing *p, struct work *w, enum tsdb_cap cap)
+{
+    w->capped = !ingest_may_add(p, cap);
+    w->why = cap;
+    return w->capped;
+}
+
 static enum err_code resolve_group(struct preparing *p, struct work *w, struct err *e)
 {
     struct catalog *c = p->db->catalog;
     struct catalog_relation *r = catalog_find_relation(c, w->slice->relation);
     enum err_code code = ERR_OK;
 
+    if (!r && is_capped(p, w, TSDB_CAP_RELATIONS)) {
+        return code;
+    }
     if (!r && p->mode == INGEST_CREATE) {
         code = catalog_add_relation(c, w->slice->relation, RELATION_OBJECT, &r, e);
     }
@@ -71,9 +94,13 @@ static enum err_code resolve_group(struct preparing *p, struct work *w, struct e
         p->missing = true;
         return code;
     }
-    struct catalog_group_key key = {r, w->slice->target, w->slice->scope};
+    struct catalog_group_key key = {r, w->slice->target, w->slice->scope,
+                                    p->job->push->collector};
     w->entry->group = catalog_find_group(c, &key);
-    if (!w->entry->group && p->mode == INGEST_CREATE) {
+    if (w->entry->group || is_capped(p, w, TSDB_CAP_GROUPS)) {
+        return code;
+    }
+    if (p->mode == INGEST_CREATE) {
         code = catalog_add_group(c, &key, &w->entry->group, e);
     }
     p->missing |= !w->entry->group;
@@ -87,6 +114,11 @@ static enum err_code resolve_key(struct preparing *p, struct work *w, size_t k, 
     struct catalog_column *found = catalog_find_key(p->db->catalog, r, name);
     enum err_code code = ERR_OK;
 
+    if (!found && r->key_count >= LIMIT_RELATION_KEYS) { /* rows could not be told apart */
+        w->capped = true;
+        w->why = TSDB_CAP_COLUMNS;
+        return code;
+    }
     if (!found && p->mode == INGEST_CREATE) {
         code = catalog_add_key(p->db->catalog, r, name, &found, e);
     }
@@ -106,13 +138,33 @@ static enum err_code resolve_keys(struct preparing *p, struct work *w, struct er
         n->key_count = w->slice->key_count;
         n->row_count = 0;
     }
-    for (size_t k = 0; code == ERR_OK && k < n->key_count; k++) {
+    for (size_t k = 0; code == ERR_OK && !w->capped && k < n->key_count; k++) {
         if (!n->keys[k] || !str_eq(n->keys[k]->name, w->slice->key_names[k])) {
             n->row_count = 0;
             code = resolve_key(p, w, k, e);
         }
     }
     return code;
+}
+
+/* Take the columns that the relation has no room for out of the slice. */
+static void drop_columns(struct preparing *p, struct work *w)
+{
+    struct catalog_relation *r = w->entry->group->relation;
+    struct slice *s = w->slice;
+    size_t room = LIMIT_RELATION_COLUMNS - r->column_count;
+    size_t kept = 0;
+
+    for (size_t c = 0; c < s->column_count; c++) {
+        bool known = catalog_find_column(p->db->catalog, r, s->columns[c].name) != NULL;
+        if (!known && room == 0) {
+            ingest_over_cap(p, TSDB_CAP_COLUMNS, s->row_count);
+            continue;
+        }
+        room -= !known;
+        s->columns[kept++] = s->columns[c];
+    }
+    s->column_count = kept;
 }
 
 static enum err_code resolve_column(struct preparing *p, struct work *w, size_t c, struct err *e)
@@ -138,9 +190,12 @@ static enum err_code resolve_column(struct preparing *p, struct work *w, size_t 
 static enum err_code resolve_columns(struct preparing *p, struct work *w, struct err *e)
 {
     struct stream_entry *n = w->entry;
-    size_t count = w->slice->column_count;
     enum err_code code = ERR_OK;
 
+    if (n->group->relation->column_count + w->slice->column_count > LIMIT_RELATION_COLUMNS) {
+        drop_columns(p, w);
+    }
+    size_t count = w->slice->column_count;
     if (n->column_count != count || !n->columns || p->record->batch.relation_count) {
         alloc_free(n->columns);
         alloc_free(n->types);
@@ -151,230 +206,6 @@ static enum err_code resolve_columns(struct preparing *p, struct work *w, struct
     for (size_t c = 0; code == ERR_OK && c < count; c++) {
         if (!n->columns[c] || !str_eq(n->columns[c]->name, w->slice->columns[c].name)) {
             code = resolve_column(p, w, c, e);
-        }
-    }
-    return code;
-}
-
-/* --- objects --- */
-
-/* Where each key of the relation stands in the slice; -1 = it has none. */
-static size_t key_places(const struct stream_entry *n, int places[LIMIT_RELATION_KEYS])
-{
-    size_t count = 0;
-
-    for (size_t k = 0; k < LIMIT_RELATION_KEYS; k++) {
-        places[k] = -1;
-    }
-    for (size_t k = 0; k < n->key_count; k++) {
-        uint32_t id = n->keys[k]->id;
-        places[id] = (int)k;
-        count = id + 1 > count ? id + 1 : count;
-    }
-    return count;
-}
-
-/* Identity of a row: its key values in the relation's order; empty ones at the end are cut. */
-struct identity {
-    unsigned char bytes[CATALOG_KEYS_MAX];
-    size_t len;
-};
-
-static void identity_add(struct identity *id, struct str value, size_t *end)
-{
-    size_t len = value.len < LIMIT_KEY_BYTES ? value.len : LIMIT_KEY_BYTES;
-    unsigned char *p = id->bytes + *end;
-
-    if (len >= 0x80) {
-        *p++ = (unsigned char)(len | 0x80);
-        *p++ = (unsigned char)(len >> 7);
-    } else {
-        *p++ = (unsigned char)len;
-    }
-    if (len) {
-        memcpy(p, value.ptr, len);
-    }
-    *end = (size_t)(p - id->bytes) + len;
-    if (len) {
-        id->len = *end;
-    }
-}
-
-static enum err_code resolve_object(struct preparing *p, struct work *w, struct str keys,
-                                    struct catalog_object **out, struct err *e)
-{
-    *out = catalog_find_object(p->db->catalog, w->entry->group, keys);
-    if (*out) {
-        return ERR_OK;
-    }
-    if (p->mode == INGEST_LOOKUP) {
-        p->missing = true;
-        return ERR_OK;
-    }
-    return catalog_add_object(p->db->catalog, w->entry->group, keys, out, e);
-}
-
-static void fit_rows(struct stream_entry *n, size_t count)
-{
-    if (n->row_count < count) {
-        n->rows = alloc_resize(n->rows, count * sizeof(struct catalog_object *));
-        memset(n->rows + n->row_count, 0, (count - n->row_count) * sizeof(struct catalog_object *));
-        n->row_count = count;
-    }
-}
-
-/* Fills w->objects; *moved says whether a row was not the one of the last slice. */
-static enum err_code resolve_rows(struct preparing *p, struct work *w, bool *moved, struct err *e)
-{
-    struct stream_entry *n = w->entry;
-    const struct slice *s = w->slice;
-    int places[LIMIT_RELATION_KEYS];
-    size_t keys = key_places(n, places);
-    enum err_code code = ERR_OK;
-
-    fit_rows(n, s->row_count);
-    for (size_t row = 0; code == ERR_OK && row < s->row_count; row++) {
-        struct identity id;
-        size_t end = 0;
-        id.len = 0;
-        for (size_t k = 0; k < keys; k++) {
-            struct str none = {NULL, 0};
-            identity_add(&id, places[k] >= 0 ? s->keys[places[k]][row] : none, &end);
-        }
-        struct catalog_object *o = n->rows[row];
-        if (!o || o->len != id.len || memcmp(o->keys, id.bytes, id.len) != 0) {
-            *moved = true;
-            code = resolve_object(p, w, str_make(id.bytes, id.len), &o, e);
-        }
-        n->rows[row] = o;
-        w->objects[row] = o ? o->id : 0;
-    }
-    if (n->row_count > s->row_count) {
-        n->row_count = s->row_count; /* rows of older slices say nothing about the next one */
-    }
-    return code;
-}
-
-static void resolve_gone(struct preparing *p, struct work *w)
-{
-    const struct slice *s = w->slice;
-    int places[LIMIT_RELATION_KEYS];
-    size_t keys = key_places(w->entry, places);
-
-    for (size_t i = 0; i < s->gone_count; i++) {
-        struct identity id;
-        size_t end = 0;
-        id.len = 0;
-        for (size_t k = 0; k < keys; k++) {
-            struct str none = {NULL, 0};
-            identity_add(&id, places[k] >= 0 ? s->gone[i][places[k]] : none, &end);
-        }
-        const struct catalog_object *o = catalog_find_object(p->db->catalog, w->entry->group,
-                                                             str_make(id.bytes, id.len));
-        if (o) { /* what was never seen cannot end */
-            w->gone[w->gone_count++] = o->id;
-        }
-    }
-}
-
-/* --- rows that occur twice: the first one counts --- */
-
-struct id_row {
-    uint64_t id;
-    size_t row;
-};
-
-static int compare_id_row(const void *a, const void *b)
-{
-    const struct id_row *x = a;
-    const struct id_row *y = b;
-    if (x->id != y->id) {
-        return x->id < y->id ? -1 : 1;
-    }
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
-static void drop_rows(struct work *w, const bool *drop)
-{
-    struct slice *s = w->slice;
-    size_t kept = 0;
-    size_t reset = 0;
-    size_t resets = 0;
-
-    for (size_t row = 0; row < s->row_count; row++) {
-        bool is_reset = reset < s->reset_count && s->resets[reset] == row;
-        reset += is_reset;
-        if (drop[row]) {
-            continue;
-        }
-        for (size_t c = 0; c < s->column_count; c++) {
-            s->columns[c].cells[kept] = s->columns[c].cells[row];
-        }
-        for (size_t k = 0; k < s->key_count; k++) { /* the writer may read them once more */
-            s->keys[k][kept] = s->keys[k][row];
-        }
-        if (is_reset) {
-            s->resets[resets++] = (uint32_t)kept;
-        }
-        w->entry->rows[kept] = w->entry->rows[row];
-        w->objects[kept++] = w->objects[row];
-    }
-    s->row_count = w->entry->row_count = kept;
-    s->reset_count = resets;
-}
-
-static enum err_code drop_repeated(struct preparing *p, struct work *w, struct err *e)
-{
-    size_t n = w->slice->row_count;
-    struct id_row *ids = arena_array(p->job->arena, n, sizeof(*ids));
-    bool *drop = arena_array(p->job->arena, n, sizeof(*drop));
-    size_t dropped = 0;
-
-    if (!ids || !drop) {
-        return arena_check(p->job->arena, e);
-    }
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = (struct id_row){w->objects[i], i};
-    }
-    qsort(ids, n, sizeof(*ids), compare_id_row);
-    for (size_t i = 1; i < n; i++) {
-        if (ids[i].id == ids[i - 1].id) {
-            drop[ids[i].row] = true;
-            dropped++;
-        }
-    }
-    if (dropped) {
-        p->record->rejected_cap += dropped * w->slice->column_count;
-        drop_rows(w, drop);
-    }
-    return ERR_OK;
-}
-
-static bool ids_rise(const uint64_t *ids, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        if (ids[i] <= ids[i - 1]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum err_code resolve_objects(struct preparing *p, struct work *w, struct err *e)
-{
-    bool moved = false;
-
-    w->objects = arena_array(p->job->arena, w->slice->row_count, sizeof(*w->objects));
-    w->gone = arena_array(p->job->arena, w->slice->gone_count, sizeof(*w->gone));
-    w->gone_count = 0;
-    if (!w->objects || !w->gone) {
-        return arena_check(p->job->arena, e);
-    }
-    enum err_code code = resolve_rows(p, w, &moved, e);
-    if (code == ERR_OK && !p->missing) {
-        resolve_gone(p, w);
-        if (moved && !ids_rise(w->objects, w->slice->row_count)) {
-            code = drop_repeated(p, w, e);
         }
     }
     return code;
@@ -412,18 +243,32 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
     if (!w->entry->group) {
         code = resolve_group(p, w, e);
     }
-    if (code || p->missing) {
+    if (w->capped) { /* no memory for what is not there */
+        stream_drop_entry(p->job->stream, w->slice);
+        w->entry = NULL;
+    }
+    if (code || p->missing || w->capped) {
         return code;
     }
     code = resolve_keys(p, w, e);
-    if (code == ERR_OK) {
+    if (code == ERR_OK && !w->capped) {
         code = resolve_columns(p, w, e);
+    }
+    if (w->capped) {
+        return code;
     }
     bool fact = w->entry->group->relation->shape == RELATION_FACT;
     if (code == ERR_OK && !p->missing && !fact) {
-        code = resolve_objects(p, w, e);
+        code = ingest_resolve_rows(p, w, e);
     }
     return code == ERR_OK && !p->missing ? keep_names(p, w, e) : code;
+}
+
+/* Of a relation that is new its collector must have room for one; then of its columns those that fit. */
+static bool may_describe(struct preparing *p, const struct relation *d)
+{
+    return catalog_find_relation(p->db->catalog, d->name) ||
+           ingest_may_add(p, TSDB_CAP_RELATIONS);
 }
 
 static enum err_code resolve_relations(struct preparing *p, struct err *e)
@@ -432,7 +277,8 @@ static enum err_code resolve_relations(struct preparing *p, struct err *e)
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < b->relation_count; i++) {
-        if (catalog_knows(p->db->catalog, &b->relations[i])) {
+        const struct relation *d = &b->relations[i];
+        if (catalog_knows(p->db->catalog, d) || !may_describe(p, d)) {
             continue;
         }
         if (p->mode == INGEST_LOOKUP) {
@@ -460,17 +306,6 @@ static uint64_t settle_cells(struct work *w)
                 cells[i].i64 > -EXACT_DOUBLE) {
                 cells[i] = cell_f64((double)cells[i].i64);
             }
-        }
-    }
-    return samples;
-}
-
-static uint64_t count_cells(const struct slice *s)
-{
-    uint64_t samples = 0;
-    for (size_t c = 0; c < s->column_count; c++) {
-        for (size_t i = 0; i < s->row_count; i++) {
-            samples += s->columns[c].cells[i].tag != CELL_NULL;
         }
     }
     return samples;
@@ -594,6 +429,10 @@ static enum err_code encode_slice(struct preparing *p, struct work *w, struct bu
         return ERR_OK;
     }
     uint64_t samples = settle_cells(w);
+    if (!cap_take(use_of(p), TSDB_CAP_CELLS, samples)) {
+        ingest_over_cap(p, TSDB_CAP_CELLS, samples);
+        return ERR_OK;
+    }
     if (!fill_slice(p, w, &coded)) {
         return arena_check(p->job->arena, e);
     }
@@ -615,12 +454,13 @@ static enum err_code encode_slice(struct preparing *p, struct work *w, struct bu
 static void put_gap_event(struct preparing *p, struct json_writer *w, const char *reason,
                           uint64_t samples)
 {
-    bool clock = strcmp(reason, "clock") == 0;
+    const char *what = strcmp(reason, "clock") == 0 ? "outside the clock window"
+                       : strcmp(reason, "cap") == 0 ? "over a cap of their collector"
+                                                    : "of a target another collector delivers";
     char title[120];
 
     (void)snprintf(title, sizeof(title), "%llu samples %s were not stored",
-                   (unsigned long long)samples,
-                   clock ? "outside the clock window" : "of a target another collector delivers");
+                   (unsigned long long)samples, what);
     json_object_begin(w);
     json_member_i64(w, "t", p->now_ms);
     json_member_c(w, "kind", "gap");
@@ -635,29 +475,28 @@ static void put_gap_event(struct preparing *p, struct json_writer *w, const char
     json_object_end(w);
 }
 
-/* A second collector goes on for as long as it runs: one event now and then says it all. */
-static bool owner_is_news(struct preparing *p)
+/* What is refused now will be refused for as long as the collector runs: one event now and then. */
+static bool is_news(uint64_t refused, int64_t *told_us)
 {
-    struct stream *s = p->job->stream;
     int64_t now = clock_mono_us();
 
-    if (!p->record->rejected_owner ||
-        (s->owner_told_us && now - s->owner_told_us < OWNER_TELL_US)) {
+    if (!refused || (*told_us && now - *told_us < TELL_US)) {
         return false;
     }
-    s->owner_told_us = now;
+    *told_us = now;
     return true;
 }
 
 static enum err_code put_meta(struct preparing *p, struct err *e)
 {
     const struct batch *b = &p->record->batch;
-    bool owner = owner_is_news(p);
+    bool owner = is_news(p->record->rejected_owner, &p->job->stream->owner_told_us);
+    bool cap = is_news(p->record->rejected_cap, &p->job->stream->cap_told_us);
     struct json_writer w;
 
     buf_reset(&p->record->meta);
     if (!b->event_count && !b->text_count && !b->target_count && !p->record->rejected_clock &&
-        !owner) {
+        !owner && !cap) {
         return ERR_OK;
     }
     json_writer_init(&w, &p->record->meta);
@@ -670,6 +509,9 @@ static enum err_code put_meta(struct preparing *p, struct err *e)
     }
     if (p->record->rejected_clock) {
         put_gap_event(p, &w, "clock", p->record->rejected_clock);
+    }
+    if (cap) {
+        put_gap_event(p, &w, "cap", p->record->rejected_cap);
     }
     if (owner) {
         put_gap_event(p, &w, "owner", p->record->rejected_owner);
@@ -711,6 +553,8 @@ static enum err_code encode_all(struct preparing *p, struct work *work, struct e
             r->rejected_clock += count_cells(work[i].slice);
         } else if (work[i].deleted) {
             r->rejected_deleted += count_cells(work[i].slice);
+        } else if (work[i].capped) {
+            ingest_over_cap(p, work[i].why, count_cells(work[i].slice));
         } else {
             code = encode_slice(p, &work[i], &one, e);
         }

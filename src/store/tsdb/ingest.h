@@ -88,6 +88,8 @@ void stream_free(void *stream);
 void stream_forget(struct stream *s); /* drop the cache */
 /* The entry of a slice's (relation, target, scope); made when absent. */
 struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice);
+/* Forget an entry that has no group. */
+void stream_drop_entry(struct stream *s, const struct slice *slice);
 void stream_remember(struct stream *s, const struct known_record *k);
 /* NULL when it is no longer kept. */
 const struct known_record *stream_known(const struct stream *s, uint64_t seq);

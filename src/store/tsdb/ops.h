@@ -54,6 +54,9 @@ struct tsdb_ops {
     enum err_code (*records)(struct tsdb_reader *r, struct arena *a,
                              const struct tsdb_record_spec *spec, struct tsdb_record **out,
                              size_t *count, struct err *e);
+    enum err_code (*copy)(struct tsdb *db, const struct tsdb_copy *to, struct err *e);
+    enum err_code (*uses)(struct tsdb *db, struct arena *a, struct tsdb_use **out, size_t *count,
+                          struct err *e);
 };
 
 /* The engines. */

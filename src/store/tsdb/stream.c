@@ -27,6 +27,9 @@ struct stream *stream_new(const struct uuid *collector, const struct uuid *uuid)
 static void free_entry(void *value)
 {
     struct stream_entry *entry = value;
+    if (!entry) {
+        return;
+    }
     alloc_free(entry->keys);
     alloc_free(entry->columns);
     alloc_free(entry->types);
@@ -52,9 +55,8 @@ void stream_free(void *stream)
     alloc_free(s);
 }
 
-struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice)
+static struct str entry_key(const struct slice *slice, char key[ENTRY_KEY_MAX])
 {
-    char key[ENTRY_KEY_MAX];
     size_t len = 0;
 
     memcpy(key, slice->target.bytes, sizeof(slice->target.bytes));
@@ -67,17 +69,33 @@ struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice
     if (scope) {
         memcpy(key + len, slice->scope.ptr, scope);
     }
-    len += scope;
+    return str_make(key, len + scope);
+}
+
+struct stream_entry *stream_entry_of(struct stream *s, const struct slice *slice)
+{
+    char bytes[ENTRY_KEY_MAX];
+    struct str key = entry_key(slice, bytes);
+
     if (!s->cache) {
         s->cache = map_new();
     }
-    struct stream_entry *entry = map_get(s->cache, str_make(key, len));
+    struct stream_entry *entry = map_get(s->cache, key);
     if (!entry) {
         entry = alloc_new(sizeof(*entry));
         entry->last_t_ms = INT64_MIN;
-        (void)map_put(s->cache, str_make(key, len), entry);
+        (void)map_put(s->cache, key, entry);
     }
     return entry;
+}
+
+void stream_drop_entry(struct stream *s, const struct slice *slice)
+{
+    char bytes[ENTRY_KEY_MAX];
+
+    if (s->cache) {
+        free_entry(map_remove(s->cache, entry_key(slice, bytes)));
+    }
 }
 
 bool stream_is_unnumbered(const struct stream *s)

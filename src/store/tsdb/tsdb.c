@@ -50,6 +50,7 @@ static struct tsdb *make(const struct tsdb_config *config)
     db->config.dir = db->dir;
     db->lock_fd = -1;
     db->catalog = catalog_new();
+    db->caps = caps_new(db->config.caps);
     db->streams = map_new();
     db->active = head_new();
     db->next_stream = db->next_lsn = 1;
@@ -131,6 +132,9 @@ static enum err_code open_ingest(struct tsdb *db, struct err *e)
     }
     if (code == ERR_OK) {
         code = catalog_load(db->catalog, db->ingest, e);
+    }
+    if (code == ERR_OK) {
+        caps_count(db->caps, db->catalog);
     }
     if (code == ERR_OK) {
         code = drop_load(db, e);
@@ -222,6 +226,7 @@ static void tsdb_sqlite_close(struct tsdb *db)
     head_free(db->frozen);
     map_free(db->streams, stream_free);
     catalog_free(db->catalog);
+    caps_free(db->caps);
     alloc_free(db->days);
     alloc_free(db->dropped);
     alloc_free(db->dropped_targets);
@@ -403,4 +408,6 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .events = tsdb_sqlite_events,
     .streams = tsdb_sqlite_streams,
     .records = tsdb_sqlite_records,
+    .copy = tsdb_sqlite_copy,
+    .uses = tsdb_sqlite_uses,
 };

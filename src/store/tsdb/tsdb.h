@@ -50,6 +50,19 @@ typedef enum err_code tsdb_target_sink(void *arg, uint64_t lsn, const struct uui
 typedef enum err_code tsdb_drop_sink(void *arg, uint64_t lsn, const struct uuid *target,
                                      const struct json *by, struct err *e);
 
+/* What one collector may have in the store. */
+enum tsdb_cap {
+    TSDB_CAP_RELATIONS,   /* that it was the first to send */
+    TSDB_CAP_GROUPS,      /* target, relation, scope */
+    TSDB_CAP_OBJECTS,     /* rows of their own, of all times */
+    TSDB_CAP_NEW_OBJECTS, /* an hour */
+    TSDB_CAP_CELLS,       /* values an hour */
+    TSDB_CAP_TEXTS,
+    TSDB_CAP_TEXT_BYTES, /* as stored */
+    TSDB_CAP_COLUMNS,    /* of a relation: LIMIT_RELATION_COLUMNS, of all collectors together */
+    TSDB_CAPS
+};
+
 struct tsdb_config {
     const char *dir;      /* made when absent */
     size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
@@ -60,6 +73,7 @@ struct tsdb_config {
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
     size_t readers;                /* handle sets; 0 = 6 */
+    uint64_t caps[TSDB_CAPS];      /* 0 = the usual one */
 };
 
 /* --- Life cycle --- */
@@ -384,6 +398,19 @@ struct tsdb_stats {
 };
 
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *out);
+
+/* What a collector has of what it may have. */
+struct tsdb_use {
+    struct uuid collector;
+    uint64_t used[TSDB_CAPS]; /* of those an hour: in the present one; of columns: 0 */
+    uint64_t max[TSDB_CAPS];
+    uint64_t refused[TSDB_CAPS]; /* what came beyond it, since the start: values; texts of texts */
+};
+
+/* Every collector that delivered something. Lives in `a`. */
+enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out, size_t *count,
+                        struct err *e) ERR_MUST_CHECK;
+const char *tsdb_cap_name(enum tsdb_cap cap); /* "objects", "text_bytes" ... */
 const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
 
 /* --- Backup --- */

@@ -1,2 +1,2 @@
--- A new group. $1 id, $2 target, $3 relation, $4 scope.
-INSERT INTO grp (id, target, relation, scope) VALUES ($1, $2, $3, $4)
+-- A new group. $1 id, $2 target, $3 relation, $4 scope, $5 the collector that sent it first.
+INSERT INTO grp (id, target, relation, scope, collector) VALUES ($1, $2, $3, $4, $5)

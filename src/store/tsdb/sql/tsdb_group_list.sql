@@ -1,2 +1,2 @@
--- Every group in order of id. No parameters. Columns: id, target, relation, scope.
-SELECT id, target, relation, scope FROM grp ORDER BY id
+-- Every group in order of id. No parameters. Columns: id, target, relation, scope, collector.
+SELECT id, target, relation, scope, collector FROM grp ORDER BY id

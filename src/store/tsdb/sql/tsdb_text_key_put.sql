@@ -1,3 +1,4 @@
--- Name a text. $1 target, $2 kind, $3 key, $4 content id. The newest text wins.
-INSERT INTO text_key (target, kind, key, content) VALUES ($1, $2, $3, $4)
-ON CONFLICT (target, kind, key) DO UPDATE SET content = excluded.content
+-- Name a text. $1 target, $2 kind, $3 key, $4 content id, $5 collector, $6 bytes that it takes. The newest text wins.
+INSERT INTO text_key (target, kind, key, content, collector, bytes) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (target, kind, key) DO UPDATE
+SET content = excluded.content, collector = excluded.collector, bytes = excluded.bytes
