@@ -192,7 +192,36 @@ static const char *status_of(const struct store_collector *c)
     return c->offline_ms == 0 ? "active" : "offline"; /* api_tick.c decides */
 }
 
-static void put_collector(struct api_call *call, const struct store_collector *c)
+/* What each collector has in the store. */
+struct uses {
+    struct tsdb_use *list;
+    size_t count;
+};
+
+static enum err_code read_uses(struct api_call *call, struct uses *out, struct err *e)
+{
+    return tsdb_uses(call->api->config.tsdb, call->arena, &out->list, &out->count, e);
+}
+
+/* The limits over which something was left out since the server started. */
+static void put_over_limits(struct json_writer *w, const struct uses *uses, const char *id)
+{
+    struct uuid uuid;
+    bool known = text_parse_uuid(str_of(id), &uuid);
+
+    json_key(w, "over_limits");
+    json_array_begin(w);
+    for (size_t i = 0; known && i < uses->count; i++) {
+        for (int cap = 0; text_uuid_eq(&uses->list[i].collector, &uuid) && cap < TSDB_CAPS; cap++) {
+            if (uses->list[i].refused[cap] > 0)
+                json_put_c(w, tsdb_cap_name((enum tsdb_cap)cap));
+        }
+    }
+    json_array_end(w);
+}
+
+static void put_collector(struct api_call *call, const struct uses *uses,
+                          const struct store_collector *c)
 {
     struct json_writer *w = &call->out;
 
@@ -215,6 +244,7 @@ static void put_collector(struct api_call *call, const struct store_collector *c
     json_member_i64(w, "metrics_count_total", c->samples_total);
     json_member_i64(w, "metrics_count_24h", c->samples_day);
     json_member_i64(w, "health_check_interval", call->api->config.check_interval_ms / 1000);
+    put_over_limits(w, uses, c->id);
     api_member_time(w, "created_at", c->created_ms);
     json_object_end(w);
 }
@@ -223,6 +253,7 @@ static enum err_code list(struct api_call *call, struct err *e)
 {
     struct store *store = call->api->config.store;
     struct store_collector_page list = {.after = ""};
+    struct uses uses = {NULL, 0};
     struct api_page page;
     int64_t total;
     enum err_code rc = api_page_numbered(call, &page, e);
@@ -236,11 +267,13 @@ static enum err_code list(struct api_call *call, struct err *e)
             list.after = arena_cstr(call->arena, page.cursor);
         rc = store_collector_list(store, call->arena, &list, e);
     }
+    if (rc == ERR_OK)
+        rc = read_uses(call, &uses, e);
     if (rc != ERR_OK)
         return rc;
     (void)api_list_begin(call);
     for (size_t i = 0; i < list.count; i++)
-        put_collector(call, &list.rows[i]);
+        put_collector(call, &uses, &list.rows[i]);
     api_list_end(call, &page, list.count,
                  list.count == page.limit ? list.rows[list.count - 1].id : NULL, total);
     return ERR_OK;
@@ -264,6 +297,7 @@ const struct route route_collector_list = {
 
 static enum err_code get(struct api_call *call, struct err *e)
 {
+    struct uses uses = {NULL, 0};
     struct store_collector c;
     char id[TEXT_UUID_SIZE];
     struct uuid uuid;
@@ -271,10 +305,12 @@ static enum err_code get(struct api_call *call, struct err *e)
 
     if (rc == ERR_OK)
         rc = store_collector_get(call->api->config.store, call->arena, id, &c, e);
+    if (rc == ERR_OK)
+        rc = read_uses(call, &uses, e);
     if (rc != ERR_OK)
         return rc;
     (void)api_json(call, 200);
-    put_collector(call, &c);
+    put_collector(call, &uses, &c);
     return ERR_OK;
 }
 

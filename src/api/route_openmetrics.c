@@ -70,6 +70,34 @@ static void put_ingest(struct openmetrics *m, const struct tsdb_stats *s)
     }
 }
 
+/* Only those that something was refused of: nobody else is a series. */
+static enum err_code put_limits(struct openmetrics *m, struct api_call *call, struct err *e)
+{
+    struct tsdb_use *uses = NULL;
+    size_t count = 0;
+    enum err_code rc = tsdb_uses(call->api->config.tsdb, call->arena, &uses, &count, e);
+
+    openmetrics_family(m, &(struct openmetrics_family){
+                              STR("pga_collector_over_limit"),
+                              OPENMETRICS_COUNTER,
+                              {NULL, 0},
+                              STR("Values and texts left out for a limit of a collector.")});
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        char id[TEXT_UUID_SIZE];
+
+        text_uuid(&uses[i].collector, id);
+        for (int cap = 0; cap < TSDB_CAPS; cap++) {
+            if (uses[i].refused[cap] == 0)
+                continue;
+            openmetrics_sample(m, NULL);
+            openmetrics_label(m, STR("collector"), str_of(id));
+            openmetrics_label(m, STR("limit"), str_of(tsdb_cap_name((enum tsdb_cap)cap)));
+            openmetrics_value(m, cell_u64(uses[i].refused[cap]));
+        }
+    }
+    return rc;
+}
+
 static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
 {
     const struct fact facts[] = {
@@ -148,6 +176,7 @@ static enum err_code metrics(struct api_call *call, struct err *e)
     enum openmetrics_form form = openmetrics_negotiate(httpd_header(call->req, "Accept"));
     struct tsdb_stats stats;
     struct openmetrics m;
+    enum err_code rc;
 
     if (!may_read(call))
         return api_problem(call, 404, "there is nothing at this address; see metrics.access");
@@ -159,9 +188,10 @@ static enum err_code metrics(struct api_call *call, struct err *e)
     api_count_write(call->api->count, &m);
     put_http(&m, call);
     put_ingest(&m, &stats);
+    rc = put_limits(&m, call, e);
     put_store(&m, &stats);
     openmetrics_end(&m);
-    return buf_check(&call->resp->body, e);
+    return rc == ERR_OK ? buf_check(&call->resp->body, e) : rc;
 }
 
 static const char *const metrics_headers[] = {

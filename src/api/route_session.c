@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_target.h"
+#include "api/api_dimension.h"
 #include "api/route_metrics.h"
 #include "base/alloc.h"
 #include "base/map.h"
@@ -17,25 +17,6 @@
 
 #define SERIES_MAX   20000 /* key tuples read; those that share the dimension are summed */
 #define SERIES_SHOWN 50
-
-/* What load can be split by: the name in the request, and the key of the relation. */
-static const struct dimension {
-    const char *name, *key;
-} dimensions[] = {
-    {"wait_class", "wait_event_type"},
-    {"wait_event", "wait_event"},
-    {"datname", "datname"},
-    {"usename", "usename"},
-    {"application_name", "application_name"},
-    {"backend_type", "backend_type"},
-    {"state", "state"},
-    {"query_id", "query_id"},
-};
-#define DIMENSIONS (sizeof(dimensions) / sizeof(dimensions[0]))
-enum { BY_CLASS, BY_EVENT, BY_STATE = 6 };
-
-/* The keys asked of the aggregation; the dimension comes last when it is none of these. */
-enum { KEY_STATE, KEY_BACKEND, KEY_WAIT, KEY_DIMENSION };
 
 struct line {
     struct str key;
@@ -66,31 +47,7 @@ static enum err_code read_by(struct load *l, struct err *e)
 
     if (rc != ERR_OK)
         return rc;
-    for (l->by = 0; l->by < DIMENSIONS && by.len > 0; l->by++) {
-        if (str_eq_c(by, dimensions[l->by].name))
-            return ERR_OK;
-    }
-    if (by.len > 0)
-        return err_set(e, ERR_INVALID, "by: not a dimension of sessions");
-    return ERR_OK;
-}
-
-/* Filters by the names of the dimensions; the class of a wait is judged later. */
-static enum err_code read_filters(struct load *l, struct aggregate_filter *filters, size_t *count,
-                                  struct err *e)
-{
-    enum err_code rc = api_param(l->call, "wait_class", &l->wait_class, e);
-
-    *count = 0;
-    for (size_t i = 1; rc == ERR_OK && i < DIMENSIONS; i++) {
-        struct str value;
-        bool found;
-
-        rc = httpd_query(l->call->req, dimensions[i].name, &value, &found, e);
-        if (rc == ERR_OK && found)
-            filters[(*count)++] = (struct aggregate_filter){str_of(dimensions[i].key), value};
-    }
-    return rc;
+    return by.len > 0 ? api_dimension_find(by, &l->by, e) : ERR_OK;
 }
 
 static enum err_code run(struct load *l, struct aggregate_spec *spec, struct aggregate_result **out,
@@ -116,21 +73,18 @@ static enum err_code run(struct load *l, struct aggregate_spec *spec, struct agg
 
 static enum err_code read_data(struct load *l, struct err *e)
 {
-    struct str by[KEY_DIMENSION + 1] = {STR("state"), STR("backend_type"), STR("wait_event_type")};
+    struct str by[API_DIMENSION_KEYS + 1];
     struct str ticks = STR("ticks"), samples = STR("samples");
-    struct aggregate_filter filters[DIMENSIONS];
+    struct aggregate_filter filters[API_DIMENSIONS];
     struct aggregate_spec tick_spec = {.relation = STR("pg_session_ticks"), .columns = &ticks};
     struct aggregate_spec spec = {.relation = STR("pg_session_history"),
                                   .columns = &samples,
                                   .by = by,
-                                  .by_count = KEY_DIMENSION,
                                   .filters = filters};
-    enum err_code rc = read_filters(l, filters, &spec.filter_count, e);
+    enum err_code rc =
+        api_dimension_filters(l->call, &l->wait_class, filters, &spec.filter_count, e);
 
-    by[KEY_DIMENSION] = str_of(dimensions[l->by].key);
-    if (l->by != BY_CLASS && l->by != BY_STATE &&
-        strcmp(dimensions[l->by].key, "backend_type") != 0)
-        spec.by_count++;
+    spec.by_count = api_dimension_keys(&l->by, 1, by);
     if (rc == ERR_OK)
         rc = run(l, &tick_spec, &l->ticks, e);
     if (rc == ERR_OK)
@@ -139,33 +93,6 @@ static enum err_code read_data(struct load *l, struct err *e)
 }
 
 /* --- folding --- */
-
-static struct str key_of(const struct load *l, const struct str *keys)
-{
-    const char *class = api_target_wait_class(keys[KEY_WAIT]);
-
-    if (l->by == BY_CLASS)
-        return str_of(class);
-    if (l->by == BY_EVENT && keys[KEY_WAIT].len == 0)
-        return STR("CPU");
-    if (l->by == BY_EVENT)
-        return str_of(arena_printf(l->call->arena, "%.*s:%.*s", STR_ARG(keys[KEY_WAIT]),
-                                   STR_ARG(keys[KEY_DIMENSION])));
-    if (l->by == BY_STATE)
-        return keys[KEY_STATE];
-    if (strcmp(dimensions[l->by].key, "backend_type") == 0)
-        return keys[KEY_BACKEND];
-    return keys[KEY_DIMENSION];
-}
-
-static bool counts(const struct load *l, const struct str *keys)
-{
-    if (l->wait_class.len > 0 && !str_eq_c(l->wait_class, api_target_wait_class(keys[KEY_WAIT])))
-        return false;
-    if (l->by == BY_STATE && str_starts(keys[KEY_STATE], STR("idle in transaction")))
-        return true;
-    return api_target_is_load(keys[KEY_STATE], keys[KEY_BACKEND], keys[KEY_WAIT]);
-}
 
 static struct line *line_of(struct load *l, struct str key)
 {
@@ -189,9 +116,10 @@ static enum err_code fold(struct load *l, struct err *e)
         const struct aggregate_series *s = &l->samples->series[i];
         struct line *line;
 
-        if (!counts(l, s->label_values))
+        if (!api_dimension_counts(s->label_values, l->wait_class, l->by == API_DIMENSION_STATE))
             continue;
-        line = line_of(l, key_of(l, s->label_values));
+        line = line_of(l, api_dimension_value(l->call->arena, l->by, s->label_values,
+                                              s->label_values + API_DIMENSION_KEYS));
         for (size_t p = 0; line->samples != NULL && p < l->points; p++) {
             if (isnan(s->values[p]))
                 continue;
@@ -283,10 +211,10 @@ static void answer(const struct load *l, const struct store_target *t)
     size_t shown = l->line_count < SERIES_SHOWN ? l->line_count : SERIES_SHOWN;
 
     qsort(l->lines, l->line_count, sizeof(*l->lines),
-          l->by == BY_CLASS ? compare_class : compare_total);
+          l->by == API_DIMENSION_CLASS ? compare_class : compare_total);
     json_object_begin(w);
     all_ticks = put_axis(w, l);
-    json_member_c(w, "by", dimensions[l->by].name);
+    json_member_c(w, "by", api_dimension_name(l->by));
     json_key(w, "series");
     json_array_begin(w);
     for (size_t i = 0; i < shown; i++)

@@ -17,7 +17,8 @@ const struct shape_named shape_list[] = {
                   " config_version: int 'in effect', config_version_newest: int,"
                   " config_error: text? 'why a version is not in effect', metrics_count_total: int,"
                   " metrics_count_24h: int 'a rolling window', health_check_interval: int"
-                  " 'seconds', created_at: time?}"},
+                  " 'seconds', over_limits: [text] 'limits beyond which something was left out',"
+                  " created_at: time?}"},
     {"Column", "{name: text, kind: text(gauge|counter|delta|text), unit: text, type~: text,"
                " help~: text}"},
     {"Event", "{id: int, t_ms: ms, server: uuid?, collector: uuid?, kind: text,"

@@ -40,7 +40,8 @@ python3 "$TOOL/contract.py" --url "$SERVER_URL" --token-file "$T/token" \
     --param "id=$server" --param "server.id=$server" --param "collector.id=$collector" \
     --param "newest.id=$collector" \
     --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 \
-    --param config.id=1 \
+    --param config.id=1 --param "cardinality.id=$collector" \
+    --param breakdown.by=wait_event,usename \
     --param "collector=$collector" --param "stream=$stream" --param relation=pg_stat_database \
     --param prometheus.query=pg_instance_up --param prometheus.start="$(($(date +%s) - 60))" \
     --param prometheus.end="$(date +%s)" --param prometheus.step=10 --param prometheus.name=job \

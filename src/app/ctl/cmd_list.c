@@ -50,11 +50,22 @@ static int list_events(struct ctl *ctl)
         {"KIND", "kind", OUTPUT_TEXT},
         {"TITLE", "title", OUTPUT_ONE_LINE},
     };
+    const char *server = NULL;
     struct buf path;
+    struct err e;
+
+    err_clear(&e);
+    if (ctl_option(ctl, "target") && ctl_find_target(ctl, ctl_option(ctl, "target"), &server, &e)) {
+        return ctl_fail(ctl, &e);
+    }
     buf_init(&path, 4096);
     buf_add_c(&path, "/api/v1/events");
+    ctl_query_add(&path, "server", server);
     ctl_query_add(&path, "from", ctl_time(ctl, "since", "-24h"));
+    ctl_query_add(&path, "to", ctl_option(ctl, "until") ? ctl_time(ctl, "until", NULL) : NULL);
     ctl_query_add(&path, "kind", ctl_option(ctl, "kind"));
+    ctl_query_add(&path, "severity", ctl_option(ctl, "severity"));
+    ctl_query_add(&path, "q", ctl_option(ctl, "search"));
     ctl_query_add(&path, "limit", ctl_option_or(ctl, "limit", "100"));
     int rc = cmd_list_show(ctl, path.ptr, columns, COUNT(columns));
     buf_fini(&path);
@@ -79,7 +90,11 @@ const struct ctl_command ctl_command_target_list = {
 
 static const struct ctl_option event_options[] = {
     {"since", "TIME", "from this time on: 24h (default), 2026-01-31T12:00:00Z"},
+    {"until", "TIME", "up to this time (default now)"},
+    {"target", "NAME", "only of this target"},
     {"kind", "KIND", "only events of this kind"},
+    {"severity", "LEVEL", "at least debug, info, warning, error or critical"},
+    {"search", "WORDS", "only events in which all of these words occur"},
     {"limit", "N", "at most N events (default 100)"},
     {NULL, NULL, NULL},
 };

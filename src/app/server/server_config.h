@@ -26,6 +26,10 @@ struct server_config {
     int64_t max_connections, max_connections_per_address;
     uint64_t push_bytes;
     int open_ingest;
+    /* of one collector; 0 = the usual */
+    int64_t limit_relations, limit_groups, limit_objects, limit_new_objects, limit_values;
+    int64_t limit_texts;
+    uint64_t limit_text_bytes;
 };
 
 /* What the command line says; NULL = nothing. */

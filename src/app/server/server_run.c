@@ -127,6 +127,16 @@ static enum err_code open_tsdb(struct server *s, struct err *e)
         .target_sink = take_targets,
         .drop_sink = drop_target,
         .target_arg = s,
+        .caps =
+            {
+                [TSDB_CAP_RELATIONS] = (uint64_t)s->config->limit_relations,
+                [TSDB_CAP_GROUPS] = (uint64_t)s->config->limit_groups,
+                [TSDB_CAP_OBJECTS] = (uint64_t)s->config->limit_objects,
+                [TSDB_CAP_NEW_OBJECTS] = (uint64_t)s->config->limit_new_objects,
+                [TSDB_CAP_CELLS] = (uint64_t)s->config->limit_values,
+                [TSDB_CAP_TEXTS] = (uint64_t)s->config->limit_texts,
+                [TSDB_CAP_TEXT_BYTES] = s->config->limit_text_bytes,
+            },
     };
 
     return tsdb_open(&config, &s->tsdb, e);
