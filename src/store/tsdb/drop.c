@@ -262,7 +262,9 @@ static bool begin(struct tsdb *db, struct purging *p)
         memcpy(p->groups, db->dropped, db->dropped_count * sizeof(*p->groups));
         p->day_count = db->day_count;
         p->days = alloc_array(db->day_count + 1, sizeof(*p->days));
-        memcpy(p->days, db->days, db->day_count * sizeof(*p->days));
+        if (db->day_count) {
+            memcpy(p->days, db->days, db->day_count * sizeof(*p->days));
+        }
     }
     lock_release(&db->state);
     return due;
