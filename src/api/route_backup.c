@@ -41,8 +41,9 @@ static void name_file(struct api_call *call)
     char when[NUM_TIME_TEXT_MAX], text[96];
 
     num_format_time(clock_wall_ms(), when); /* 2026-11-27T10:15:00.000Z */
-    snprintf(text, sizeof(text), "attachment; filename=\"pga-backup-%.4s%.2s%.2sT%.2s%.2s%.2sZ.tar\"",
-             when, when + 5, when + 8, when + 11, when + 14, when + 17);
+    snprintf(text, sizeof(text),
+             "attachment; filename=\"pga-backup-%.4s%.2s%.2sT%.2s%.2s%.2sZ.tar\"", when, when + 5,
+             when + 8, when + 11, when + 14, when + 17);
     httpd_add_header(call->resp, "Content-Disposition", text);
 }
 

@@ -77,12 +77,10 @@ static enum err_code read_data(struct load *l, struct err *e)
     struct str ticks = STR("ticks"), samples = STR("samples");
     struct aggregate_filter filters[API_DIMENSIONS];
     struct aggregate_spec tick_spec = {.relation = STR("pg_session_ticks"), .columns = &ticks};
-    struct aggregate_spec spec = {.relation = STR("pg_session_history"),
-                                  .columns = &samples,
-                                  .by = by,
-                                  .filters = filters};
-    enum err_code rc =
-        api_dimension_filters(l->call, &l->wait_class, filters, &spec.filter_count, e);
+    struct aggregate_spec spec = {
+        .relation = STR("pg_session_history"), .columns = &samples, .by = by, .filters = filters};
+    enum err_code rc = api_dimension_filters(l->call, &l->wait_class, filters, &spec.filter_count,
+                                             e);
 
     spec.by_count = api_dimension_keys(&l->by, 1, by);
     if (rc == ERR_OK)

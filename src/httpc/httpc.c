@@ -243,8 +243,8 @@ static void set_limits(struct httpc *c, const struct httpc_request *request)
     }
 }
 
-static void set_request(struct httpc *c, const struct httpc_request *request,
-                        struct body *body, struct curl_slist *lines)
+static void set_request(struct httpc *c, const struct httpc_request *request, struct body *body,
+                        struct curl_slist *lines)
 {
     curl_easy_setopt(c->easy, CURLOPT_URL, request->url);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, lines);

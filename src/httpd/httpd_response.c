@@ -223,8 +223,7 @@ static enum err_code write_part(struct httpd_request *r, struct str bytes, struc
     return ERR_OK;
 }
 
-static enum err_code begin_stream(struct httpd_request *r, struct httpd_response *w,
-                                  struct err *e)
+static enum err_code begin_stream(struct httpd_request *r, struct httpd_response *w, struct err *e)
 {
     struct buf head;
     enum err_code rc;

@@ -39,7 +39,7 @@ struct world {
     char into[40]; /* a restored store */
     int fd;
     uint64_t at;
-    uint64_t fail_at; /* the sink fails there; 0 = never */
+    uint64_t fail_at;  /* the sink fails there; 0 = never */
     int pushes_within; /* when the first bytes come */
     atomic_bool stop;
 };
@@ -83,16 +83,17 @@ static void push_one(struct world *w)
 
     w->t_ms += 10000;
     text_uuid(&w->f.target, target);
-    (void)snprintf(text, sizeof(text),
-                   "{\"made_ms\":%lld,\"relations\":[{\"name\":\"r\",\"help\":\"h\",\"shape\":"
-                   "\"object\",\"sparse\":false,\"keys\":[{\"name\":\"k\",\"help\":\"k\"}],"
-                   "\"columns\":[{\"name\":\"v\",\"kind\":\"gauge\",\"type\":\"i64\",\"unit\":\"1\","
-                   "\"help\":\"v\"}]}],\"slices\":[{\"relation\":\"r\",\"target\":\"%s\","
-                   "\"scope\":\"\",\"t\":%lld,\"from_t\":%lld,\"every_ms\":10000,\"flags\":"
-                   "[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a%lld\"]},\"columns\":{\"v\":[%lld]}}]"
-                   "}",
-                   (long long)w->t_ms, target, (long long)w->t_ms, (long long)w->t_ms,
-                   (long long)(w->t_ms / 10000 % 7), (long long)w->t_ms);
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"made_ms\":%lld,\"relations\":[{\"name\":\"r\",\"help\":\"h\",\"shape\":"
+        "\"object\",\"sparse\":false,\"keys\":[{\"name\":\"k\",\"help\":\"k\"}],"
+        "\"columns\":[{\"name\":\"v\",\"kind\":\"gauge\",\"type\":\"i64\",\"unit\":\"1\","
+        "\"help\":\"v\"}]}],\"slices\":[{\"relation\":\"r\",\"target\":\"%s\","
+        "\"scope\":\"\",\"t\":%lld,\"from_t\":%lld,\"every_ms\":10000,\"flags\":"
+        "[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a%lld\"]},\"columns\":{\"v\":[%lld]}}]"
+        "}",
+        (long long)w->t_ms, target, (long long)w->t_ms, (long long)w->t_ms,
+        (long long)(w->t_ms / 10000 % 7), (long long)w->t_ms);
     tsdb_send_ok(&w->sender, text);
 }
 
@@ -411,8 +412,8 @@ static void test_there_is_one_at_a_time_and_none_while_the_store_stops(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            test_a_restored_store_has_what_was_acknowledged_and_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_restored_store_has_what_was_acknowledged_and_goes_on,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_changed_after_its_copy_is_copied_again,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pushes_and_flushes_go_on_while_it_is_made, set_up,

@@ -287,8 +287,9 @@ static void push_text(struct tsdb_sender *s, const char *key, size_t bytes)
 
     text_uuid(&s->f->target, target);
     buf_init(&out, 1 << 22);
-    buf_printf(&out, "{\"made_ms\":1,\"texts\":[{\"target\":\"%s\",\"kind\":\"query\",\"key\":\"%s\","
-                     "\"text\":\"",
+    buf_printf(&out,
+               "{\"made_ms\":1,\"texts\":[{\"target\":\"%s\",\"kind\":\"query\",\"key\":\"%s\","
+               "\"text\":\"",
                target, key);
     for (size_t i = 0; i < bytes; i += 36) {
         struct uuid random;

@@ -72,8 +72,8 @@ static enum err_code read_history(struct breakdown *b, struct err *e)
         .deadline_mono_us = clock_mono_us() + API_READ_DEADLINE_US,
     };
     struct tsdb_reader *reader;
-    enum err_code rc =
-        api_dimension_filters(b->call, &b->wait_class, filters, &spec.filter_count, e);
+    enum err_code rc = api_dimension_filters(b->call, &b->wait_class, filters, &spec.filter_count,
+                                             e);
 
     if (rc == ERR_OK)
         rc = api_reader(b->call, &reader, e);

@@ -304,7 +304,7 @@ static enum err_code make_rows(struct top *t, struct err *e)
     for (size_t i = 0; i < t->row_count; i++) {
         struct top_row *row = &t->rows[i];
 
-        row->rank = t->by_change      ? change_of(t, row)
+        row->rank = t->by_change         ? change_of(t, row)
                     : row->cells != NULL ? number(row->cells[t->order])
                                          : NAN;
         row->rank = t->rising ? -row->rank : row->rank;

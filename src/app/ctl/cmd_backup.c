@@ -69,12 +69,9 @@ static enum err_code download(struct ctl *ctl, struct download *d, struct err *e
 static void show(struct ctl *ctl, const char *path, const struct backup_info *info)
 {
     static const struct output_column columns[] = {
-        {"file", "file", OUTPUT_TEXT},
-        {"created", "created", OUTPUT_TEXT},
-        {"pga", "pga_version", OUTPUT_TEXT},
-        {"files", "files", OUTPUT_INTEGER},
-        {"bytes", "bytes", OUTPUT_INTEGER},
-        {"master key", "has_key", OUTPUT_TEXT},
+        {"file", "file", OUTPUT_TEXT},       {"created", "created", OUTPUT_TEXT},
+        {"pga", "pga_version", OUTPUT_TEXT}, {"files", "files", OUTPUT_INTEGER},
+        {"bytes", "bytes", OUTPUT_INTEGER},  {"master key", "has_key", OUTPUT_TEXT},
     };
     struct buf text;
     struct json_writer w;

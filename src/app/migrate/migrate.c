@@ -434,11 +434,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"list", run_list},
-    {"restore", run_restore},
-    {"status", run_status},
-    {"up", run_up},
-    {"verify", run_verify},
+    {"list", run_list}, {"restore", run_restore}, {"status", run_status},
+    {"up", run_up},     {"verify", run_verify},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -471,9 +468,8 @@ static const char **slot_of(struct migrate *m, struct words *w, const char *word
     const struct {
         const char *name;
         const char **to;
-    } slots[] = {{"--store", &w->store},
-                 {"--state-dir", &w->state_dir},
-                 {"--key-file", &m->key_file}};
+    } slots[] = {
+        {"--store", &w->store}, {"--state-dir", &w->state_dir}, {"--key-file", &m->key_file}};
 
     for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
         if (strcmp(word, slots[i].name) == 0) {

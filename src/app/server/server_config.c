@@ -141,8 +141,9 @@ static const struct conf_key keys[] = {
      .min = 1,
      .max = 1e12,
      .text = "1000",
-     .help = "Relations that one agent may be the first to send. What is beyond a limit of this section "
-             "is left out, counted and told by an event; the others lose nothing by it."},
+     .help =
+         "Relations that one agent may be the first to send. What is beyond a limit of this section "
+         "is left out, counted and told by an event; the others lose nothing by it."},
     {.section = "limits",
      .name = "collector_groups",
      .type = CONF_INTEGER,
@@ -158,8 +159,9 @@ static const struct conf_key keys[] = {
      .min = 1,
      .max = 1e12,
      .text = "1000000",
-     .help = "Rows of their own (a table, an index, a statement) of an agent, of all times. Each takes "
-             "about 110 bytes of memory."},
+     .help =
+         "Rows of their own (a table, an index, a statement) of an agent, of all times. Each takes "
+         "about 110 bytes of memory."},
     {.section = "limits",
      .name = "collector_new_objects",
      .type = CONF_INTEGER,

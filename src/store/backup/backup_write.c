@@ -33,7 +33,7 @@ struct written {
 
 struct writing {
     const struct backup_source *from;
-    struct tar_sink to;     /* counts, then the caller's */
+    struct tar_sink to; /* counts, then the caller's */
     const struct tar_sink *out;
     uint64_t sent;
     bool within; /* an entry: nothing else can follow */
@@ -98,8 +98,7 @@ static enum err_code send_bytes(struct writing *w, int fd, struct written *f, st
     return code;
 }
 
-static enum err_code send_file(struct writing *w, const char *name, const char *path,
-                               struct err *e)
+static enum err_code send_file(struct writing *w, const char *name, const char *path, struct err *e)
 {
     struct tar_entry entry = {.mtime_s = clock_wall_ms() / SECOND_MS};
     struct written *f = record(w, name);
@@ -173,8 +172,7 @@ static void put_file(struct json_writer *json, const struct written *f)
     json_object_end(json);
 }
 
-static enum err_code send_manifest(struct writing *w, const struct backup_info *info,
-                                   struct err *e)
+static enum err_code send_manifest(struct writing *w, const struct backup_info *info, struct err *e)
 {
     struct buf text;
     struct json_writer json;

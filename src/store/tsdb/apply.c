@@ -255,11 +255,11 @@ struct text_put {
 static enum err_code insert_content(struct text_put *p, struct str data, bool packed, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
-    enum err_code code =
-        sqldb_row(p->db, "tsdb_text_content_insert",
-                  SQLDB_ARGS(sqldb_blob(p->hash, TEXT_HASH_BYTES), sqldb_i64(packed),
-                             sqldb_i64((int64_t)p->text->text.len), sqldb_blob(data.ptr, data.len)),
-                  &s, e);
+    enum err_code code = sqldb_row(
+        p->db, "tsdb_text_content_insert",
+        SQLDB_ARGS(sqldb_blob(p->hash, TEXT_HASH_BYTES), sqldb_i64(packed),
+                   sqldb_i64((int64_t)p->text->text.len), sqldb_blob(data.ptr, data.len)),
+        &s, e);
 
     if (code == ERR_OK) {
         p->content = sqldb_get_i64(s, 0);
@@ -310,11 +310,10 @@ static enum err_code find_name(struct text_put *p, int64_t *content, uint64_t *b
 {
     const struct batch_text *t = p->text;
     struct sqldb_stmt *s = NULL;
-    enum err_code code =
-        sqldb_row(p->db, "tsdb_text_key_get",
-                  SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
-                             sqldb_text(t->kind), sqldb_text(t->key)),
-                  &s, e);
+    enum err_code code = sqldb_row(p->db, "tsdb_text_key_get",
+                                   SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
+                                              sqldb_text(t->kind), sqldb_text(t->key)),
+                                   &s, e);
 
     *content = 0;
     *bytes = 0;
@@ -341,8 +340,8 @@ static enum err_code put_name(struct text_put *p, const struct uuid *collector, 
 /* The text that a name had before goes, unless another name has it. */
 static enum err_code release(struct text_put *p, int64_t content, uint64_t bytes, struct err *e)
 {
-    enum err_code code =
-        sqldb_run(p->db, "tsdb_text_content_release", SQLDB_ARGS(sqldb_i64(content)), e);
+    enum err_code code = sqldb_run(p->db, "tsdb_text_content_release",
+                                   SQLDB_ARGS(sqldb_i64(content)), e);
 
     if (code == ERR_OK) {
         cap_give(p->use, TSDB_CAP_TEXT_BYTES, bytes);
@@ -382,9 +381,8 @@ static enum err_code put_texts(struct tsdb *db, const struct row *r, struct err 
         code = caps_count_texts(db->caps, file, e);
     }
     for (size_t i = 0; code == ERR_OK && i < r->batch.text_count; i++) {
-        struct text_put put = {.db = file,
-                               .use = caps_of(db->caps, &r->collector),
-                               .text = &r->batch.texts[i]};
+        struct text_put put = {
+            .db = file, .use = caps_of(db->caps, &r->collector), .text = &r->batch.texts[i]};
         code = put_text(&put, &r->collector, e);
     }
     return code;

@@ -137,10 +137,9 @@ static enum err_code check_room(const struct tsdb *db, const struct sign *s, str
     enum err_code code = file_space(db->dir, &left, &size, e);
 
     if (code == ERR_OK && left < want) {
-        code = err_set(e, ERR_IO,
-                       "no room for copies on the file system of %s: %llu kB left, %llu needed",
-                       db->dir, (unsigned long long)(left / 1024),
-                       (unsigned long long)(want / 1024));
+        code = err_set(
+            e, ERR_IO, "no room for copies on the file system of %s: %llu kB left, %llu needed",
+            db->dir, (unsigned long long)(left / 1024), (unsigned long long)(want / 1024));
     }
     return code;
 }

@@ -182,14 +182,10 @@ enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
 const char *tsdb_cap_name(enum tsdb_cap cap)
 {
     static const char *const names[TSDB_CAPS] = {
-        [TSDB_CAP_RELATIONS] = "relations",
-        [TSDB_CAP_GROUPS] = "groups",
-        [TSDB_CAP_OBJECTS] = "objects",
-        [TSDB_CAP_NEW_OBJECTS] = "new_objects",
-        [TSDB_CAP_CELLS] = "cells",
-        [TSDB_CAP_TEXTS] = "texts",
-        [TSDB_CAP_TEXT_BYTES] = "text_bytes",
-        [TSDB_CAP_COLUMNS] = "columns",
+        [TSDB_CAP_RELATIONS] = "relations",   [TSDB_CAP_GROUPS] = "groups",
+        [TSDB_CAP_OBJECTS] = "objects",       [TSDB_CAP_NEW_OBJECTS] = "new_objects",
+        [TSDB_CAP_CELLS] = "cells",           [TSDB_CAP_TEXTS] = "texts",
+        [TSDB_CAP_TEXT_BYTES] = "text_bytes", [TSDB_CAP_COLUMNS] = "columns",
     };
     return cap >= 0 && cap < TSDB_CAPS ? names[cap] : "unknown";
 }

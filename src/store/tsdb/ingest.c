@@ -94,8 +94,7 @@ static enum err_code resolve_group(struct preparing *p, struct work *w, struct e
         p->missing = true;
         return code;
     }
-    struct catalog_group_key key = {r, w->slice->target, w->slice->scope,
-                                    p->job->push->collector};
+    struct catalog_group_key key = {r, w->slice->target, w->slice->scope, p->job->push->collector};
     w->entry->group = catalog_find_group(c, &key);
     if (w->entry->group || is_capped(p, w, TSDB_CAP_GROUPS)) {
         return code;
@@ -267,8 +266,7 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
 /* Of a relation that is new its collector must have room for one; then of its columns those that fit. */
 static bool may_describe(struct preparing *p, const struct relation *d)
 {
-    return catalog_find_relation(p->db->catalog, d->name) ||
-           ingest_may_add(p, TSDB_CAP_RELATIONS);
+    return catalog_find_relation(p->db->catalog, d->name) || ingest_may_add(p, TSDB_CAP_RELATIONS);
 }
 
 static enum err_code resolve_relations(struct preparing *p, struct err *e)

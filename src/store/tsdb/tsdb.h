@@ -410,7 +410,7 @@ struct tsdb_use {
 /* Every collector that delivered something. Lives in `a`. */
 enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out, size_t *count,
                         struct err *e) ERR_MUST_CHECK;
-const char *tsdb_cap_name(enum tsdb_cap cap); /* "objects", "text_bytes" ... */
+const char *tsdb_cap_name(enum tsdb_cap cap);       /* "objects", "text_bytes" ... */
 const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
 
 /* --- Backup --- */
