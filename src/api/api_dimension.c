@@ -74,11 +74,12 @@ struct str api_dimension_value(struct arena *a, size_t dimension, const struct s
     return *own;
 }
 
-bool api_dimension_counts(const struct str *keys, struct str wait_class, bool by_state)
+bool api_dimension_counts(const struct str *keys, struct str wait_class,
+                          enum api_dimension_idle idle)
 {
     if (wait_class.len > 0 && !str_eq_c(wait_class, api_target_wait_class(keys[KEY_WAIT])))
         return false;
-    if (by_state && str_starts(keys[KEY_STATE], STR("idle in transaction")))
+    if (idle == API_DIMENSION_IDLE_TOO && str_starts(keys[KEY_STATE], STR("idle in transaction")))
         return true;
     return api_target_is_load(keys[KEY_STATE], keys[KEY_BACKEND], keys[KEY_WAIT]);
 }

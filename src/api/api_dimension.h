@@ -36,7 +36,10 @@ size_t api_dimension_keys(const size_t *dimensions, size_t count, struct str *ke
 /* The value of a dimension in a row: `keys` are its first API_DIMENSION_KEYS, `own` its own one. */
 struct str api_dimension_value(struct arena *a, size_t dimension, const struct str *keys,
                                const struct str *own);
-/* Whether a session is load (and of that class of waits); with `state` idle in transaction, too. */
-bool api_dimension_counts(const struct str *keys, struct str wait_class, bool by_state);
+/* Sessions that are idle in a transaction are no load, and shown where the state is asked for. */
+enum api_dimension_idle { API_DIMENSION_LOAD_ALONE, API_DIMENSION_IDLE_TOO };
+/* Whether a session counts, and is of that class of waits (empty = any). */
+bool api_dimension_counts(const struct str *keys, struct str wait_class,
+                          enum api_dimension_idle idle);
 
 #endif

@@ -114,7 +114,9 @@ static enum err_code fold(struct load *l, struct err *e)
         const struct aggregate_series *s = &l->samples->series[i];
         struct line *line;
 
-        if (!api_dimension_counts(s->label_values, l->wait_class, l->by == API_DIMENSION_STATE))
+        if (!api_dimension_counts(s->label_values, l->wait_class,
+                                  l->by == API_DIMENSION_STATE ? API_DIMENSION_IDLE_TOO
+                                                               : API_DIMENSION_LOAD_ALONE))
             continue;
         line = line_of(l, api_dimension_value(l->call->arena, l->by, s->label_values,
                                               s->label_values + API_DIMENSION_KEYS));

@@ -58,7 +58,7 @@ def labels(first, count, each):
         refused += push({"made_ms": t, "slices": [{
             "relation": "bomb", "target": who["target"], "scope": "", "t": t, "from_t": t,
             "every_ms": 60000, "flags": ["complete"], "rows": each,
-            "keys": {"path": ["/a/fairly/long/label/of/a/path/%09d" % (at + i) for i in range(each)]},
+            "keys": {"path": ["/a/fairly/long/label/of/%09d" % (at + i) for i in range(each)]},
             "columns": {"n": [at + i for i in range(each)]}}]})
         time.sleep(0.002)
     return refused
@@ -112,7 +112,8 @@ is "$left" "$bombs" "and every value left out is counted"
 api GET "events?kind=gap&limit=5"
 like "$BODY" 'over a cap of their collector' "an event tells of it"
 api GET /metrics
-like "$BODY" "pga_collector_over_limit_total\\{collector=\"$collector\",limit=\"objects\"\\} $bombs" \
+over='pga_collector_over_limit_total'
+like "$BODY" "$over\\{collector=\"$collector\",limit=\"objects\"\\} $bombs" \
     "and /metrics"
 like "$BODY" "pga_ingest_refused_total\\{reason=\"cap\"\\} $bombs" "among what was refused"
 is "$(bomb tame labels 0 1000 "$push")" 0 "another agent has room of its own"

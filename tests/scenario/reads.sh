@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: PostgreSQL
 #
-# The reads beside PromQL: what of a relation was most in an interval, grouped, ordered, filtered and
-# beside another interval; the load by two dimensions; events by words; what fills the store. Of
+# The reads beside PromQL: what of a relation was most in an interval, grouped, ordered, filtered
+# and beside another interval; the load by two dimensions; events by words; what fills the store. Of
 # readings whose sums are known, so that every number is compared.
 # timeout: 120
 
@@ -73,7 +73,8 @@ for i, t in enumerate(times):
     series.append((t, list(counters), [i + k for k in range(4)]))
 
 SESSIONS = [("a", "ann", "active", "", "", 6), ("a", "ann", "active", "Lock", "relation", 2),
-            ("b", "bob", "active", "IO", "DataFileRead", 3), ("b", "bob", "idle", "Client", "ClientRead", 50)]
+            ("b", "bob", "active", "IO", "DataFileRead", 3),
+            ("b", "bob", "idle", "Client", "ClientRead", 50)]
 records = []
 for t, n, waits in series:
     records.append({"made_ms": t, "slices": [
@@ -89,16 +90,19 @@ for t, n, waits in series:
 records[0]["relations"] = RELATIONS
 records[0]["targets"] = [{"id": target, "kind": "postgresql", "name": "reads-db", "attributes": {}}]
 records[0]["events"] = [
-    {"t": now - k * 1000, "target": target, "kind": kind, "severity": severity, "title": title, "body": {"k": k}}
+    {"t": now - k * 1000, "target": target, "kind": kind, "severity": severity,
+     "title": title, "body": {"k": k}}
     for k, (kind, severity, title) in enumerate(
         [("log", "error", "deadlock detected in orders"), ("log", "info", "checkpoint complete"),
-         ("deploy", "info", "orders 1.2 is out"), ("log", "warning", "orders: checkpoint is late")])]
+         ("deploy", "info", "orders 1.2 is out"),
+         ("log", "warning", "orders: checkpoint is late")])]
 items = []
 for r in records:
     text = json.dumps(r, separators=(",", ":"))
     items.append({"hash": hashlib.sha256(text.encode()).hexdigest(), "record": r})
 status, _, body = agent.request("POST", "metrics/push", json.dumps(
-    {"collector_id": who["collector_id"], "stream": stream, "seq": 1, "count": len(items), "records": items}))
+    {"collector_id": who["collector_id"], "stream": stream, "seq": 1, "count": len(items),
+     "records": items}))
 ok(status == 200 and json.loads(body)["metrics_rejected"] == 0, "readings are pushed", body)
 for _ in range(600):
     if people.get("servers", limit=10)["data"] and people.get("events", limit=1)["data"]:
@@ -125,14 +129,18 @@ ok([r["values"]["reads"] for r in a["data"]] == [v for v, _ in want],
    "which is exact, over a reset as well", (a["data"], want))
 ok(a["total"]["reads"] == sum(v for v, _ in want) and a["rows"] == 4, "and summed", a["total"])
 ok(abs(a["data"][0]["share"] - want[0][0] / sum(v for v, _ in want)) < 1e-9, "with shares")
-ok(a["data"][0]["values"]["size"] == series[19][1][TABLES.index(names(a)[0])] * 8, "a level is its newest value")
+ok(a["data"][0]["values"]["size"] == series[19][1][TABLES.index(names(a)[0])] * 8,
+   "a level is its newest value")
 a = top(order="reads", limit=1, **late)
 ok(len(a["data"]) == 1 and a["other"]["reads"] == sum(v for v, _ in want[1:]),
    "listed and other are the total", a["other"])
 a = top(order="waits", by="db", **late)
-by_db = {d: sum(series[i][2][k] for i in range(11, 20) for k in range(4) if TABLES[k][0] == d) for d in "ab"}
-ok({r["keys"]["db"]: r["values"]["waits"] for r in a["data"]} == by_db, "deltas by a key", a["data"])
-ok(all(r["values"]["size"] is None for r in a["data"]), "a level of several rows is no number", a["data"])
+by_db = {d: sum(series[i][2][k] for i in range(11, 20) for k in range(4)
+                if TABLES[k][0] == d) for d in "ab"}
+ok({r["keys"]["db"]: r["values"]["waits"] for r in a["data"]} == by_db,
+   "deltas by a key", a["data"])
+ok(all(r["values"]["size"] is None for r in a["data"]),
+   "a level of several rows is no number", a["data"])
 a = top(order="reads", direction="asc", **late)
 ok(names(a) == [n for _, n in sorted(want)], "or the least first", names(a))
 a = people.get("servers/%s/top?relation=tables&order=reads&where=db=b&where=table=t2&from=%d&to=%d"
@@ -143,14 +151,17 @@ ok(names(a)[0] == ("a", "t1"), "what rose most against another interval", a["dat
 first = a["data"][0]
 ok(first["values"]["reads"] == rise(0, 11, 19) and first["before"]["reads"] == rise(0, 2, 9),
    "both are told", first)
-change = rise(0, 11, 19) * 1000 / a["covered_ms"] - rise(0, 2, 9) * 1000 / a["compare"]["covered_ms"]
+change = rise(0, 11, 19) * 1000 / a["covered_ms"]
+change -= (rise(0, 2, 9) * 1000 / a["compare"]["covered_ms"])
 ok(abs(first["change"] - change) < 1e-9 and a["compare"]["covered_ms"] == 8 * MINUTE,
    "intervals of different length by their rate", (first, a["compare"]))
 want = sorted(range(4), key=lambda k: rise(k, 2, 9) / 8 - rise(k, 11, 19) / 9)
 ok(names(a) == [TABLES[k] for k in want], "in order to what fell most", names(a))
-for query, why in (({"order": "nothing"}, "a column that is none"), ({"by": "nothing"}, "a key that is none"),
+for query, why in (({"order": "nothing"}, "a column that is none"),
+                   ({"by": "nothing"}, "a key that is none"),
                    ({"order": "size", "by": "db"}, "an order by a level of several rows"),
-                   ({"rank": "change"}, "a change against nothing"), ({"where": "db"}, "half a filter")):
+                   ({"rank": "change"}, "a change against nothing"),
+                   ({"where": "db"}, "half a filter")):
     q = "&".join("%s=%s" % p for p in dict(query, relation="tables").items())
     status, _, body = people.request("GET", "servers/%s/top?%s" % (target, q))
     ok(status in (400, 422), "%s is refused" % why, (status, body))
@@ -159,11 +170,13 @@ def load(by, **query):
     return people.get("servers/%s/sessions/breakdown" % target, by=by, **query)
 b = load("usename,wait_class", **late)
 rows = {(r["usename"], r["wait_class"]): r["load_aas"] for r in b["data"]}
-ok(rows == {("ann", "CPU"): 0.6, ("ann", "Lock"): 0.2, ("bob", "IO"): 0.3}, "load by user and class of wait", b)
+ok(rows == {("ann", "CPU"): 0.6, ("ann", "Lock"): 0.2, ("bob", "IO"): 0.3},
+   "load by user and class of wait", b)
 ok(abs(b["total_aas"] - 1.1) < 1e-9 and b["ticks"] == 90, "idle sessions are none of it", b)
 b = load("state,wait_event", **late)
 ok({(r["state"], r["wait_event"]) for r in b["data"]} ==
-   {("active", "CPU"), ("active", "Lock:relation"), ("active", "IO:DataFileRead")}, "by any two", b["data"])
+   {("active", "CPU"), ("active", "Lock:relation"), ("active", "IO:DataFileRead")},
+   "by any two", b["data"])
 b = load("datname", limit=1, wait_class="IO", **late)
 ok([r["datname"] for r in b["data"]] == ["b"], "by one, of one class", b)
 status, _, _ = people.request("GET", "servers/%s/sessions/breakdown?by=a,b,c" % target)
@@ -172,9 +185,11 @@ ok(status == 400, "not by three")
 found = people.get("events", q="orders", server=target)
 ok(len(found["data"]) == 3, "events by a word", found["data"])
 found = people.get("events", q="orders checkpoint", server=target)
-ok([e["title"] for e in found["data"]] == ["orders: checkpoint is late"], "by two words", found["data"])
+ok([e["title"] for e in found["data"]] == ["orders: checkpoint is late"],
+   "by two words", found["data"])
 found = people.get("events", kind="log", severity="warning", server=target)
-ok([e["severity"] for e in found["data"]] == ["error", "warning"], "by kind and severity", found["data"])
+ok([e["severity"] for e in found["data"]] == ["error", "warning"],
+   "by kind and severity", found["data"])
 one = people.get("events", q="orders", server=target, limit=2)
 two = people.get("events", q="orders", server=target, limit=2, cursor=one["next_cursor"])
 ok(len(one["data"]) == 2 and len(two["data"]) == 1, "page by page", (one, two))
@@ -185,17 +200,21 @@ ok({r["relation"]: r["objects"] for r in c["data"]} ==
 c = people.get("cardinality", by="server")
 ok([(r["server"], r["objects"]) for r in c["data"]] == [(target, 5)], "and by server", c)
 limits = {r["limit"]: r for r in people.get("collectors/%s/limits" % who["collector_id"])["data"]}
-ok(limits["objects"]["used"] == 5 and limits["relations"]["used"] == 3 and limits["cells"]["used"] ==
-   20 * (12 + 4 + 1), "what a collector has of what it may have", limits)
+ok(limits["objects"]["used"] == 5 and limits["relations"]["used"] == 3
+   and limits["cells"]["used"] == 20 * (12 + 4 + 1),
+   "what a collector has of what it may have", limits)
 print("1..%d" % count)
 P
 tap_from "$T/tap"
-ctl() { PGA_SERVER=$SERVER_URL PGA_TOKEN_FILE=$T/token XDG_CONFIG_HOME=$T/config "$PGA" ctl "$@" 2>&1; }
+ctl() { # WORD...: as the owner
+    PGA_SERVER=$SERVER_URL PGA_TOKEN_FILE=$T/token XDG_CONFIG_HOME=$T/config "$PGA" ctl "$@" 2>&1
+}
 like "$(ctl row top tables --since 9m --order reads --compare-since 19m --limit 2)" \
     'share +db +table +reads +before +change/s' "pga ctl row top"
 like "$(ctl cardinality list)" 'tables +1 +4' "pga ctl cardinality list"
 like "$(ctl collector limits reads)" 'objects +5 +1000000 +0' "pga ctl collector limits"
-like "$(ctl event list --search 'orders checkpoint')" 'checkpoint is late' "pga ctl event list --search"
+like "$(ctl event list --search 'orders checkpoint')" 'checkpoint is late' \
+    "pga ctl event list --search"
 stop server
 is $? 0 "the server ends"
 done_testing

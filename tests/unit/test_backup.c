@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * test_backup.c: a backup holds every acknowledged reading once, whatever was written meanwhile, and
- * nothing that is not whole is taken for one.
+ * test_backup.c: a backup holds every acknowledged reading once, whatever was written meanwhile,
+ * and nothing that is not whole is taken for one.
  *
  * Real stores in folders of their own. The oracle is the store itself: a restored one must show as
  * many readings as its stream counts records.

@@ -28,7 +28,7 @@ struct breakdown {
     struct uuid id;
     struct api_range range;
     size_t by[BY_MAX], by_count, limit;
-    bool by_state;
+    enum api_dimension_idle idle;
     struct str wait_class;
     double ticks, samples;
     struct aggregate_total *total; /* NULL = there is no session history */
@@ -46,7 +46,8 @@ static enum err_code read_request(struct breakdown *b, struct err *e)
         return err_set(e, ERR_INVALID, "by: one or two dimensions of sessions");
     for (size_t i = 0; rc == ERR_OK && i < by.count; i++) {
         rc = api_dimension_find(by.items[i], &b->by[b->by_count++], e);
-        b->by_state = b->by_state || b->by[i] == API_DIMENSION_STATE;
+        if (b->by[i] == API_DIMENSION_STATE)
+            b->idle = API_DIMENSION_IDLE_TOO;
     }
     if (rc == ERR_OK)
         rc = api_param_i64(b->call, "limit", (struct api_bounds){LIMIT_DEFAULT, 1, LIMIT_LIST_PAGE},
@@ -133,7 +134,7 @@ static enum err_code fold(struct breakdown *b, struct err *e)
     by_name = map_new();
     for (size_t i = 0; i < count; i++) {
         const struct aggregate_total_row *row = &b->total->rows[i];
-        if (api_dimension_counts(row->keys, b->wait_class, b->by_state))
+        if (api_dimension_counts(row->keys, b->wait_class, b->idle))
             add(b, by_name, row);
     }
     map_free(by_name, NULL);

@@ -73,7 +73,7 @@ static enum err_code read_filters(struct top *t, struct err *e)
 
 static enum err_code read_compare(struct top *t, struct err *e)
 {
-    struct str from, to;
+    struct str from = {NULL, 0}, to = {NULL, 0};
     int64_t span = t->range.to_ms - t->range.from_ms;
     enum err_code rc = api_param(t->call, "compare_from", &from, e);
 
@@ -153,7 +153,7 @@ static bool has_word(const struct api_words *words, struct str name)
     return false;
 }
 
-/* By the keys that were asked for; else by all of them, and by the scope where there are several. */
+/* By the keys that were asked for; else by all of them. */
 static enum err_code choose_keys(struct top *t, const struct relation *r, struct err *e)
 {
     t->keys = arena_array(t->call->arena, r->key_count + t->by.count + 1, sizeof(*t->keys));

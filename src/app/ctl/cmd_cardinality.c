@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* cmd_cardinality.c: `pga ctl cardinality list`, `pga ctl collector limits`: who fills the store. */
+/* cmd_cardinality.c: `pga ctl cardinality list`, `collector limits`: who fills the store. */
 #include <string.h>
 
 #include "app/ctl/cmd_change.h"

@@ -3,8 +3,8 @@
  * cmd_row_top.c: `pga ctl row top`: which rows of a relation had most of a column in an interval,
  * and what they had in another.
  *
- * A relation has keys and columns of its own; the table shows its keys, the column that orders, what
- * that was before, and the other columns.
+ * A relation has keys and columns of its own; the table shows its keys, the column that orders,
+ * what that was before, and the other columns.
  */
 #include "app/ctl/cmd_change.h"
 

@@ -68,8 +68,8 @@ static const struct usage_option help_options[] = {
      "PGPASSFILE, since others can see command lines"},
     {"state-dir", "DIR", "state directory of the server"},
     {"key-file", "FILE",
-     "with restore: where the master key of a backup goes that brings one (default: keys/master.key "
-     "of the state directory)"},
+     "with restore: where the master key of a backup goes that brings one (default: "
+     "keys/master.key of the state directory)"},
     {"dry-run", NULL, "with up: prove that it would work, change nothing"},
     {"help", NULL, "show help"},
     {NULL, NULL, NULL},

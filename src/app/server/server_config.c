@@ -141,9 +141,8 @@ static const struct conf_key keys[] = {
      .min = 1,
      .max = 1e12,
      .text = "1000",
-     .help =
-         "Relations that one agent may be the first to send. What is beyond a limit of this section "
-         "is left out, counted and told by an event; the others lose nothing by it."},
+     .help = "Relations that one agent may be the first to send. What is beyond a limit of this "
+             "section is left out, counted and told by an event; the others lose nothing by it."},
     {.section = "limits",
      .name = "collector_groups",
      .type = CONF_INTEGER,

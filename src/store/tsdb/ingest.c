@@ -263,7 +263,7 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
     return code == ERR_OK && !p->missing ? keep_names(p, w, e) : code;
 }
 
-/* Of a relation that is new its collector must have room for one; then of its columns those that fit. */
+/* For a relation that is new its collector must have room. */
 static bool may_describe(struct preparing *p, const struct relation *d)
 {
     return catalog_find_relation(p->db->catalog, d->name) || ingest_may_add(p, TSDB_CAP_RELATIONS);
