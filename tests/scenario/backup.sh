@@ -62,7 +62,7 @@ wait_acks 20 60
 # sends in it, so nobody is told 409 there.
 stop server
 sleep 9
-restart_server server && log_in
+restart_server server
 ok $? "the server was away for some seconds"
 closed() { grep '"closes": true' "$T/acks" | grep -q '"status": 200'; }
 poll 60 closed
@@ -104,7 +104,6 @@ reap fake 70
 is $? 0 "the other one delivered everything"
 stop agent
 is $? 0 "the agent ends"
-log_in
 oracle
 ok $? "what came after the backup was delivered again: lost 0, doubled 0, no gap"
 
@@ -146,7 +145,7 @@ refused "$T/token" 'cut short|no tar' "another file"
 
 # --- elsewhere, with the key --------------------------------------------------------------------
 
-restart_server server && log_in
+restart_server server
 ctl backup create --with-key --to "$T/key.tar" >"$T/made" 2>&1
 is $? 0 "the owner gets a backup with the master key" || diag "$(cat "$T/made")"
 is "$(stat -c %a "$T/key.tar")" 600 "which nobody else may read"
@@ -169,20 +168,20 @@ ok $? "and the server there knows its people"
 oracle
 ok $? "and its data"
 stop other
-restart_server server && log_in
+restart_server server && log_in # people of the other server are not known here
 
 # --- kills --------------------------------------------------------------------------------------
 
 if [ -x "$PGA_FAULTY" ]; then
     for point in $(fault_points server | grep '^tsdb\.copy_'); do
         stop server
-        FAULT=$point SERVER_PGA=$PGA_FAULTY restart_server server && log_in
+        FAULT=$point SERVER_PGA=$PGA_FAULTY restart_server server
         ctl backup create --to "$T/out" >"$T/made" 2>&1
         isnt=$?
         reap server 20
         [ $? = 137 ] && [ "$isnt" != 0 ] && [ "$(find "$T/out" -type f | wc -l)" = 1 ]
         ok $? "the server dies at $point: there is no backup" || diag "$(cat "$T/made")"
-        restart_server server && log_in
+        restart_server server
         [ $? = 0 ] && [ ! -e "$T/server/state/store/copying" ]
         ok $? "and starts again and cleans up"
     done
@@ -211,7 +210,7 @@ if [ -n "${PGA_OWN_MOUNTS:-}" ] && mount -t tmpfs -o size=1m,mode=755 none "$T/s
     cp -a "$T/server/state/store" "$T/small/"
     sed "s|^state_dir.*|&\nstore = \"sqlite:$T/small/store\"|" "$T/server/server.toml" \
         >"$T/server/new" && mv "$T/server/new" "$T/server/server.toml"
-    restart_server server && log_in
+    restart_server server
     room=$(df --output=avail -k "$T/small" | tail -1)
     head -c "$((room - 200))k" /dev/zero >"$T/small/filler"
     ctl backup create --to "$T/out" >"$T/made" 2>&1
