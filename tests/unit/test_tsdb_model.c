@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * test_tsdb_model.c: random pushes, flushes, crashes and restarts against a plain table in memory.
+ * test_tsdb_model.c: random pushes, flushes, compactions, crashes and restarts against a plain
+ * table in memory.
  *
  * After each step every value that was acknowledged must be read back, and nothing else.
  */
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "os/clock.h"
 #include "tsdb_fixture.h"
 
 #define STREAMS 3
@@ -174,7 +176,7 @@ static void test_random_life_of_a_store(void **state)
         }
     }
     for (int step = 0; step < STEPS; step++) {
-        uint64_t what = pick(m, 20);
+        uint64_t what = pick(m, 22);
         if (what < 16) {
             push_some(m);
         } else if (what < 18) {
@@ -182,9 +184,12 @@ static void test_random_life_of_a_store(void **state)
         } else if (what == 18) {
             tsdb_fixture_kill(&m->f);
             tsdb_fixture_start(&m->f);
-        } else {
+        } else if (what == 19) {
             tsdb_fixture_stop(&m->f);
             tsdb_fixture_start(&m->f);
+        } else {
+            struct err e = {0};
+            assert_int_equal(tsdb_compact(m->f.db, clock_mono_us() + 30000000, &e), ERR_OK);
         }
         check(m);
     }

@@ -3,9 +3,13 @@
  * days.c: the day files raw/fast/YYYYMMDD.db and raw/slow/YYYYMMDD.db: names, watermarks,
  * retention.
  *
+ * Compaction replaces a file by its next edition, YYYYMMDD-1.db and so on. Each edition has a WAL
+ * of its own, so that none is ever applied to a file that it is not of.
+ *
  * Threads: the list is guarded by the engine's state lock; only the flusher changes it.
  */
 #include "store/tsdb/engine.h"
+#include "store/tsdb/merge.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -44,22 +48,46 @@ static void date_of(int64_t day, int *year, int *month, int *mday)
     *year = (int)(yoe + era * 400 + (*month <= 2));
 }
 
-void days_path(const struct tsdb *db, enum day_class class, int64_t day, char *out, size_t size)
+void days_path(const struct tsdb *db, const struct day_file *f, char *out, size_t size)
 {
+    char edition[16] = "";
     int year = 0;
     int month = 0;
     int mday = 0;
-    date_of(day, &year, &month, &mday);
-    (void)snprintf(out, size, "%s/raw/%s/%04d%02d%02d.db", db->dir, class_name[class], year, month,
-                   mday);
+
+    date_of(f->day, &year, &month, &mday);
+    if (f->edition) {
+        (void)snprintf(edition, sizeof(edition), "-%u", f->edition);
+    }
+    (void)snprintf(out, size, "%s/raw/%s/%04d%02d%02d%s.db", db->dir, class_name[f->class], year,
+                   month, mday, edition);
 }
 
-bool days_parse_name(const char *name, int64_t *day)
+/* What follows the date: ".db" or "-3.db". */
+static bool parse_edition(const char *rest, uint32_t *edition)
+{
+    int64_t n = 0;
+    size_t len = strlen(rest);
+
+    *edition = 0;
+    if (len < 3 || strcmp(rest + len - 3, ".db") != 0) {
+        return false;
+    }
+    if (len == 3) {
+        return true;
+    }
+    bool number = rest[0] == '-' &&
+                  num_parse_i64(str_make(rest + 1, len - 4), 1, UINT32_MAX, &n, NULL) == ERR_OK;
+    *edition = (uint32_t)n;
+    return number;
+}
+
+bool days_parse_name(const char *name, int64_t *day, uint32_t *edition)
 {
     char text[32];
     int64_t ms = 0;
 
-    if (strlen(name) != 11 || strcmp(name + 8, ".db") != 0) {
+    if (strlen(name) < 11 || !parse_edition(name + 8, edition)) {
         return false;
     }
     (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT00:00:00Z", name, name + 4, name + 6);
@@ -80,15 +108,17 @@ static struct day_file *find(const struct tsdb *db, enum day_class class, int64_
     return NULL;
 }
 
-uint64_t days_applied(const struct tsdb *db, enum day_class class, int64_t day)
+bool days_get(const struct tsdb *db, enum day_class class, int64_t day, struct day_file *out)
 {
     const struct day_file *f = find(db, class, day);
-    return f ? f->applied : 0;
+
+    *out = f ? *f : (struct day_file){.class = class, .day = day};
+    return f != NULL;
 }
 
-void days_set_applied(struct tsdb *db, enum day_class class, int64_t day, uint64_t applied)
+void days_put(struct tsdb *db, const struct day_file *new)
 {
-    struct day_file *f = find(db, class, day);
+    struct day_file *f = find(db, new->class, new->day);
 
     if (!f) {
         if (db->day_count == db->day_cap) {
@@ -96,10 +126,8 @@ void days_set_applied(struct tsdb *db, enum day_class class, int64_t day, uint64
             db->days = alloc_resize(db->days, db->day_cap * sizeof(*db->days));
         }
         f = &db->days[db->day_count++];
-        f->class = class;
-        f->day = day;
     }
-    f->applied = applied;
+    *f = *new;
 }
 
 enum err_code days_open(const char *path, unsigned flags, struct sqldb **out, struct err *e)
@@ -131,6 +159,35 @@ enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e)
     return code;
 }
 
+enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(
+        day, "tsdb_day_state", SQLDB_ARGS(sqldb_i64(MERGE_ROWS / 2), sqldb_i64(MERGE_SLICES / 2)),
+        &s, e);
+    if (code == ERR_OK) {
+        uint64_t groups = (uint64_t)sqldb_get_i64(s, 3);
+        f->applied = (uint64_t)sqldb_get_i64(s, 0);
+        f->compacted = (uint64_t)sqldb_get_i64(s, 1);
+        f->pile = groups ? (uint64_t)sqldb_get_i64(s, 2) / groups : 0;
+    }
+    sqldb_end(s);
+    return code;
+}
+
+enum err_code days_unlink(const char *path, struct err *e)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+    char full[PATH_MAX + 16];
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < sizeof(endings) / sizeof(endings[0]); i++) {
+        (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
+        code = file_remove(full, e);
+    }
+    return code;
+}
+
 /* --- start --- */
 
 struct listing {
@@ -138,12 +195,42 @@ struct listing {
     enum day_class class;
 };
 
+/* Of two editions the higher one counts: it was complete when it got its name. */
 static void on_file(void *arg, const char *name)
 {
     struct listing *l = arg;
-    int64_t day = 0;
-    if (days_parse_name(name, &day)) {
-        days_set_applied(l->db, l->class, day, 0);
+    struct day_file f = {.class = l->class};
+    struct day_file other;
+
+    if (days_parse_name(name, &f.day, &f.edition) &&
+        (!days_get(l->db, l->class, f.day, &other) || other.edition < f.edition)) {
+        days_put(l->db, &f);
+    }
+}
+
+/* What a compaction left that a crash ended: its new file, or the edition before. */
+static void on_rest(void *arg, const char *name)
+{
+    const struct listing *l = arg;
+    char path[PATH_MAX];
+    char stem[64] = "";
+    struct day_file f;
+    struct day_file listed;
+    struct err e;
+
+    const char *end = strstr(name, ".db");
+    if (end && (size_t)(end - name) + 4 <= sizeof(stem)) { /* with "-wal" and the like */
+        (void)snprintf(stem, sizeof(stem), "%.*s", (int)(end - name) + 3, name);
+    }
+    bool unfinished = strstr(name, ".new") != NULL;
+    bool superseded = days_parse_name(stem, &f.day, &f.edition) &&
+                      (!days_get(l->db, l->class, f.day, &listed) || listed.edition != f.edition);
+    if (!unfinished && !superseded) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s/raw/%s/%s", l->db->dir, class_name[l->class], name);
+    if (file_remove(path, &e)) {
+        log_warn(&days_log, "%s", e.text);
     }
 }
 
@@ -168,10 +255,10 @@ static enum err_code load_file(struct tsdb *db, struct day_file *f, struct err *
     char path[PATH_MAX];
     struct sqldb *day = NULL;
 
-    days_path(db, f->class, f->day, path, sizeof(path));
+    days_path(db, f, path, sizeof(path));
     enum err_code code = days_open(path, 0, &day, e); /* ends a schema that was cut short */
     if (code == ERR_OK) {
-        code = days_read_applied(day, &f->applied, e);
+        code = days_read_state(day, f, e);
     }
     if (code == ERR_OK) {
         code = load_last(db, day, e);
@@ -192,6 +279,9 @@ enum err_code days_load(struct tsdb *db, struct err *e)
         if (code == ERR_OK) {
             code = file_list(path, on_file, &l, e);
         }
+        if (code == ERR_OK) {
+            code = file_list(path, on_rest, &l, e);
+        }
     }
     for (size_t i = 0; code == ERR_OK && i < db->day_count; i++) {
         code = load_file(db, &db->days[i], e);
@@ -203,18 +293,13 @@ enum err_code days_load(struct tsdb *db, struct err *e)
 
 static bool remove_file(const struct tsdb *db, const struct day_file *f)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
     char path[PATH_MAX];
-    char full[PATH_MAX + 8];
     struct err e;
 
-    days_path(db, f->class, f->day, path, sizeof(path));
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
-        if (file_remove(full, &e) != ERR_OK) {
-            log_warn(&days_log, "retention: %s", e.text);
-            return false;
-        }
+    days_path(db, f, path, sizeof(path));
+    if (days_unlink(path, &e) != ERR_OK) {
+        log_warn(&days_log, "retention: %s", e.text);
+        return false;
     }
     log_info(&days_log, "retention removed %s", path);
     return true;
@@ -226,7 +311,7 @@ size_t days_expire(struct tsdb *db, int64_t now_ms)
     size_t removed = 0;
 
     for (size_t i = 0;; i++) {
-        struct day_file f = {DAY_FAST, 0, 0};
+        struct day_file f = {.class = DAY_FAST};
         bool old = false;
         lock_take(&db->state);
         if (i < db->day_count && !db->copying) {
@@ -240,6 +325,9 @@ size_t days_expire(struct tsdb *db, int64_t now_ms)
         bool end = (i >= db->day_count || db->copying) && !old;
         lock_release(&db->state);
         if (end) {
+            if (removed) {
+                reader_close_idle(db);
+            }
             return removed;
         }
         if (old) {

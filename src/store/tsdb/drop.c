@@ -12,6 +12,7 @@
  *             refuses what was encoded for a group before it was dropped; (2) a row of `dropped`
  *             goes when the journal is trimmed to its lsn and every day file was purged.
  */
+#include "store/tsdb/blocks.h"
 #include "store/tsdb/engine.h"
 
 #include "base/alloc.h"
@@ -278,11 +279,7 @@ static enum err_code purge_blocks(const struct purging *p, struct sqldb *file, s
         return code;
     }
     for (size_t i = 0; code == ERR_OK && i < p->group_count; i++) {
-        struct sqldb_value id = sqldb_i64((int64_t)p->groups[i].id);
-        code = sqldb_run(file, "tsdb_day_purge_parts", SQLDB_ARGS(id), e);
-        if (code == ERR_OK) {
-            code = sqldb_run(file, "tsdb_day_purge_blocks", SQLDB_ARGS(id), e);
-        }
+        code = blocks_remove_group(file, p->groups[i].id, e);
     }
     if (code) {
         sqldb_rollback(file);
@@ -300,7 +297,7 @@ static enum err_code purge_file(struct tsdb *db, const struct purging *p,
     char path[PATH_MAX];
     struct sqldb *file = NULL;
 
-    days_path(db, day->class, day->day, path, sizeof(path));
+    days_path(db, day, path, sizeof(path));
     enum err_code code = days_open(path, SQLDB_OWN_CHECKPOINT, &file, e);
     if (code == ERR_OK) {
         code = purge_blocks(p, file, e);

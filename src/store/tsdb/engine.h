@@ -25,7 +25,7 @@
 #define TSDB_LOCK_CAPS    62
 
 #define TSDB_SCHEMA_INGEST 3
-#define TSDB_SCHEMA_DAY    1
+#define TSDB_SCHEMA_DAY    2
 #define TSDB_SCHEMA_TEXT   3
 #define TSDB_SCHEMA_EVENT  1
 
@@ -44,8 +44,13 @@ enum day_class { DAY_FAST, DAY_SLOW, DAY_CLASSES };
 /* A day file that exists. */
 struct day_file {
     enum day_class class;
-    int64_t day; /* days since 1970-01-01 UTC */
-    uint64_t applied;
+    int64_t day;        /* days since 1970-01-01 UTC */
+    uint32_t edition;   /* of its name: each compaction makes the next one */
+    uint64_t applied;   /* every slice up to this lsn is in a block */
+    uint64_t compacted; /* every block up to this lsn was merged as a whole; 0 = never */
+    uint64_t pile;      /* small blocks, per group that has some */
+    uint64_t served;    /* the newest wish for compaction that is done */
+    int64_t rest_us;    /* monotonic: no compaction before, after one that failed */
 };
 
 /* A group of a deleted target, of which files may still hold slices. */
@@ -109,6 +114,7 @@ struct tsdb_counters {
     _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
     _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
+    _Atomic uint64_t compactions, compact_errors;
     _Atomic int64_t last_flush_ms;
 };
 
@@ -156,7 +162,9 @@ struct tsdb {
     atomic_size_t dropped_target_count;
     uint64_t dropped_lsn;  /* of the newest deletion */
     uint64_t purged_lsn;   /* of the newest one of which day files hold nothing */
-    uint64_t days_removed; /* counts retention, so that readers drop handles */
+    uint64_t days_removed; /* counts files that were unlinked, so that readers drop handles */
+    uint64_t compact_asked, compact_done; /* wishes of tsdb_compact */
+    uint64_t compact_failed;              /* newest wish of which a file failed */
     struct tsdb_reader **readers;
     size_t reader_count, reader_max;
     /* the writer's alone */
@@ -169,19 +177,25 @@ struct tsdb {
 /* --- days.c: day files --- */
 int64_t days_of_ms(int64_t t_ms); /* floor */
 enum day_class days_class_of(int64_t every_ms);
-void days_path(const struct tsdb *db, enum day_class class, int64_t day, char *out, size_t size);
+void days_path(const struct tsdb *db, const struct day_file *f, char *out, size_t size);
 /* List the day files of a store and read their watermarks. */
 enum err_code days_load(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
-/* applied of a file that is listed; 0 = no such file. Caller holds state (or is alone). */
-uint64_t days_applied(const struct tsdb *db, enum day_class class, int64_t day);
-void days_set_applied(struct tsdb *db, enum day_class class, int64_t day, uint64_t applied);
+/* A file that is listed; else false, and *out is a new one. Caller holds state (or is alone). */
+bool days_get(const struct tsdb *db, enum day_class class, int64_t day, struct day_file *out);
+/* List a file, or say how it is now. Caller holds state (or is alone). */
+void days_put(struct tsdb *db, const struct day_file *f);
 enum err_code days_open(const char *path, unsigned flags, struct sqldb **out,
                         struct err *e) ERR_MUST_CHECK;
 /* The watermark of an open day file. */
 enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e) ERR_MUST_CHECK;
+/* applied, compacted and pile of an open day file. */
+enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err *e) ERR_MUST_CHECK;
 /* Unlink files older than the retention; returns how many. */
 size_t days_expire(struct tsdb *db, int64_t now_ms);
-bool days_parse_name(const char *name, int64_t *day); /* "20261121.db" */
+/* Unlink a database with what lies beside it. */
+enum err_code days_unlink(const char *path, struct err *e) ERR_MUST_CHECK;
+/* "20261121.db", or "20261121-3.db" for edition 3 */
+bool days_parse_name(const char *name, int64_t *day, uint32_t *edition);
 
 /* --- tsdb.c --- */
 void tsdb_measure_disk(struct tsdb *db);
@@ -216,6 +230,16 @@ enum err_code drop_purge(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 /* Forget deletions of which journal and day files hold nothing; the writer. */
 enum err_code drop_forget(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 
+/* --- compact.c: few large blocks instead of many small ones --- */
+struct compact;
+struct compact *compact_new(struct tsdb *db);
+void compact_free(struct compact *c); /* gives up what is under way; NULL allowed */
+/*
+ * Do some of what is due, for about 50 ms; the flusher. Returns whether there is more to do at
+ * once. What fails is logged and left as it was.
+ */
+bool compact_step(struct compact *c);
+
 /* --- apply.c --- */
 enum err_code apply_open(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 void apply_close(struct tsdb *db);
@@ -226,6 +250,8 @@ enum err_code copy_clean(const char *dir, struct err *e) ERR_MUST_CHECK;
 
 /* --- reader.c --- */
 void reader_close(struct tsdb_reader *r);
+/* Let go of unlinked files that idle readers still have open. */
+void reader_close_idle(struct tsdb *db);
 
 /* What ops.h names, file by file. */
 extern const struct tsdb_ops tsdb_sqlite_ops;

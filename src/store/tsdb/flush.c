@@ -7,7 +7,7 @@
  * applied: no reader counts them, and the next flush of the file removes them.
  * Threads: the flusher.
  */
-#include "store/tsdb/block.h"
+#include "store/tsdb/blocks.h"
 #include "store/tsdb/engine.h"
 
 #include "base/fault.h"
@@ -24,11 +24,10 @@
 #else
 #define TRANSACTION_BYTES (4UL * 1024 * 1024)
 #endif
-#define LOOK_US        1000000LL
-#define SPACE_US       5000000LL
-#define EXPIRE_US      600000000LL
-#define RETRY_US       5000000LL
-#define PARTS_OF_BLOCK 4096
+#define LOOK_US   1000000LL
+#define SPACE_US  5000000LL
+#define EXPIRE_US 600000000LL
+#define RETRY_US  5000000LL
 
 static const struct log_ctx flush_log = {.component = "tsdb"};
 
@@ -109,42 +108,6 @@ static enum err_code gather(struct flushing *f, struct span batch, struct block_
     return arena_check(&f->decode, e);
 }
 
-static enum err_code insert_block(struct flushing *f, const struct block_input *in,
-                                  const struct block_packed *b, struct err *e)
-{
-    const struct codec_slice *first = &in->slices[0];
-    const struct codec_slice *last = &in->slices[in->count - 1];
-    struct sqldb_stmt *s = NULL;
-    size_t rows = 0;
-
-    for (size_t i = 0; i < in->count; i++) {
-        rows += in->slices[i].row_count;
-    }
-    enum err_code code = sqldb_row(
-        f->file, "tsdb_block_insert",
-        SQLDB_ARGS(sqldb_i64((int64_t)first->group), sqldb_i64((int64_t)f->lsn),
-                   sqldb_i64(first->t_ms), sqldb_i64(last->t_ms), sqldb_i64(last->every_ms),
-                   sqldb_i64(last->flags),
-                   last->reason.len ? sqldb_text(last->reason) : sqldb_null(),
-                   sqldb_i64((int64_t)in->count), sqldb_i64((int64_t)rows),
-                   sqldb_blob(b->head.ptr, b->head.len)),
-        &s, e);
-    if (code) {
-        return code;
-    }
-    int64_t id = sqldb_get_i64(s, 0);
-    sqldb_end(s);
-    f->bytes += b->head.len;
-    for (size_t i = 0; code == ERR_OK && i < b->part_count; i++) {
-        code = sqldb_run(f->file, "tsdb_part_insert",
-                         SQLDB_ARGS(sqldb_i64(id * PARTS_OF_BLOCK + (int64_t)i),
-                                    sqldb_blob(b->parts[i].ptr, b->parts[i].len)),
-                         e);
-        f->bytes += b->parts[i].len;
-    }
-    return code;
-}
-
 static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
 {
     struct block_input in = {.scratch = &f->scratch};
@@ -158,7 +121,7 @@ static enum err_code flush_block(struct flushing *f, struct span batch, size_t *
         code = block_build(&f->build, &in, &packed, e);
     }
     if (code == ERR_OK) {
-        code = insert_block(f, &in, &packed, e);
+        code = blocks_insert(f->file, f->lsn, &in, &packed, &f->bytes, e);
     }
     return code;
 }
@@ -232,26 +195,32 @@ static enum err_code write_file(struct flushing *f, const struct item *items, si
 static enum err_code flush_file(struct flushing *f, const struct item *items, size_t count,
                                 struct err *e)
 {
+    struct tsdb *db = f->db;
+    struct day_file day;
     char path[PATH_MAX];
-    uint64_t applied = 0;
 
-    days_path(f->db, items[0].class, items[0].day, path, sizeof(path));
+    lock_take(&db->state);
+    (void)days_get(db, items[0].class, items[0].day, &day);
+    lock_release(&db->state);
+    days_path(db, &day, path, sizeof(path));
     enum err_code code = days_open(path, SQLDB_OWN_CHECKPOINT, &f->file, e);
     if (code == ERR_OK) {
-        code = days_read_applied(f->file, &applied, e);
+        code = days_read_applied(f->file, &day.applied, e);
     }
-    if (code == ERR_OK && applied < f->lsn) { /* else an earlier try of this flush did it */
+    if (code == ERR_OK && day.applied < f->lsn) { /* else an earlier try of this flush did it */
         code = write_file(f, items, count, e);
+    }
+    if (code == ERR_OK) {
+        code = days_read_state(f->file, &day, e);
     }
     sqldb_close(f->file);
     f->file = NULL;
     if (code) {
-        (void)err_wrap(e, "%s", path);
-        return code;
+        return err_wrap(e, "%s", path);
     }
-    lock_take(&f->db->state);
-    days_set_applied(f->db, items[0].class, items[0].day, f->lsn);
-    lock_release(&f->db->state);
+    lock_take(&db->state);
+    days_put(db, &day);
+    lock_release(&db->state);
     return ERR_OK;
 }
 
@@ -372,6 +341,7 @@ static void look_at_space(struct tsdb *db)
 struct flusher {
     int64_t space_us, expire_us, retry_us;
     int failures;
+    struct compact *compact;
 };
 
 static void flusher_chores(struct tsdb *db, struct flusher *f)
@@ -408,15 +378,16 @@ static void try_flush(struct tsdb *db, struct flusher *f)
 
 void tsdb_sqlite_run_flusher(struct tsdb *db)
 {
-    struct flusher f = {0, 0, 0, 0};
+    struct flusher f = {.compact = compact_new(db)};
     bool over = false;
+    bool more = true; /* to compact; at start, perhaps */
 
     while (!over) {
         flusher_chores(db, &f);
         lock_take(&db->state);
         bool stopping = db->run != RUN_OPEN && db->queued == 0;
         bool due = flush_is_due(db) && clock_mono_us() >= f.retry_us;
-        if (!due && !stopping) {
+        if (!due && !stopping && !more) {
             (void)cond_wait_until(&db->wake_flusher, &db->state, clock_mono_us() + LOOK_US);
             due = flush_is_due(db) && clock_mono_us() >= f.retry_us;
             stopping = db->run != RUN_OPEN && db->queued == 0;
@@ -430,7 +401,9 @@ void tsdb_sqlite_run_flusher(struct tsdb *db)
             over = over && f.failures == 0; /* at stop: one more try, then the journal keeps it */
             over = over || (stopping && f.failures > 1);
         }
+        more = !over && compact_step(f.compact);
     }
+    compact_free(f.compact);
     lock_take(&db->state);
     db->flusher_over = true;
     cond_signal(&db->wake_writer);

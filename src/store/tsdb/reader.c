@@ -98,6 +98,37 @@ void tsdb_sqlite_reader_return(struct tsdb_reader *r)
     head_free(free_these[1]);
 }
 
+/* A reader that nobody has and that holds files which may be gone; it is borrowed then. */
+static struct tsdb_reader *take_stale(struct tsdb *db)
+{
+    struct tsdb_reader *found = NULL;
+
+    lock_take(&db->state);
+    for (size_t i = 0; !found && i < db->reader_count; i++) {
+        struct tsdb_reader *r = db->readers[i];
+        if (!r->borrowed && r->days_removed != db->days_removed) {
+            r->borrowed = true;
+            r->days_removed = db->days_removed;
+            found = r;
+        }
+    }
+    lock_release(&db->state);
+    return found;
+}
+
+void reader_close_idle(struct tsdb *db)
+{
+    struct tsdb_reader *r = NULL;
+
+    while ((r = take_stale(db))) {
+        close_files(r);
+        lock_take(&db->state);
+        r->borrowed = false;
+        cond_signal(&db->reader_free);
+        lock_release(&db->state);
+    }
+}
+
 void reader_close(struct tsdb_reader *r)
 {
     close_files(r);
@@ -139,25 +170,85 @@ static struct reader_file *place(struct tsdb_reader *r)
     return oldest;
 }
 
-static enum err_code open_file(struct tsdb_reader *r, enum day_class class, int64_t day,
+static enum err_code open_file(struct tsdb_reader *r, const struct day_file *day,
                                struct reader_file **out, struct err *e)
 {
     char path[PATH_MAX];
     struct sqldb *db = NULL;
 
-    days_path(r->db, class, day, path, sizeof(path));
+    days_path(r->db, day, path, sizeof(path));
     enum err_code code = days_open(path, SQLDB_READ_ONLY, &db, e);
     if (code) {
         return code;
     }
-    struct reader_file *f = place(r);
-    if (!f) {
+    if (!*out) {
+        *out = place(r);
+    } else {
+        sqldb_close((*out)->db); /* of an edition that was replaced */
+    }
+    if (!*out) {
         sqldb_close(db);
         return err_set(e, ERR_LIMIT, "more than %d day files in one read", READER_FILES_MAX);
     }
-    *f = (struct reader_file){.db = db, .class = class, .day = day};
-    *out = f;
+    **out = (struct reader_file){
+        .db = db, .class = day->class, .day = day->day, .edition = day->edition};
     return ERR_OK;
+}
+
+static bool is_listed(struct tsdb_reader *r, enum day_class class, int64_t day,
+                      struct day_file *out)
+{
+    lock_take(&r->db->state);
+    bool listed = days_get(r->db, class, day, out);
+    lock_release(&r->db->state);
+    return listed;
+}
+
+/* Begin the snapshot of an edition that is listed; *out is its handle, or an older one's. */
+static enum err_code begin_snapshot(struct tsdb_reader *r, const struct day_file *day,
+                                    struct reader_file **out, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    if (!*out || (*out)->edition != day->edition) {
+        code = open_file(r, day, out, e);
+    }
+    if (code == ERR_OK) {
+        code = sqldb_begin_read((*out)->db, e);
+    }
+    if (code == ERR_OK) {
+        code = days_read_applied((*out)->db, &(*out)->applied, e);
+        (*out)->in_snapshot = code == ERR_OK;
+        if (code) {
+            sqldb_rollback((*out)->db);
+        }
+    }
+    return code;
+}
+
+/*
+ * A file that was replaced or unlinked before its snapshot began may have been read without its
+ * WAL, which is unlinked with it: that snapshot counts for nothing.
+ * The list is changed before anything is unlinked.
+ */
+static enum err_code snapshot_newest(struct tsdb_reader *r, enum day_class class, int64_t day,
+                                     struct reader_file **out, struct err *e)
+{
+    struct day_file before;
+    struct day_file now;
+
+    for (bool listed = is_listed(r, class, day, &before); listed; before = now) {
+        enum err_code code = begin_snapshot(r, &before, out, e);
+        listed = is_listed(r, class, day, &now);
+        if (listed && now.edition == before.edition) {
+            return code;
+        }
+        if (*out && (*out)->in_snapshot) {
+            sqldb_rollback((*out)->db);
+            (*out)->in_snapshot = false;
+        }
+    }
+    return err_set(e, ERR_NOT_FOUND, "no such day");
 }
 
 enum err_code reader_day(struct tsdb_reader *r, enum day_class class, int64_t day,
@@ -167,18 +258,11 @@ enum err_code reader_day(struct tsdb_reader *r, enum day_class class, int64_t da
     enum err_code code = ERR_OK;
 
     *out = NULL;
-    if (!f) {
-        code = open_file(r, class, day, &f, e);
+    if (!f || !f->in_snapshot) {
+        code = snapshot_newest(r, class, day, &f, e);
     }
     if (code == ERR_NOT_FOUND) {
         return ERR_OK; /* retention was here first */
-    }
-    if (code == ERR_OK && !f->in_snapshot) {
-        code = sqldb_begin_read(f->db, e);
-        if (code == ERR_OK) {
-            f->in_snapshot = true;
-            code = days_read_applied(f->db, &f->applied, e);
-        }
     }
     if (code == ERR_OK) {
         f->used = ++r->uses;

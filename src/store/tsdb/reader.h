@@ -17,6 +17,7 @@ struct reader_file {
     struct sqldb *db;
     enum day_class class;
     int64_t day;
+    uint32_t edition;
     bool in_snapshot;
     uint64_t applied; /* of the snapshot */
     uint64_t used;    /* order of use, to close the oldest */

@@ -20,7 +20,8 @@ struct replay {
 
 static bool is_applied(const struct tsdb *db, const struct codec_slice *s, uint64_t lsn)
 {
-    return days_applied(db, days_class_of(s->every_ms), days_of_ms(s->t_ms)) >= lsn;
+    struct day_file f;
+    return days_get(db, days_class_of(s->every_ms), days_of_ms(s->t_ms), &f) && f.applied >= lsn;
 }
 
 static enum err_code replay_slice(struct tsdb *db, uint64_t lsn, struct str bytes, struct err *e)

@@ -17,8 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS_OF_BLOCK 4096
-#define BLOCK_ARENA    (512UL * 1024 * 1024)
+#define BLOCK_ARENA (512UL * 1024 * 1024)
 
 /* What the scan wants of a relation; fixed for all groups. */
 struct wanted {
@@ -237,7 +236,7 @@ static enum err_code load_part(struct source *n, uint32_t part, struct err *e)
     if (n->parts[part].ptr) {
         return ERR_OK;
     }
-    enum err_code code = load_blob(n->file->db, "tsdb_part_get", n->block * PARTS_OF_BLOCK + part,
+    enum err_code code = load_blob(n->file->db, "tsdb_part_get", n->block * BLOCK_PARTS_MAX + part,
                                    &q, e);
     if (code == ERR_OK) {
         code = block_unpack_part(sqldb_get_blob(q, 0), &n->arena, &n->parts[part], e);

@@ -23,6 +23,7 @@
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
 #define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
+#define CLOSE_MS        (26 * 3600 * 1000LL)
 #define READERS         6
 #define READERS_MAX     64
 
@@ -35,6 +36,7 @@ static void set_defaults(struct tsdb_config *c)
     c->flush_age_ms = c->flush_age_ms ? c->flush_age_ms : FLUSH_AGE_MS;
     c->retention_days = c->retention_days ? c->retention_days : RETENTION_DAYS;
     c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
+    c->close_ms = c->close_ms ? c->close_ms : CLOSE_MS;
     c->readers = c->readers ? c->readers : READERS;
     c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
 }
@@ -298,6 +300,27 @@ static enum err_code tsdb_sqlite_flush(struct tsdb *db, int64_t mono_us, struct 
     return code;
 }
 
+enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    lock_take(&db->state);
+    uint64_t wish = ++db->compact_asked;
+    cond_signal(&db->wake_flusher);
+    while (code == ERR_OK && db->compact_done < wish) {
+        if (db->flusher_over) {
+            code = err_set(e, ERR_CANCELLED, "the store is closing");
+        } else if (!cond_wait_until(&db->done, &db->state, mono_us) && db->compact_done < wish) {
+            code = err_set(e, ERR_TIMEOUT, "the compaction did not end in time");
+        }
+    }
+    if (code == ERR_OK && db->compact_failed >= wish) {
+        code = err_set(e, ERR_IO, "a file could not be compacted: the log says why");
+    }
+    lock_release(&db->state);
+    return code;
+}
+
 /* --- how it is --- */
 
 static void add_size(void *arg, const char *path)
@@ -331,7 +354,7 @@ void tsdb_measure_disk(struct tsdb *db)
     }
     lock_release(&db->state);
     for (size_t i = 0; i < count; i++) {
-        days_path(db, days[i].class, days[i].day, path, sizeof(path));
+        days_path(db, &days[i], path, sizeof(path));
         add_size(&sum, path);
     }
     alloc_free(days);
@@ -359,6 +382,8 @@ static void read_counters(struct tsdb *db, struct tsdb_stats *out)
     out->replayed_records = atomic_load(&n->replayed_records);
     out->replayed_slices = atomic_load(&n->replayed_slices);
     out->last_flush_ms = atomic_load(&n->last_flush_ms);
+    out->compactions = atomic_load(&n->compactions);
+    out->compact_errors = atomic_load(&n->compact_errors);
     out->full = atomic_load(&db->full);
 }
 

@@ -69,6 +69,7 @@ struct tsdb_config {
     size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
+    int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
@@ -142,6 +143,13 @@ enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struc
                                int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 /* Flush the head now and wait until the journal is trimmed; ERR_TIMEOUT after mono_us. */
 enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+
+/*
+ * Merge the small blocks of every day file now, and wait for it; else that happens by itself when
+ * a day is closed or blocks pile up. ERR_TIMEOUT after mono_us: it goes on; ERR_IO: the log says
+ * why a file was left as it was.
+ */
+enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 
 /* --- Reading --- */
 
@@ -393,7 +401,8 @@ struct tsdb_stats {
     uint64_t relations, groups, objects, streams;
     uint64_t dropped_groups; /* of deleted targets, of which files may still hold something */
     uint64_t lsn, flushed_lsn, applied_lsn;
-    int64_t last_flush_ms; /* wall; 0 = none yet */
+    int64_t last_flush_ms;                /* wall; 0 = none yet */
+    uint64_t compactions, compact_errors; /* files that were written anew; that could not be */
     bool full;
 };
 

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARTS_OF_BLOCK 4096
-
 struct verify {
     struct tsdb_verify *out;
     const char *dir;
@@ -251,7 +249,7 @@ static enum err_code check_stream(struct verify *v, struct sqldb *db, int64_t bl
         struct str bytes;
         struct cell *cells = NULL;
         code = sqldb_row(db, "tsdb_part_get",
-                         SQLDB_ARGS(sqldb_i64(block * PARTS_OF_BLOCK + stream->part)), &s, e);
+                         SQLDB_ARGS(sqldb_i64(block * BLOCK_PARTS_MAX + stream->part)), &s, e);
         if (code == ERR_OK) {
             code = block_unpack_part(sqldb_get_blob(s, 0), &v->arena, &part, e);
         }
@@ -322,10 +320,11 @@ static void on_day(void *arg, const char *name)
     struct sqldb *db = NULL;
     struct err e;
     uint64_t applied = 0;
+    uint32_t edition = 0;
     int64_t day = 0;
     char folder[16];
 
-    if (!days_parse_name(name, &day)) {
+    if (!days_parse_name(name, &day, &edition)) {
         return;
     }
     (void)snprintf(folder, sizeof(folder), "%.8s", v->file); /* raw/fast or raw/slow */

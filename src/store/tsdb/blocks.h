@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * blocks.h: blocks as rows of a day file. Private to store/tsdb.
+ *
+ * Owner:   connections and what is written are borrowed
+ * Errors:  those of the file
+ * Threads: the flusher
+ */
+#ifndef STORE_TSDB_BLOCKS_H
+#define STORE_TSDB_BLOCKS_H
+
+#include "sqldb/sqldb.h"
+#include "store/tsdb/block.h"
+#include "store/tsdb/merge.h"
+
+/* Insert a block that counts from `lsn` on, in an open transaction; *bytes grows by its size. */
+enum err_code blocks_insert(struct sqldb *to, uint64_t lsn, const struct block_input *in,
+                            const struct block_packed *b, size_t *bytes,
+                            struct err *e) ERR_MUST_CHECK;
+
+/* Copy a block as it is, with its lsn, even when nobody could read it. */
+struct blocks_copy {
+    struct sqldb *from, *to;
+    int64_t id;
+};
+enum err_code blocks_copy(const struct blocks_copy *c, size_t *bytes, struct err *e) ERR_MUST_CHECK;
+
+/* Remove every block of a group, in an open transaction. */
+enum err_code blocks_remove_group(struct sqldb *file, uint64_t group, struct err *e) ERR_MUST_CHECK;
+
+/* The blocks of a group up to a watermark, oldest flush first; the caller frees the list. */
+enum err_code blocks_of_group(struct sqldb *file, uint64_t group, uint64_t applied,
+                              struct merge_block **out, size_t *count,
+                              struct err *e) ERR_MUST_CHECK;
+/* The group after this one; *found is false at the end. */
+enum err_code blocks_next_group(struct sqldb *file, uint64_t *group, bool *found,
+                                struct err *e) ERR_MUST_CHECK;
+
+#endif
