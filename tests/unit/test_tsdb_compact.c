@@ -477,6 +477,76 @@ static void test_readers_see_each_slice_once_all_the_time(void **state)
     assert_in_range(compactions(f), 20, 30);
 }
 
+/* --- flushes into a file that is being compacted --- */
+
+#define SCOPES 12
+
+static void send_scopes(struct tsdb_sender *s, int64_t t_ms, int n)
+{
+    char target[TEXT_UUID_SIZE];
+    struct buf out;
+
+    text_uuid(&s->f->target, target);
+    buf_init(&out, 1 << 20);
+    buf_add_c(&out, "{\"made_ms\":1,\"slices\":[");
+    for (int i = 0; i < SCOPES; i++) {
+        buf_printf(&out,
+                   "%s{\"relation\":\"thing\",\"target\":\"%s\",\"scope\":\"s%d\",\"t\":%lld,"
+                   "\"every_ms\":10000,\"flags\":[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a\"]},"
+                   "\"columns\":{\"v\":[%d]}}",
+                   i ? "," : "", target, i, (long long)t_ms, n);
+    }
+    buf_add_c(&out, "]}");
+    tsdb_send_ok(s, out.ptr);
+    buf_fini(&out);
+}
+
+struct pusher {
+    struct tsdb_fixture *f;
+    int sent;
+};
+
+static void push_and_flush(void *arg)
+{
+    struct pusher *p = arg;
+    struct tsdb_sender s;
+
+    tsdb_sender_init(&s, p->f);
+    for (; p->sent < 120; p->sent++) {
+        send_scopes(&s, start_of_day(p->f) + p->sent * 1000, p->sent);
+        p->sent % 3 ? (void)0 : tsdb_flush_ok(p->f);
+    }
+}
+
+static void test_flushes_while_a_file_is_compacted(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct pusher p = {f, 0};
+    struct scanner c = {.f = f};
+    struct thread thread;
+    struct err e = {0};
+
+    assert_int_equal(thread_start(&thread, "pusher", push_and_flush, &p, &e), ERR_OK);
+    for (int i = 0; i < 30; i++) {
+        compact_ok(f);
+    }
+    thread_join(&thread);
+    char *before = dump(f);
+    compact_ok(f);
+    check_same(f, before, "compacted at the end");
+    tsdb_fixture_stop(f);
+    (void)verify(f);
+    tsdb_fixture_start(f);
+    check_same(f, before, "started again");
+    alloc_free(before);
+    const struct tsdb_scan_spec spec = {
+        .target = f->target, .relation = STR("thing"), .to_ms = INT64_MAX / 2};
+    struct tsdb_reader *r = tsdb_borrow(f);
+    assert_int_equal(tsdb_scan(r, &spec, count_slice, &c, &e), ERR_OK);
+    tsdb_reader_return(r);
+    assert_int_equal(c.slices, 120 * SCOPES);
+}
+
 /* A reader that began before goes on with what it had. */
 static void test_a_pinned_version_stays(void **state)
 {
@@ -637,6 +707,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_a_closed_day_is_compacted_and_again_when_late, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_readers_see_each_slice_once_all_the_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_flushes_while_a_file_is_compacted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_pinned_version_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_deleted_target_is_left_out, set_up, tear_down),

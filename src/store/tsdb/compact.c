@@ -28,11 +28,12 @@
 #include <string.h>
 
 #ifdef PGA_FAULTS
-#define TRANSACTION_BYTES 256UL /* so that a small file has several parts, too */
+#define TRANSACTION_BYTES 256UL /* so that a small file has several parts and steps, too */
+#define STEP_US           0LL
 #else
 #define TRANSACTION_BYTES (4UL * 1024 * 1024)
+#define STEP_US           50000LL
 #endif
-#define STEP_US    50000LL
 #define REST_US    3600000000LL
 #define PILE       16 /* small blocks a group, on the average, that are worth a pass */
 #define PILE_LEAST 4  /* blocks of one group that are worth merging in such a pass */
