@@ -98,6 +98,19 @@ static enum err_code put_limits(struct openmetrics *m, struct api_call *call, st
     return rc;
 }
 
+static void put_removed(struct openmetrics *m, const struct tsdb_stats *s)
+{
+    openmetrics_family(m, &(struct openmetrics_family){STR("pga_store_removed_files"),
+                                                       OPENMETRICS_COUNTER,
+                                                       {NULL, 0},
+                                                       STR("Files of a day removed, by reason.")});
+    for (int i = 0; i < TSDB_REMOVED_KINDS; i++) {
+        openmetrics_sample(m, NULL);
+        openmetrics_label(m, STR("reason"), str_of(tsdb_removal_name((enum tsdb_removal)i)));
+        openmetrics_value(m, cell_u64(s->removed[i]));
+    }
+}
+
 static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
 {
     const struct fact facts[] = {
@@ -124,11 +137,20 @@ static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
         {"pga_flushes", OPENMETRICS_COUNTER, NULL, "Times that blocks were written.", s->flushes},
         {"pga_flush_errors", OPENMETRICS_COUNTER, NULL, "Times that writing blocks failed.",
          s->flush_errors},
+        {"pga_compactions", OPENMETRICS_COUNTER, NULL, "Files of a day that were written anew.",
+         s->compactions},
+        {"pga_compact_errors", OPENMETRICS_COUNTER, NULL,
+         "Times that such a file was left as it was.", s->compact_errors},
+        {"pga_store_max_bytes", OPENMETRICS_GAUGE, "bytes", "Quota of the store; 0 = none.",
+         s->max_bytes},
+        {"pga_store_removed_bytes", OPENMETRICS_COUNTER, "bytes",
+         "Readings removed for their age or for the quota.", s->removed_bytes},
         {"pga_replayed_records", OPENMETRICS_COUNTER, NULL,
          "Records read back from the journal at start.", s->replayed_records},
     };
 
     PUT_FACTS(m, facts);
+    put_removed(m, s);
     openmetrics_single(m,
                        &(struct openmetrics_family){STR("pga_last_flush_timestamp_seconds"),
                                                     OPENMETRICS_GAUGE, STR("seconds"),

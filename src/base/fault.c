@@ -60,6 +60,7 @@ static const char *const fault_table[] = {
     "tsdb.flush_begin",
     "tsdb.flush_day_written",
     "tsdb.replay",
+    "tsdb.retain_unlisted",
 };
 /* clang-format on */
 

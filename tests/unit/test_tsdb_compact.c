@@ -490,11 +490,12 @@ static void send_scopes(struct tsdb_sender *s, int64_t t_ms, int n)
     buf_init(&out, 1 << 20);
     buf_add_c(&out, "{\"made_ms\":1,\"slices\":[");
     for (int i = 0; i < SCOPES; i++) {
-        buf_printf(&out,
-                   "%s{\"relation\":\"thing\",\"target\":\"%s\",\"scope\":\"s%d\",\"t\":%lld,"
-                   "\"every_ms\":10000,\"flags\":[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a\"]},"
-                   "\"columns\":{\"v\":[%d]}}",
-                   i ? "," : "", target, i, (long long)t_ms, n);
+        buf_printf(
+            &out,
+            "%s{\"relation\":\"thing\",\"target\":\"%s\",\"scope\":\"s%d\",\"t\":%lld,"
+            "\"every_ms\":10000,\"flags\":[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a\"]},"
+            "\"columns\":{\"v\":[%d]}}",
+            i ? "," : "", target, i, (long long)t_ms, n);
     }
     buf_add_c(&out, "]}");
     tsdb_send_ok(s, out.ptr);
@@ -708,8 +709,7 @@ int main(int argc, char **argv)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_readers_see_each_slice_once_all_the_time, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_flushes_while_a_file_is_compacted, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_flushes_while_a_file_is_compacted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pinned_version_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_deleted_target_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_block_that_cannot_be_read_is_kept, set_up,

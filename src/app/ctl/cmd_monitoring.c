@@ -34,6 +34,9 @@ static int run_monitoring(struct ctl *ctl)
         {"duplicates", "duplicates", OUTPUT_INTEGER},
         {"refused", "refused", OUTPUT_TEXT},
         {"flush errors", "flush_errors", OUTPUT_INTEGER},
+        {"compact errors", "compact_errors", OUTPUT_INTEGER},
+        {"removed for age", "removed_for_age", OUTPUT_INTEGER},
+        {"removed for quota", "removed_for_quota", OUTPUT_INTEGER},
         {"objects", "objects", OUTPUT_INTEGER},
     };
 

@@ -118,6 +118,17 @@ static const struct conf_key keys[] = {
      .max = 3650,
      .text = "15",
      .help = "How many days of full readings are kept."},
+    {.section = "store",
+     .name = "max_bytes",
+     .type = CONF_SIZE,
+     .offset = AT(max_bytes),
+     .min = 0,
+     .max = 1e15,
+     .text = "0",
+     .help =
+         "The most that the store may have on the disk; 0 is no such bound. Over it whole days "
+         "of readings go, the oldest first: all but today's of clocks up to 15 seconds, then of "
+         "slower ones. Compaction needs the room of one day's file for a while beside that."},
     {.section = "ingest",
      .name = "max_body",
      .type = CONF_SIZE,

@@ -171,13 +171,11 @@ static void note(struct compact *c, const struct day_file *now, bool failed)
 /* The new file lies beside the old one until it is renamed: room for both, and for flushes. */
 static enum err_code check_room(struct compact *c, struct err *e)
 {
-    struct stat st;
     uint64_t free_bytes = 0;
     uint64_t size = 0;
     enum err_code code = file_space(c->db->dir, &free_bytes, &size, e);
 
-    if (code == ERR_OK && stat(c->path, &st) == 0 &&
-        free_bytes < (uint64_t)st.st_size + 4 * c->db->config.flush_bytes) {
+    if (code == ERR_OK && free_bytes < days_size(c->path) + 4 * c->db->config.flush_bytes) {
         code = err_set(e, ERR_LIMIT, "no room to write %s anew: %llu kB are left", c->path,
                        (unsigned long long)(free_bytes / 1024));
     }
@@ -495,17 +493,11 @@ static void publish(struct compact *c, const struct day_file *now)
     atomic_fetch_add(&c->db->count.compactions, 1);
 }
 
-static uint64_t size_of(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 static enum err_code finish_file(struct compact *c, struct err *e)
 {
     struct day_file now;
     char path[PATH_MAX];
-    uint64_t before = size_of(c->path);
+    uint64_t before = days_size(c->path);
 
     lock_take(&c->db->state);
     (void)days_get(c->db, c->day.class, c->day.day, &now);
@@ -523,7 +515,7 @@ static enum err_code finish_file(struct compact *c, struct err *e)
     publish(c, &now);
     log_info(&compact_log, "%s: %llu blocks became %llu, %llu kB became %llu kB, in %lld ms", path,
              (unsigned long long)c->blocks_read, (unsigned long long)c->blocks_written,
-             (unsigned long long)(before / 1024), (unsigned long long)(size_of(path) / 1024),
+             (unsigned long long)(before / 1024), (unsigned long long)(days_size(path) / 1024),
              (long long)((clock_mono_us() - c->start_us) / 1000));
     end_file(c);
     return ERR_OK;
@@ -561,7 +553,26 @@ static enum err_code step(struct compact *c, struct err *e)
     return code == ERR_OK && end ? finish_file(c, e) : code;
 }
 
-bool compact_step(struct compact *c)
+/* A backup copies files: no edition comes or goes meanwhile. */
+static bool may_work(struct tsdb *db)
+{
+    lock_take(&db->state);
+    db->compacting = !db->copying;
+    bool may = db->compacting;
+    lock_release(&db->state);
+    return may;
+}
+
+static void rest(struct tsdb *db)
+{
+    lock_take(&db->state);
+    db->compacting = false;
+    cond_broadcast(&db->done);
+    lock_release(&db->state);
+}
+
+/* Returns whether there is more to do. */
+static bool work_a_while(struct compact *c)
 {
     int64_t until_us = clock_mono_us() + STEP_US;
     struct err e;
@@ -582,4 +593,14 @@ bool compact_step(struct compact *c)
         }
     } while (clock_mono_us() < until_us);
     return true;
+}
+
+bool compact_step(struct compact *c)
+{
+    if (!may_work(c->db)) {
+        return false;
+    }
+    bool more = work_a_while(c);
+    rest(c->db);
+    return more;
 }

@@ -13,7 +13,7 @@
  * and event files by then, and each of them is copied, or seen to be unchanged, after that. All
  * else is in the journal of ingest.db, which is copied last and so knows every id that a file
  * names and an lsn above every watermark. What else takes things away rests for the whole time:
- * retention (days_expire) and forgetting of deletions (drop_forget).
+ * retention (retain.c), compaction and forgetting of deletions (drop_forget).
  * A copy is one read transaction (VACUUM INTO): what lies in the WAL is in it.
  * Threads: any one at a time.
  */
@@ -80,12 +80,14 @@ int tsdb_copy_schema(struct str name)
     }
     for (size_t i = 0; i < FOLDERS; i++) {
         struct str folder = str_of(folders[i]);
-        char file[16];
+        char file[NAME_MAX_BYTES];
+        uint32_t edition = 0;
         int64_t day = 0;
-        if (str_starts(name, folder) && name.len == folder.len + 12 &&
+        if (str_starts(name, folder) && name.len > folder.len && name.len < sizeof(file) &&
             name.ptr[folder.len] == '/') {
-            (void)snprintf(file, sizeof(file), "%.11s", name.ptr + folder.len + 1);
-            return days_parse_name(file, &day) ? TSDB_SCHEMA_DAY : 0;
+            (void)snprintf(file, sizeof(file), "%.*s", (int)(name.len - folder.len - 1),
+                           name.ptr + folder.len + 1);
+            return days_parse_name(file, &day, &edition) ? TSDB_SCHEMA_DAY : 0;
         }
     }
     return 0;
@@ -229,10 +231,11 @@ static void on_day(void *arg, const char *name)
 {
     struct copying *c = arg;
     char full[NAME_MAX_BYTES];
+    uint32_t edition = 0;
     int64_t day = 0;
 
-    if (c->code == ERR_OK && days_parse_name(name, &day)) {
-        (void)snprintf(full, sizeof(full), "%s/%.11s", c->folder, name);
+    if (c->code == ERR_OK && days_parse_name(name, &day, &edition)) {
+        (void)snprintf(full, sizeof(full), "%s/%.40s", c->folder, name);
         c->code = look_at(c, full, c->err);
     }
 }
@@ -315,6 +318,9 @@ static enum err_code begin(struct tsdb *db, struct err *e)
         code = err_set(e, ERR_CONFLICT, "another backup is being made");
     } else {
         db->copying = true;
+        while (db->compacting) {
+            cond_wait(&db->done, &db->state);
+        }
     }
     lock_release(&db->state);
     return code;
@@ -391,10 +397,11 @@ static void on_restored_day(void *arg, const char *name)
 {
     struct settling *s = arg;
     char full[NAME_MAX_BYTES];
+    uint32_t edition = 0;
     int64_t day = 0;
 
-    if (s->code == ERR_OK && days_parse_name(name, &day)) {
-        (void)snprintf(full, sizeof(full), "%s/%.11s", s->folder, name);
+    if (s->code == ERR_OK && days_parse_name(name, &day, &edition)) {
+        (void)snprintf(full, sizeof(full), "%s/%.40s", s->folder, name);
         s->code = take_mark(s, full, s->err);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * days.c: the day files raw/fast/YYYYMMDD.db and raw/slow/YYYYMMDD.db: names, watermarks,
- * retention.
+ * days.c: the day files raw/fast/YYYYMMDD.db and raw/slow/YYYYMMDD.db: names and
+ * watermarks.
  *
  * Compaction replaces a file by its next edition, YYYYMMDD-1.db and so on. Each edition has a WAL
  * of its own, so that none is ever applied to a file that it is not of.
@@ -175,6 +175,16 @@ enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err 
     return code;
 }
 
+uint64_t days_size(const char *path)
+{
+    char wal[PATH_MAX + 8];
+    struct stat st;
+
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    uint64_t sum = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    return sum + (stat(wal, &st) == 0 ? (uint64_t)st.st_size : 0);
+}
+
 enum err_code days_unlink(const char *path, struct err *e)
 {
     static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
@@ -287,52 +297,4 @@ enum err_code days_load(struct tsdb *db, struct err *e)
         code = load_file(db, &db->days[i], e);
     }
     return code;
-}
-
-/* --- retention --- */
-
-static bool remove_file(const struct tsdb *db, const struct day_file *f)
-{
-    char path[PATH_MAX];
-    struct err e;
-
-    days_path(db, f, path, sizeof(path));
-    if (days_unlink(path, &e) != ERR_OK) {
-        log_warn(&days_log, "retention: %s", e.text);
-        return false;
-    }
-    log_info(&days_log, "retention removed %s", path);
-    return true;
-}
-
-size_t days_expire(struct tsdb *db, int64_t now_ms)
-{
-    int64_t oldest = days_of_ms(now_ms) - db->config.retention_days;
-    size_t removed = 0;
-
-    for (size_t i = 0;; i++) {
-        struct day_file f = {.class = DAY_FAST};
-        bool old = false;
-        lock_take(&db->state);
-        if (i < db->day_count && !db->copying) {
-            f = db->days[i];
-            old = f.day < oldest;
-            if (old) { /* out of the list first: no new reader opens it */
-                db->days[i] = db->days[--db->day_count];
-                db->days_removed++;
-            }
-        }
-        bool end = (i >= db->day_count || db->copying) && !old;
-        lock_release(&db->state);
-        if (end) {
-            if (removed) {
-                reader_close_idle(db);
-            }
-            return removed;
-        }
-        if (old) {
-            removed += remove_file(db, &f);
-            i--;
-        }
-    }
 }

@@ -78,6 +78,13 @@ enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
     return ops_of(db)->flush(db, mono_us, e);
 }
 
+enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
+{
+    return ops_of(db)->compact
+               ? ops_of(db)->compact(db, mono_us, e)
+               : err_set(e, ERR_UNSUPPORTED, "this engine has nothing to compact");
+}
+
 /* --- Reading --- */
 
 enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
@@ -204,4 +211,11 @@ const char *tsdb_refusal_name(enum tsdb_refusal r)
         [TSDB_REFUSED_OWNER] = "owner",     [TSDB_REFUSED_DELETED] = "deleted",
     };
     return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
+}
+
+const char *tsdb_removal_name(enum tsdb_removal r)
+{
+    static const char *const names[TSDB_REMOVED_KINDS] = {
+        [TSDB_REMOVED_AGE] = "age", [TSDB_REMOVED_QUOTA] = "quota"};
+    return r >= 0 && r < TSDB_REMOVED_KINDS ? names[r] : "unknown";
 }

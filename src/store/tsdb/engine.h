@@ -115,6 +115,7 @@ struct tsdb_counters {
     _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
     _Atomic uint64_t compactions, compact_errors;
+    _Atomic uint64_t removed[TSDB_REMOVED_KINDS], removed_bytes;
     _Atomic int64_t last_flush_ms;
 };
 
@@ -152,7 +153,8 @@ struct tsdb {
     uint64_t trimmed_lsn;
     uint64_t meta_lsn; /* newest row with a meta blob */
     bool flush_wanted;
-    bool copying;   /* a backup runs: retention, and forgetting of deletions, rest */
+    bool copying;    /* a backup runs: retention, compaction, forgetting of deletions rest */
+    bool compacting; /* a step of it runs: a backup waits for its end */
     bool hold_trim; /* and copies what may be behind the journal */
     struct day_file *days;
     size_t day_count, day_cap;
@@ -190,12 +192,17 @@ enum err_code days_open(const char *path, unsigned flags, struct sqldb **out,
 enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e) ERR_MUST_CHECK;
 /* applied, compacted and pile of an open day file. */
 enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err *e) ERR_MUST_CHECK;
-/* Unlink files older than the retention; returns how many. */
-size_t days_expire(struct tsdb *db, int64_t now_ms);
+uint64_t days_size(const char *path); /* bytes, with its WAL; 0 = absent */
 /* Unlink a database with what lies beside it. */
 enum err_code days_unlink(const char *path, struct err *e) ERR_MUST_CHECK;
 /* "20261121.db", or "20261121-3.db" for edition 3 */
 bool days_parse_name(const char *name, int64_t *day, uint32_t *edition);
+
+/* --- retain.c: which files go --- */
+/* Unlink what is older than the retention; the flusher. Returns how many files. */
+size_t retain_age(struct tsdb *db, int64_t now_ms);
+/* Unlink the oldest files until the store is within its quota, if it has one; the flusher. */
+size_t retain_quota(struct tsdb *db, int64_t now_ms);
 
 /* --- tsdb.c --- */
 void tsdb_measure_disk(struct tsdb *db);

@@ -350,10 +350,11 @@ static void flusher_chores(struct tsdb *db, struct flusher *f)
 
     if (now >= f->space_us) {
         look_at_space(db);
+        (void)retain_quota(db, clock_wall_ms());
         f->space_us = now + SPACE_US;
     }
     if (now >= f->expire_us) {
-        (void)days_expire(db, clock_wall_ms());
+        (void)retain_age(db, clock_wall_ms());
         f->expire_us = now + EXPIRE_US;
     }
 }

@@ -25,6 +25,8 @@ struct tsdb_ops {
     enum err_code (*target_drop)(struct tsdb *db, const struct uuid *target, struct str by,
                                  int64_t mono_us, struct err *e);
     enum err_code (*flush)(struct tsdb *db, int64_t mono_us, struct err *e);
+    /* NULL = the engine has nothing to compact */
+    enum err_code (*compact)(struct tsdb *db, int64_t mono_us, struct err *e);
     void (*stats)(struct tsdb *db, struct tsdb_stats *out);
     enum err_code (*reader_borrow)(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
                                    struct err *e);

@@ -300,7 +300,7 @@ static enum err_code tsdb_sqlite_flush(struct tsdb *db, int64_t mono_us, struct 
     return code;
 }
 
-enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
+enum err_code tsdb_sqlite_compact(struct tsdb *db, int64_t mono_us, struct err *e)
 {
     enum err_code code = ERR_OK;
 
@@ -323,19 +323,6 @@ enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
 
 /* --- how it is --- */
 
-static void add_size(void *arg, const char *path)
-{
-    static const char *const endings[] = {"", "-wal"};
-    uint64_t *sum = arg;
-    char full[PATH_MAX];
-    struct stat st;
-
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
-        *sum += stat(full, &st) == 0 ? (uint64_t)st.st_size : 0;
-    }
-}
-
 void tsdb_measure_disk(struct tsdb *db)
 {
     static const char *const names[] = {"ingest", "text", "event"};
@@ -344,7 +331,7 @@ void tsdb_measure_disk(struct tsdb *db)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s.db", db->dir, names[i]);
-        add_size(&sum, path);
+        sum += days_size(path);
     }
     lock_take(&db->state);
     size_t count = db->day_count;
@@ -355,7 +342,7 @@ void tsdb_measure_disk(struct tsdb *db)
     lock_release(&db->state);
     for (size_t i = 0; i < count; i++) {
         days_path(db, &days[i], path, sizeof(path));
-        add_size(&sum, path);
+        sum += days_size(path);
     }
     alloc_free(days);
     atomic_store(&db->count.disk_bytes, sum);
@@ -382,6 +369,11 @@ static void read_counters(struct tsdb *db, struct tsdb_stats *out)
     out->replayed_records = atomic_load(&n->replayed_records);
     out->replayed_slices = atomic_load(&n->replayed_slices);
     out->last_flush_ms = atomic_load(&n->last_flush_ms);
+    for (int i = 0; i < TSDB_REMOVED_KINDS; i++) {
+        out->removed[i] = atomic_load(&n->removed[i]);
+    }
+    out->removed_bytes = atomic_load(&n->removed_bytes);
+    out->max_bytes = db->config.max_bytes;
     out->compactions = atomic_load(&n->compactions);
     out->compact_errors = atomic_load(&n->compact_errors);
     out->full = atomic_load(&db->full);
@@ -419,6 +411,7 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .event_add = tsdb_sqlite_event_add,
     .target_drop = tsdb_sqlite_target_drop,
     .flush = tsdb_sqlite_flush,
+    .compact = tsdb_sqlite_compact,
     .stats = tsdb_sqlite_stats,
     .reader_borrow = tsdb_sqlite_reader_borrow,
     .reader_return = tsdb_sqlite_reader_return,

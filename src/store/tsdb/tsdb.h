@@ -70,6 +70,7 @@ struct tsdb_config {
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
     int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */
+    uint64_t max_bytes;   /* the oldest files go when the store has more; 0 = no such bound */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
@@ -391,6 +392,13 @@ enum tsdb_refusal {
     TSDB_REFUSED_KINDS
 };
 
+/* Why a file of readings was removed. */
+enum tsdb_removal {
+    TSDB_REMOVED_AGE,   /* older than retention_days */
+    TSDB_REMOVED_QUOTA, /* the store had more than max_bytes */
+    TSDB_REMOVED_KINDS
+};
+
 struct tsdb_stats {
     struct uuid epoch;
     uint64_t journal_bytes, head_bytes, disk_bytes;
@@ -403,6 +411,9 @@ struct tsdb_stats {
     uint64_t lsn, flushed_lsn, applied_lsn;
     int64_t last_flush_ms;                /* wall; 0 = none yet */
     uint64_t compactions, compact_errors; /* files that were written anew; that could not be */
+    uint64_t removed[TSDB_REMOVED_KINDS]; /* files */
+    uint64_t removed_bytes;
+    uint64_t max_bytes; /* the quota; 0 = none */
     bool full;
 };
 
@@ -421,6 +432,7 @@ enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
                         struct err *e) ERR_MUST_CHECK;
 const char *tsdb_cap_name(enum tsdb_cap cap);       /* "objects", "text_bytes" ... */
 const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
+const char *tsdb_removal_name(enum tsdb_removal r); /* "age", "quota" */
 
 /* --- Backup --- */
 

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_tsdb_retain.c: which files go when they are old, or when the store has its quota.
+ *
+ * Real files: the file of today is copied to other dates and to the other class of clocks.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "tsdb_fixture.h"
+
+#define SLICES 3
+
+static void send(struct tsdb_fixture *f)
+{
+    struct tsdb_sender s;
+    char target[TEXT_UUID_SIZE];
+    struct buf out;
+
+    text_uuid(&f->target, target);
+    tsdb_sender_init(&s, f);
+    for (int n = 0; n < SLICES; n++) {
+        buf_init(&out, 4096);
+        buf_printf(
+            &out,
+            "{\"made_ms\":1,\"slices\":[{\"relation\":\"thing\",\"target\":\"%s\",\"scope\":"
+            "\"\",\"t\":%lld,\"every_ms\":10000,\"flags\":[\"complete\"],\"rows\":1,\"keys\":"
+            "{\"k\":[\"a\"]},\"columns\":{\"v\":[%d]}}]}",
+            target, (long long)(f->now_ms / 86400000 * 86400000 + n * 1000), n);
+        tsdb_send_ok(&s, out.ptr);
+        buf_fini(&out);
+    }
+}
+
+/* A closed store with today's file, and copies of it of days before, in both classes. */
+static int set_up(void **state)
+{
+    struct tsdb_fixture *f = alloc_new(sizeof(*f));
+    char command[512];
+
+    tsdb_fixture_init(f);
+    tsdb_fixture_start(f);
+    send(f);
+    tsdb_fixture_stop(f);
+    (void)snprintf(command, sizeof(command),
+                   "set -e; cd %s/raw; "
+                   "for ago in 1 5 9 20; do day=$(date -u -d \"$ago days ago\" +%%Y%%m%%d); "
+                   "cp fast/$(date -u +%%Y%%m%%d).db fast/$day.db; "
+                   "cp fast/$(date -u +%%Y%%m%%d).db slow/$day.db; done",
+                   f->dir);
+    assert_int_equal(system(command), 0);
+    f->config.retention_days = 100;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    tsdb_fixture_fini(*state);
+    alloc_free(*state);
+    return 0;
+}
+
+/* How many days ago the files are, as "fast 0 1 5 slow 9"; waits until they are those. */
+static void want_files(struct tsdb_fixture *f, const char *want)
+{
+    char command[512];
+    char got[256];
+
+    (void)snprintf(command, sizeof(command),
+                   "cd %s/raw; for class in fast slow; do printf '%%s' $class; for ago in 0 1 5 9 "
+                   "20; do test -e $class/$(date -u -d \"$ago days ago\" +%%Y%%m%%d).db && printf "
+                   "' %%s' $ago; done; printf ' '; done",
+                   f->dir);
+    for (int i = 0; i < 200; i++) {
+        FILE *p = popen(command, "r");
+        assert_non_null(fgets(got, sizeof(got), p));
+        (void)pclose(p);
+        got[strlen(got) - 1] = '\0';
+        if (strcmp(got, want) == 0) {
+            return;
+        }
+        clock_sleep_ms(50);
+    }
+    fail_msg("files of days ago: %s, wanted: %s", got, want);
+}
+
+static uint64_t size_of_store(struct tsdb_fixture *f)
+{
+    struct tsdb_stats stats;
+
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 9 20 slow 1 5 9 20");
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.removed[TSDB_REMOVED_AGE], 0);
+    assert_int_equal(stats.removed[TSDB_REMOVED_QUOTA], 0);
+    tsdb_fixture_stop(f);
+    return stats.disk_bytes;
+}
+
+static void want_removed(struct tsdb_fixture *f, uint64_t age, uint64_t quota)
+{
+    struct tsdb_stats stats;
+
+    for (int i = 0; i < 200; i++) {
+        tsdb_stats(f->db, &stats);
+        if (stats.removed[TSDB_REMOVED_AGE] == age && stats.removed[TSDB_REMOVED_QUOTA] == quota) {
+            assert_true(stats.removed_bytes > 0);
+            return;
+        }
+        clock_sleep_ms(50);
+    }
+    fail_msg("removed %llu and %llu", (unsigned long long)stats.removed[TSDB_REMOVED_AGE],
+             (unsigned long long)stats.removed[TSDB_REMOVED_QUOTA]);
+}
+
+static enum err_code count_slice(void *arg, const struct tsdb_slice *s, struct err *e)
+{
+    size_t *slices = arg;
+    (void)s;
+    (void)e;
+    ++*slices;
+    return ERR_OK;
+}
+
+static void check_read(struct tsdb_fixture *f)
+{
+    const struct tsdb_scan_spec spec = {
+        .target = f->target, .relation = STR("thing"), .to_ms = INT64_MAX / 2};
+    struct tsdb_reader *r = tsdb_borrow(f);
+    struct err e = {0};
+    size_t slices = 0;
+
+    assert_int_equal(tsdb_scan(r, &spec, count_slice, &slices, &e), ERR_OK);
+    assert_int_equal(slices, SLICES); /* copies hold the same times: they count once */
+    tsdb_reader_return(r);
+}
+
+static void test_by_age_in_both_classes(void **state)
+{
+    struct tsdb_fixture *f = *state;
+
+    f->config.retention_days = 5;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 slow 1 5");
+    want_removed(f, 4, 0);
+    check_read(f);
+}
+
+static void test_the_quota_takes_fast_ones_first(void **state)
+{
+    struct tsdb_fixture *f = *state;
+
+    f->config.flush_bytes = 1024;
+    uint64_t size = size_of_store(f);
+    f->config.max_bytes = size + 1024;
+    tsdb_fixture_start(f);
+    check_read(f);
+    tsdb_fixture_stop(f);
+    want_files(f, "fast 0 1 5 9 20 slow 1 5 9 20"); /* within it */
+    f->config.max_bytes = size + 1023;              /* no room for a flush */
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 9 slow 1 5 9 20");
+    want_removed(f, 0, 1);
+    tsdb_fixture_stop(f);
+    f->config.max_bytes = size - 4 * 20480;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 slow 1 5 9");
+    want_removed(f, 0, 4);
+    tsdb_fixture_stop(f);
+}
+
+/* Even when the quota has no room for anything. */
+static void test_today_stays(void **state)
+{
+    struct tsdb_fixture *f = *state;
+
+    f->config.max_bytes = 1;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 slow");
+    want_removed(f, 0, 8);
+    check_read(f);
+    tsdb_flush_ok(f);
+    send(f);
+    tsdb_flush_ok(f);
+    check_read(f);
+}
+
+/* This program again: dies while the first file goes. */
+static int remove_and_die(const char *dir)
+{
+    struct tsdb_fixture f = {.config = {.retention_days = 5}};
+
+    (void)snprintf(f.dir, sizeof(f.dir), "%s", dir);
+    f.config.dir = f.dir;
+    tsdb_fixture_start(&f);
+    clock_sleep_ms(20000);
+    return 0;
+}
+
+static void test_a_death_while_a_file_goes(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        (void)setenv("PGA_FAULT", "tsdb.retain_unlisted", 1);
+        execl("/proc/self/exe", "test_tsdb_retain", f->dir, (char *)NULL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    want_files(f, "fast 0 1 5 9 20 slow 1 5 9 20");
+    f->config.retention_days = 5;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 slow 1 5");
+    check_read(f);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_by_age_in_both_classes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_quota_takes_fast_ones_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_today_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_death_while_a_file_goes, set_up, tear_down),
+    };
+    if (argc == 2) {
+        return remove_and_die(argv[1]);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
