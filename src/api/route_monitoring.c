@@ -35,6 +35,7 @@ static void put_store(struct json_writer *w, const struct tsdb_stats *s)
     json_member_u64(w, "flush_errors", s->flush_errors);
     json_member_u64(w, "compactions", s->compactions);
     json_member_u64(w, "compact_errors", s->compact_errors);
+    json_member_u64(w, "quarantined", s->quarantined);
     json_member_u64(w, "max_bytes", s->max_bytes);
     json_member_u64(w, "removed_for_age", s->removed[TSDB_REMOVED_AGE]);
     json_member_u64(w, "removed_for_quota", s->removed[TSDB_REMOVED_QUOTA]);

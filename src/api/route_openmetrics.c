@@ -141,6 +141,8 @@ static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
          s->compactions},
         {"pga_compact_errors", OPENMETRICS_COUNTER, NULL,
          "Times that such a file was left as it was.", s->compact_errors},
+        {"pga_store_quarantined", OPENMETRICS_COUNTER, NULL,
+         "Readings that could not be read and were moved to damaged.db.", s->quarantined},
         {"pga_store_max_bytes", OPENMETRICS_GAUGE, "bytes", "Quota of the store; 0 = none.",
          s->max_bytes},
         {"pga_store_removed_bytes", OPENMETRICS_COUNTER, "bytes",

@@ -50,8 +50,9 @@ done
 is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
-    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh.
-    for point in $(fault_points server | grep -vE '^(file|backup|tsdb\.(drop|copy)_)'); do
+    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, those that need
+    # days by the unit tests tsdb_compact and tsdb_retain.
+    for point in $(fault_points server | grep -vE '^(file|backup|tsdb\.(drop|copy|compact|retain)_)'); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
         reap server 20

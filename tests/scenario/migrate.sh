@@ -47,6 +47,14 @@ store=sqlite:$T/damaged
 migrate verify
 unlike "$?" '^0$' "verify finds a damaged file"
 unlike "$OUT" 'Segmentation|Sanitizer' "and stands it"
+migrate verify --repair
+unlike "$OUT" 'Segmentation|Sanitizer' "so does a repair"
+store=sqlite:$T/state/store
+migrate verify --repair
+is $? 0 "a repair of a store that is whole"
+like "$OUT" '^0 findings before' "finds nothing"
+migrate up --repair
+is $? 2 "a repair goes with verify alone"
 store=nonsense://x
 migrate status
 is $? 2 "an unknown kind of store is a usage error"

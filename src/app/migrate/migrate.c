@@ -45,6 +45,7 @@ struct migrate {
     char default_key[PATH_MAX + 32];
     const char *backup; /* operand of restore */
     int dry_run;
+    int repair;
     int pending;
     int findings;
 };
@@ -71,6 +72,9 @@ static const struct usage_option help_options[] = {
      "with restore: where the master key of a backup goes that brings one (default: "
      "keys/master.key of the state directory)"},
     {"dry-run", NULL, "with up: prove that it would work, change nothing"},
+    {"repair", NULL,
+     "with verify of a SQLite store: move what cannot be read into damaged.db or damaged/ beside "
+     "it, build indexes anew, save what can be read, then check again"},
     {"help", NULL, "show help"},
     {NULL, NULL, NULL},
 };
@@ -287,6 +291,56 @@ static int has_series(const struct migrate *m)
     return 0;
 }
 
+static void show_repair(void *arg, const char *file, const char *text)
+{
+    (void)arg;
+    printf("repaired %s: %s\n", file, text);
+}
+
+/* Indexes are all that can be mended of the control plane; its rows have no second copy. */
+static enum err_code repair_control(struct migrate *m, struct err *e)
+{
+    struct sqldb *db = NULL;
+    enum err_code rc = open_store(m, 0, &db, e);
+
+    rc = rc ? rc : sqldb_verify(db, e);
+    if (rc == ERR_CORRUPT && db) {
+        show_finding(m, "control plane", e->text);
+        rc = sqldb_script(db, "REINDEX", e);
+        if (rc == ERR_OK) {
+            show_repair(m, "control plane", "its indexes were built anew");
+        }
+    }
+    sqldb_close(db);
+    return rc == ERR_CORRUPT ? ERR_OK : rc; /* the check that follows tells what is left */
+}
+
+static enum err_code repair_series(struct migrate *m, struct err *e)
+{
+    struct tsdb_verify v = {
+        .finding = show_finding, .repaired = show_repair, .arg = m, .repair = true};
+    enum err_code rc = has_series(m) ? tsdb_verify(m->dir, &v, e) : ERR_OK;
+    return rc == ERR_CORRUPT ? ERR_OK : rc;
+}
+
+/* Mend what can be mended; the findings of the check that follows are those that count. */
+static enum err_code repair(struct migrate *m, struct err *e)
+{
+    int lock = -1;
+    enum err_code rc = lock_store(m, &lock, e);
+
+    rc = rc ? rc : repair_control(m, e);
+    file_close(lock); /* the series lock it for themselves */
+    rc = rc ? rc : repair_series(m, e);
+    if (rc) {
+        return rc;
+    }
+    err_clear(e);
+    printf("%d findings before the repair\n", m->findings);
+    m->findings = 0;
+    return ERR_OK;
+}
+
 static enum err_code verify_series(struct migrate *m, struct err *e)
 {
     struct tsdb_verify v = {.finding = show_finding, .arg = m};
@@ -309,7 +363,8 @@ static int run_verify(struct migrate *m)
 {
     struct err e;
     err_clear(&e);
-    enum err_code rc = verify_control(m, &e);
+    enum err_code rc = m->repair ? repair(m, &e) : ERR_OK;
+    rc = rc ? rc : verify_control(m, &e);
     rc = rc ? rc : verify_series(m, &e);
     if (rc) {
         return fail(&e);
@@ -483,6 +538,8 @@ static int take_word(struct migrate *m, const char *word, const struct verb **ve
 {
     if (strcmp(word, "--dry-run") == 0) {
         m->dry_run = 1;
+    } else if (strcmp(word, "--repair") == 0) {
+        m->repair = 1;
     } else if (word[0] != '-' && !*verb && (*verb = find_verb(word))) {
         return EXIT_CODE_OK;
     } else if (word[0] != '-' && *verb && (*verb)->run == run_restore && !m->backup) {
@@ -524,7 +581,12 @@ static int parse(struct migrate *m, int argc, char **argv, const struct verb **v
         m->default_key[0] = '\0'; /* nobody said where its server's state is */
     }
     rc = w.store ? set_store(m, w.store) : EXIT_CODE_OK;
-    return rc ? rc : split_url(m);
+    rc = rc ? rc : split_url(m);
+    if (rc == EXIT_CODE_OK && m->repair && ((*verb)->run != run_verify || !m->dir[0])) {
+        fprintf(stderr, "pga migrate: --repair goes with verify of a SQLite store\n");
+        return EXIT_CODE_USAGE;
+    }
+    return rc;
 }
 
 int app_migrate_main(int argc, char **argv)

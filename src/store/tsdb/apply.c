@@ -8,6 +8,7 @@
  * Threads: the applier.
  */
 #include "store/tsdb/engine.h"
+#include "store/tsdb/quarantine.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -112,23 +113,45 @@ static void take_drop(struct row *row)
     }
 }
 
-/* What was accepted once must not stop the line: a row that cannot be read is left out, loudly. */
-static void take_row(struct rows *rows, struct sqldb_stmt *s)
+static enum err_code set_aside(struct tsdb *db, uint64_t lsn, struct str meta,
+                               const struct err *why, struct err *e)
+{
+    const struct quarantine_item q = {.file = "ingest.db",
+                                      .what = "events and texts",
+                                      .key = (int64_t)lsn,
+                                      .reason = why->text,
+                                      .data = meta};
+    enum err_code code = quarantine_put(db->dir, &q, 1, e);
+
+    if (code == ERR_OK) {
+        atomic_fetch_add(&db->count.quarantined, 1);
+        log_error(&apply_log,
+                  "journal row %llu: events and texts cannot be read, damaged.db has "
+                  "them: %s",
+                  (unsigned long long)lsn, why->text);
+    }
+    return code;
+}
+
+/* What was accepted once must not stop the line: a row that cannot be read goes into quarantine. */
+static enum err_code take_row(struct tsdb *db, struct rows *rows, struct sqldb_stmt *s,
+                              struct err *e)
 {
     const struct json_limits limits = {META_MAX, LIMIT_JSON_DEPTH, false};
     struct row *row = &rows->list[rows->count];
     struct str collector = sqldb_get_blob(s, 2);
-    struct err e;
+    struct str meta = sqldb_get_blob(s, 1);
+    enum err_code code = ERR_OK;
+    struct err why;
 
     memset(row, 0, sizeof(*row));
     row->lsn = (uint64_t)sqldb_get_i64(s, 0);
     if (collector.len == sizeof(row->collector.bytes)) {
         memcpy(row->collector.bytes, collector.ptr, sizeof(row->collector.bytes));
     }
-    if (json_parse(sqldb_get_blob(s, 1), &limits, &row->doc, &e) ||
-        batch_read(&rows->arena, json_root(row->doc), &row->batch, &e)) {
-        log_error(&apply_log, "journal row %llu: events and texts cannot be read: %s",
-                  (unsigned long long)row->lsn, e.text);
+    if (json_parse(meta, &limits, &row->doc, &why) ||
+        batch_read(&rows->arena, json_root(row->doc), &row->batch, &why)) {
+        code = set_aside(db, row->lsn, meta, &why, e);
         json_doc_free(row->doc);
         row->doc = NULL;
         memset(&row->batch, 0, sizeof(row->batch));
@@ -136,6 +159,7 @@ static void take_row(struct rows *rows, struct sqldb_stmt *s)
         take_drop(row);
     }
     rows->count++;
+    return code;
 }
 
 static enum err_code take_rows(struct tsdb *db, struct rows *rows, uint64_t from, uint64_t to,
@@ -151,7 +175,10 @@ static enum err_code take_rows(struct tsdb *db, struct rows *rows, uint64_t from
     rows->count = 0;
     rows->last_lsn = to;
     while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        take_row(rows, s);
+        code = take_row(db, rows, s, e);
+        if (code) {
+            break;
+        }
         bytes += sqldb_get_blob(s, 1).len;
         if (rows->count == BATCH_ROWS || bytes > BATCH_BYTES) {
             rows->last_lsn = rows->list[rows->count - 1].lsn;

@@ -71,6 +71,31 @@ static enum err_code copy_row(const struct blocks_copy *c, int64_t *id, size_t *
     return code;
 }
 
+static enum err_code copy_part(const struct blocks_copy *c, int64_t to_id, struct str data,
+                               size_t *bytes, struct err *e)
+{
+    *bytes += data.len;
+    return sqldb_run(c->to, "tsdb_part_insert",
+                     SQLDB_ARGS(sqldb_i64(to_id), sqldb_blob(data.ptr, data.len)), e);
+}
+
+static enum err_code copy_counted(const struct blocks_copy *c, int64_t to_id, size_t *bytes,
+                                  struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < c->parts; i++) {
+        struct sqldb_stmt *q = NULL;
+        code = sqldb_row(c->from, "tsdb_part_get",
+                         SQLDB_ARGS(sqldb_i64(c->id * BLOCK_PARTS_MAX + (int64_t)i)), &q, e);
+        if (code == ERR_OK) {
+            code = copy_part(c, to_id + (int64_t)i, sqldb_get_blob(q, 0), bytes, e);
+        }
+        sqldb_end(q);
+    }
+    return code;
+}
+
 enum err_code blocks_copy(const struct blocks_copy *c, size_t *bytes, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
@@ -78,16 +103,13 @@ enum err_code blocks_copy(const struct blocks_copy *c, size_t *bytes, struct err
     bool row = true;
     enum err_code code = copy_row(c, &id, bytes, e);
 
-    if (code == ERR_OK) {
-        code = sqldb_query(c->from, "tsdb_part_list", SQLDB_ARGS(sqldb_i64(c->id)), &q, e);
+    if (code || c->counted) {
+        return code ? code : copy_counted(c, id * BLOCK_PARTS_MAX, bytes, e);
     }
+    code = sqldb_query(c->from, "tsdb_part_list", SQLDB_ARGS(sqldb_i64(c->id)), &q, e);
     while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        struct str data = sqldb_get_blob(q, 1);
-        code = sqldb_run(c->to, "tsdb_part_insert",
-                         SQLDB_ARGS(sqldb_i64(id * BLOCK_PARTS_MAX + sqldb_get_i64(q, 0)),
-                                    sqldb_blob(data.ptr, data.len)),
+        code = copy_part(c, id * BLOCK_PARTS_MAX + sqldb_get_i64(q, 0), sqldb_get_blob(q, 1), bytes,
                          e);
-        *bytes += data.len;
     }
     sqldb_end(q);
     return code;

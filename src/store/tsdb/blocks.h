@@ -22,6 +22,8 @@ enum err_code blocks_insert(struct sqldb *to, uint64_t lsn, const struct block_i
 struct blocks_copy {
     struct sqldb *from, *to;
     int64_t id;
+    bool counted; /* `parts` of them, fetched one by one: the table may be damaged between them */
+    size_t parts;
 };
 enum err_code blocks_copy(const struct blocks_copy *c, size_t *bytes, struct err *e) ERR_MUST_CHECK;
 

@@ -262,7 +262,7 @@ static enum err_code copy_blocks(struct compact *c, size_t from, size_t end, str
     enum err_code code = ERR_OK;
 
     for (size_t i = from; code == ERR_OK && i < end; i++) {
-        const struct blocks_copy copy = {c->from, c->to, c->blocks[i].id};
+        const struct blocks_copy copy = {.from = c->from, .to = c->to, .id = c->blocks[i].id};
         code = blocks_copy(&copy, &c->bytes, e);
         c->blocks_written++;
     }
@@ -404,7 +404,7 @@ static enum err_code copy_newer(struct compact *c, uint64_t applied, struct err 
         SQLDB_ARGS(sqldb_i64((int64_t)c->day.applied), sqldb_i64((int64_t)applied)), &q, e);
 
     while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        const struct blocks_copy copy = {c->from, c->to, sqldb_get_i64(q, 0)};
+        const struct blocks_copy copy = {.from = c->from, .to = c->to, .id = sqldb_get_i64(q, 0)};
         code = blocks_copy(&copy, &c->bytes, e);
         c->blocks_read++;
         c->blocks_written++;

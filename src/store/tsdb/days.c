@@ -274,7 +274,8 @@ static enum err_code load_file(struct tsdb *db, struct day_file *f, struct err *
         code = load_last(db, day, e);
     }
     sqldb_close(day);
-    return code;
+    return code == ERR_CORRUPT ? err_wrap(e, "%s (pga migrate verify --repair mends it)", path)
+                               : code;
 }
 
 enum err_code days_load(struct tsdb *db, struct err *e)

@@ -114,7 +114,7 @@ struct tsdb_counters {
     _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
     _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
-    _Atomic uint64_t compactions, compact_errors;
+    _Atomic uint64_t compactions, compact_errors, quarantined;
     _Atomic uint64_t removed[TSDB_REMOVED_KINDS], removed_bytes;
     _Atomic int64_t last_flush_ms;
 };
@@ -209,6 +209,9 @@ void tsdb_measure_disk(struct tsdb *db);
 
 /* --- replay.c --- */
 enum err_code replay_run(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+/* Move the slices of a journal row that cannot be read into quarantine; *bad of them. */
+enum err_code replay_mend_row(const char *dir, struct sqldb *ingest, uint64_t lsn, size_t *bad,
+                              struct err *e) ERR_MUST_CHECK;
 
 /* --- flush.c --- */
 enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn,

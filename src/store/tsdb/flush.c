@@ -9,6 +9,7 @@
  */
 #include "store/tsdb/blocks.h"
 #include "store/tsdb/engine.h"
+#include "store/tsdb/quarantine.h"
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #include "os/file.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +41,7 @@ struct item {
 
 /* Items of one file and group. */
 struct span {
-    const struct item *items;
+    struct item *items;
     size_t count;
 };
 
@@ -90,6 +92,9 @@ static enum err_code gather(struct flushing *f, struct span batch, struct block_
     in->count = 0;
     for (; slices && i < batch.count && in->count < most; i++) {
         struct codec_slice *s = &slices[in->count];
+        if (batch.items[i].head.slice.bytes.len == 0) {
+            continue; /* in quarantine */
+        }
         enum err_code code = codec_get_slice(batch.items[i].head.slice.bytes, &f->decode, s, e);
         if (code) {
             return code;
@@ -108,7 +113,52 @@ static enum err_code gather(struct flushing *f, struct span batch, struct block_
     return arena_check(&f->decode, e);
 }
 
-static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
+/* Move what cannot be read into quarantine: it must not keep the rest from being written. */
+static enum err_code set_aside(struct flushing *f, struct head_item *item, const struct err *why,
+                               struct err *e)
+{
+    char about[96];
+    (void)snprintf(about, sizeof(about), "group %llu, t %lld", (unsigned long long)item->group,
+                   (long long)item->slice.t_ms);
+    const struct quarantine_item q = {.file = "ingest.db",
+                                      .what = "slice",
+                                      .key = (int64_t)item->slice.lsn,
+                                      .reason = why->text,
+                                      .about = str_of(about),
+                                      .data = item->slice.bytes};
+    enum err_code code = quarantine_put(f->db->dir, &q, 1, e);
+
+    if (code == ERR_OK) {
+        item->slice.bytes.len = 0;
+        atomic_fetch_add(&f->db->count.quarantined, 1);
+        log_error(&flush_log, "a reading cannot be read, damaged.db has it: lsn %llu, %s: %s",
+                  (unsigned long long)item->slice.lsn, about, why->text);
+    }
+    return code;
+}
+
+/* Readings of a block that could not be made; ERR_CORRUPT when each of them is well. */
+static enum err_code set_bad_aside(struct flushing *f, struct span batch, struct err *e)
+{
+    struct err why = *e;
+    size_t bad = 0;
+
+    for (size_t i = 0; i < batch.count; i++) {
+        struct head_item *item = &batch.items[i].head;
+        arena_reset(&f->decode);
+        if (item->slice.bytes.len &&
+            quarantine_check_slice(item->slice.bytes, &f->decode, &why) == ERR_CORRUPT) {
+            enum err_code code = set_aside(f, item, &why, e);
+            if (code) {
+                return code;
+            }
+            bad++;
+        }
+    }
+    return bad ? ERR_OK : e->code;
+}
+
+static enum err_code make_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
 {
     struct block_input in = {.scratch = &f->scratch};
     struct block_packed packed;
@@ -117,11 +167,22 @@ static enum err_code flush_block(struct flushing *f, struct span batch, size_t *
     arena_reset(&f->build);
     arena_reset(&f->scratch);
     enum err_code code = gather(f, batch, &in, used, e);
-    if (code == ERR_OK) {
-        code = block_build(&f->build, &in, &packed, e);
+    if (code || in.count == 0) {
+        return code;
     }
-    if (code == ERR_OK) {
-        code = blocks_insert(f->file, f->lsn, &in, &packed, &f->bytes, e);
+    code = block_build(&f->build, &in, &packed, e);
+    return code ? code : blocks_insert(f->file, f->lsn, &in, &packed, &f->bytes, e);
+}
+
+static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
+{
+    enum err_code code = make_block(f, batch, used, e);
+
+    if (code == ERR_CORRUPT) {
+        code = set_bad_aside(f, batch, e);
+        if (code == ERR_OK) {
+            code = make_block(f, batch, used, e);
+        }
     }
     return code;
 }
@@ -142,7 +203,7 @@ static enum err_code commit_part(struct flushing *f, struct err *e)
 }
 
 /* All blocks of one file, in open transactions; the caller ends the last one. */
-static enum err_code write_blocks(struct flushing *f, const struct item *items, size_t count,
+static enum err_code write_blocks(struct flushing *f, struct item *items, size_t count,
                                   struct err *e)
 {
     enum err_code code = ERR_OK;
@@ -162,8 +223,7 @@ static enum err_code write_blocks(struct flushing *f, const struct item *items, 
     return code;
 }
 
-static enum err_code write_file(struct flushing *f, const struct item *items, size_t count,
-                                struct err *e)
+static enum err_code write_file(struct flushing *f, struct item *items, size_t count, struct err *e)
 {
     enum err_code code = sqldb_begin(f->file, e);
 
@@ -192,8 +252,7 @@ static enum err_code write_file(struct flushing *f, const struct item *items, si
     return code ? code : sqldb_checkpoint(f->file, e);
 }
 
-static enum err_code flush_file(struct flushing *f, const struct item *items, size_t count,
-                                struct err *e)
+static enum err_code flush_file(struct flushing *f, struct item *items, size_t count, struct err *e)
 {
     struct tsdb *db = f->db;
     struct day_file day;
@@ -257,7 +316,7 @@ enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn, struct e
     arena_init(&f.build, "tsdb flush block", TSDB_ARENA_BYTES);
     arena_init(&f.scratch, "tsdb flush column", TSDB_ARENA_BYTES);
     FAULT_POINT("tsdb.flush_begin");
-    const struct item *items = sorted_items(db, h, &list, &count);
+    struct item *items = sorted_items(db, h, &list, &count);
     enum err_code code = arena_check(&list, e);
     for (size_t at = 0; code == ERR_OK && at < count;) {
         size_t end = at + 1;

@@ -373,6 +373,7 @@ static void read_counters(struct tsdb *db, struct tsdb_stats *out)
         out->removed[i] = atomic_load(&n->removed[i]);
     }
     out->removed_bytes = atomic_load(&n->removed_bytes);
+    out->quarantined = atomic_load(&n->quarantined);
     out->max_bytes = db->config.max_bytes;
     out->compactions = atomic_load(&n->compactions);
     out->compact_errors = atomic_load(&n->compact_errors);

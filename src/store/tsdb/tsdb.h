@@ -413,7 +413,8 @@ struct tsdb_stats {
     uint64_t compactions, compact_errors; /* files that were written anew; that could not be */
     uint64_t removed[TSDB_REMOVED_KINDS]; /* files */
     uint64_t removed_bytes;
-    uint64_t max_bytes; /* the quota; 0 = none */
+    uint64_t max_bytes;   /* the quota; 0 = none */
+    uint64_t quarantined; /* things that could not be read, moved to damaged.db since the start */
     bool full;
 };
 
@@ -467,11 +468,16 @@ enum err_code tsdb_restored(const char *dir, uint64_t applied, struct err *e) ER
  * Check every file of a store that no server has open: structure, schema, each journal row and
  * block decodes, ids are
  * known, watermarks fit. `finding` is called for each damage.
+ * repair: move what cannot be read into damaged.db or damaged/ (nothing is deleted that is not kept
+ * there), build indexes anew, write day files anew from what can be read; `repaired` is called for
+ * each. What is wrong afterwards is found by another check.
  * Errors: ERR_CORRUPT when there was a finding, ERR_CONFLICT when the store is in use
  */
 struct tsdb_verify {
     void (*finding)(void *arg, const char *file, const char *text);
+    void (*repaired)(void *arg, const char *file, const char *text);
     void *arg;
+    bool repair;
     uint64_t files, journal_rows, blocks, slices, samples; /* out */
 };
 enum err_code tsdb_verify(const char *dir, struct tsdb_verify *v, struct err *e) ERR_MUST_CHECK;

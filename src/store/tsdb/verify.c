@@ -2,17 +2,19 @@
 /*
  * verify.c: checks every file of a store that is not in use, and reports each damage.
  *
- * Nothing is changed. Checked: structure of the files, schema, each journal row and block decodes
+ * Nothing is changed but for a repair (repair.h). Checked: structure of the files, schema, each journal row and block decodes
  * with all its columns, groups and objects that are named exist or belong to a deleted target,
  * watermarks are below the next lsn.
  */
 #include "store/tsdb/block.h"
 #include "store/tsdb/engine.h"
+#include "store/tsdb/repair.h"
 
 #include "base/alloc.h"
 #include "os/file.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,14 @@ struct verify {
     size_t dropped_count;
     uint64_t next_lsn;
     uint64_t findings;
+    struct bad_thing *bad; /* rows or blocks of the file at hand */
+    size_t bad_count;
+};
+
+/* A journal row or block that cannot be read. */
+struct bad_thing {
+    int64_t id;
+    struct err why;
 };
 
 static void found(struct verify *v, const char *text)
@@ -43,11 +53,37 @@ static void found_err(struct verify *v, const char *what, int64_t id, const stru
     found(v, text);
 }
 
+/* A row or block that cannot be read. */
+static void found_bad(struct verify *v, const char *what, int64_t id, const struct err *why)
+{
+    found_err(v, what, id, why);
+    if (v->out->repair) {
+        v->bad = alloc_resize(v->bad, (v->bad_count + 1) * sizeof(*v->bad));
+        v->bad[v->bad_count++] = (struct bad_thing){id, *why};
+    }
+}
+
+__attribute__((format(printf, 2, 3))) static void repaired(struct verify *v, const char *format,
+                                                           ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    if (v->out->repaired) {
+        v->out->repaired(v->out->arg, v->file, text);
+    }
+}
+
 static enum err_code open_file(struct verify *v, struct sqldb **out, struct err *e)
 {
     char url[2 * PATH_MAX];
-    struct sqldb_options o = {.flags = SQLDB_READ_ONLY, .cache_kib = 2048};
+    struct sqldb_options o = {.flags = v->out->repair ? SQLDB_MUST_EXIST : SQLDB_READ_ONLY,
+                              .cache_kib = 2048};
 
+    *out = NULL;
     (void)snprintf(url, sizeof(url), "sqlite:%s/%s", v->dir, v->file);
     enum err_code code = sqldb_open(url, &o, out, e);
     if (code == ERR_OK) {
@@ -55,6 +91,15 @@ static enum err_code open_file(struct verify *v, struct sqldb **out, struct err 
     }
     if (code) {
         found(v, e->text);
+    }
+    if (code == ERR_CORRUPT && v->out->repair && *out) {
+        code = strcmp(v->file, "event.db") == 0
+                   ? sqldb_run(*out, "tsdb_event_search_rebuild", SQLDB_NO_ARGS, e)
+                   : ERR_OK;
+        code = code ? code : repair_indexes(*out, e);
+        code == ERR_OK ? repaired(v, "its indexes were built anew") : (void)0;
+    }
+    if (code) {
         sqldb_close(*out);
         *out = NULL;
     }
@@ -156,12 +201,29 @@ static enum err_code check_journal(struct verify *v, struct sqldb *db, struct er
         struct err one;
         v->out->journal_rows++;
         if (check_blob(v, sqldb_get_blob(s, 1), lsn, &one)) {
-            found_err(v, "journal row", lsn, &one);
+            found_bad(v, "journal row", lsn, &one);
         }
         v->next_lsn = (uint64_t)lsn >= v->next_lsn ? (uint64_t)lsn + 1 : v->next_lsn;
     }
     sqldb_end(s);
     return code;
+}
+
+/* Move the slices that cannot be read out of their journal rows. */
+static void mend_journal(struct verify *v, struct sqldb *db)
+{
+    struct err e;
+
+    for (size_t i = 0; i < v->bad_count; i++) {
+        size_t bad = 0;
+        if (replay_mend_row(v->dir, db, (uint64_t)v->bad[i].id, &bad, &e)) {
+            found(v, e.text);
+        } else {
+            repaired(v, "%zu slices of journal row %lld moved to damaged.db", bad,
+                     (long long)v->bad[i].id);
+        }
+    }
+    v->bad_count = 0;
 }
 
 static enum err_code load_dropped(struct verify *v, struct sqldb *db, struct err *e)
@@ -204,6 +266,7 @@ static void check_ingest(struct verify *v)
     }
     if (code == ERR_OK) {
         code = check_journal(v, db, &e);
+        mend_journal(v, db);
     }
     if (code) {
         found(v, e.text);
@@ -224,6 +287,22 @@ static void check_applied(struct verify *v, struct sqldb *db, uint64_t *applied)
     }
 }
 
+/* Whether the full-text index fits its events is seen only by asking it, which is a write. */
+static void mend_search(struct verify *v, struct sqldb *db)
+{
+    struct err e;
+
+    if (sqldb_run(db, "tsdb_event_search_check", SQLDB_NO_ARGS, &e) == ERR_OK) {
+        return;
+    }
+    found(v, "the full-text index differs from the events");
+    if (sqldb_run(db, "tsdb_event_search_rebuild", SQLDB_NO_ARGS, &e)) {
+        found(v, e.text);
+    } else {
+        repaired(v, "the full-text index of the events was built anew");
+    }
+}
+
 static void check_derived(struct verify *v, const char *name)
 {
     struct sqldb *db = NULL;
@@ -233,6 +312,9 @@ static void check_derived(struct verify *v, const char *name)
     (void)snprintf(v->file, sizeof(v->file), "%s", name);
     if (open_file(v, &db, &e) == ERR_OK) {
         check_applied(v, db, &applied);
+        if (v->out->repair && strcmp(name, "event.db") == 0) {
+            mend_search(v, db);
+        }
         sqldb_close(db);
     }
 }
@@ -268,7 +350,7 @@ static enum err_code check_stream(struct verify *v, struct sqldb *db, int64_t bl
 }
 
 static enum err_code check_block(struct verify *v, struct sqldb *db, struct sqldb_stmt *s,
-                                 struct err *e)
+                                 size_t *parts, struct err *e)
 {
     struct block_view view;
     arena_reset(&v->arena);
@@ -278,6 +360,7 @@ static enum err_code check_block(struct verify *v, struct sqldb *db, struct sqld
     if (code) {
         return code;
     }
+    *parts = view.part_count;
     if (view.group != (uint64_t)sqldb_get_i64(s, 1) ||
         view.slice_count != (size_t)sqldb_get_i64(s, 5) || view.slice_count == 0 ||
         view.slices[0].t_ms != sqldb_get_i64(s, 3) ||
@@ -300,17 +383,64 @@ static void check_blocks(struct verify *v, struct sqldb *db, uint64_t applied)
 
     while (code == ERR_OK && (code = sqldb_step(s, &row, &e)) == ERR_OK && row) {
         struct err one;
+        size_t parts = 0;
         if ((uint64_t)sqldb_get_i64(s, 2) > applied) {
             continue; /* of a flush that did not end: the journal still has it */
         }
         v->out->blocks++;
-        if (check_block(v, db, s, &one)) {
-            found_err(v, "block", sqldb_get_i64(s, 0), &one);
+        if (check_block(v, db, s, &parts, &one)) {
+            found_bad(v, "block", sqldb_get_i64(s, 0), &one);
         }
     }
     sqldb_end(s);
     if (code) {
         found(v, e.text);
+    }
+}
+
+static void mend_blocks(struct verify *v, struct sqldb *db)
+{
+    const struct repair_file file = {v->dir, v->file};
+    struct err e;
+
+    for (size_t i = 0; i < v->bad_count; i++) {
+        if (repair_block(&file, db, v->bad[i].id, v->bad[i].why.text, &e)) {
+            found(v, e.text);
+        } else {
+            repaired(v, "block %lld moved to damaged.db", (long long)v->bad[i].id);
+        }
+    }
+    v->bad_count = 0;
+}
+
+/* repair_check: of a file whose structure is damaged. */
+static bool decodes(void *arg, struct sqldb *db, int64_t id, size_t *parts)
+{
+    struct verify *v = arg;
+    struct sqldb_stmt *s = NULL;
+    struct err e;
+    enum err_code code = sqldb_row(db, "tsdb_block_row", SQLDB_ARGS(sqldb_i64(id)), &s, &e);
+
+    if (code == ERR_OK) {
+        code = check_block(v, db, s, parts, &e);
+    }
+    sqldb_end(s);
+    return code == ERR_OK;
+}
+
+static void mend_day(struct verify *v)
+{
+    const struct repair_file file = {v->dir, v->file};
+    struct repair_day r = {.check = decodes, .arg = v};
+    struct err e;
+
+    if (repair_day(&file, &r, &e)) {
+        found(v, e.text);
+    } else {
+        repaired(v,
+                 "written anew with the %llu blocks that can be read, %llu cannot; moved to "
+                 "damaged/",
+                 (unsigned long long)r.saved, (unsigned long long)r.lost);
     }
 }
 
@@ -329,10 +459,14 @@ static void on_day(void *arg, const char *name)
     }
     (void)snprintf(folder, sizeof(folder), "%.8s", v->file); /* raw/fast or raw/slow */
     (void)snprintf(v->file, sizeof(v->file), "%s/%s", folder, name);
-    if (open_file(v, &db, &e) == ERR_OK) {
+    enum err_code code = open_file(v, &db, &e);
+    if (code == ERR_OK) {
         check_applied(v, db, &applied);
         check_blocks(v, db, applied);
+        mend_blocks(v, db);
         sqldb_close(db);
+    } else if (code == ERR_CORRUPT && v->out->repair) {
+        mend_day(v);
     }
 }
 
@@ -370,6 +504,7 @@ enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *
         arena_fini(&v->arena);
         catalog_free(v->catalog);
         alloc_free(v->dropped);
+        alloc_free(v->bad);
         file_close(fd);
     }
     if (code == ERR_OK && v->findings) {
