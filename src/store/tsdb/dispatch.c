@@ -80,9 +80,8 @@ enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
 
 enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
 {
-    return ops_of(db)->compact
-               ? ops_of(db)->compact(db, mono_us, e)
-               : err_set(e, ERR_UNSUPPORTED, "this engine has nothing to compact");
+    return ops_of(db)->compact ? ops_of(db)->compact(db, mono_us, e)
+                               : err_set(e, ERR_UNSUPPORTED, "this engine has nothing to compact");
 }
 
 /* --- Reading --- */

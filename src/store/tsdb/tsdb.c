@@ -300,7 +300,7 @@ static enum err_code tsdb_sqlite_flush(struct tsdb *db, int64_t mono_us, struct 
     return code;
 }
 
-enum err_code tsdb_sqlite_compact(struct tsdb *db, int64_t mono_us, struct err *e)
+static enum err_code tsdb_sqlite_compact(struct tsdb *db, int64_t mono_us, struct err *e)
 {
     enum err_code code = ERR_OK;
 
