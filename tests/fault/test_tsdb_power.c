@@ -22,11 +22,12 @@
 /* Not among the parts that every test links: it replaces calls of the C library. */
 #include "power/power.c" /* NOLINT(bugprone-suspicious-include) */
 
-#define RECORDS  120
-#define ROWS     3
-#define FLUSH_AT 25
-#define WHOLE_AT 25 /* of that many cuts one goes on working and is verified */
-#define DAY_MS   86400000LL
+#define RECORDS    120
+#define ROWS       3
+#define FLUSH_AT   25
+#define COMPACT_AT 55
+#define WHOLE_AT   25 /* of that many cuts one goes on working and is verified */
+#define DAY_MS     86400000LL
 #define RELATION                                                            \
     "{\"name\":\"p\",\"help\":\"h\",\"shape\":\"object\",\"sparse\":false," \
     "\"keys\":[{\"name\":\"k\",\"help\":\"\"}],\"columns\":["               \
@@ -218,6 +219,10 @@ static void run_store(struct powered *p)
         send_record(p, seq);
         if (seq % FLUSH_AT == 0) {
             tsdb_flush_ok(&p->f);
+        }
+        if (seq % COMPACT_AT == 0) {
+            struct err e = {0};
+            assert_int_equal(tsdb_compact(p->f.db, clock_mono_us() + 30000000, &e), ERR_OK);
         }
     }
     tsdb_fixture_stop(&p->f);
