@@ -6,9 +6,11 @@
 
 #include "base/alloc.h"
 
-enum err_code blocks_insert(struct sqldb *to, uint64_t lsn, const struct block_input *in,
-                            const struct block_packed *b, size_t *bytes, struct err *e)
+enum err_code blocks_insert(const struct blocks_new *n, size_t *bytes, struct err *e)
 {
+    const struct block_input *in = n->input;
+    const struct block_packed *b = n->packed;
+    struct sqldb *to = n->to;
     const struct codec_slice *first = &in->slices[0];
     const struct codec_slice *last = &in->slices[in->count - 1];
     struct sqldb_stmt *s = NULL;
@@ -19,7 +21,7 @@ enum err_code blocks_insert(struct sqldb *to, uint64_t lsn, const struct block_i
     }
     enum err_code code = sqldb_row(
         to, "tsdb_block_insert",
-        SQLDB_ARGS(sqldb_i64((int64_t)first->group), sqldb_i64((int64_t)lsn),
+        SQLDB_ARGS(sqldb_i64((int64_t)first->group), sqldb_i64((int64_t)n->lsn),
                    sqldb_i64(first->t_ms), sqldb_i64(last->t_ms), sqldb_i64(last->every_ms),
                    sqldb_i64(last->flags),
                    last->reason.len ? sqldb_text(last->reason) : sqldb_null(),
@@ -124,7 +126,7 @@ enum err_code blocks_remove_group(struct sqldb *file, uint64_t group, struct err
 }
 
 enum err_code blocks_of_group(struct sqldb *file, uint64_t group, uint64_t applied,
-                              struct merge_block **out, size_t *count, struct err *e)
+                              struct blocks_list *out, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
     struct merge_block *list = NULL;
@@ -150,8 +152,7 @@ enum err_code blocks_of_group(struct sqldb *file, uint64_t group, uint64_t appli
         };
     }
     sqldb_end(q);
-    *out = list;
-    *count = n;
+    *out = (struct blocks_list){list, n};
     return code;
 }
 

@@ -54,9 +54,8 @@ struct compact {
     char path[PATH_MAX], path_new[PATH_MAX];
     struct sqldb *from, *to;
     uint64_t group;
-    struct merge_block *blocks; /* of the group, oldest flush first */
-    size_t block_count;
-    struct merge *merge; /* of some of them; NULL = none under way */
+    struct blocks_list group_blocks; /* oldest flush first */
+    struct merge *merge;             /* of some of them; NULL = none under way */
     uint64_t merge_lsn;
     size_t bytes; /* of the open transaction */
     uint64_t blocks_read, blocks_written;
@@ -73,9 +72,8 @@ static void end_group(struct compact *c)
 {
     merge_free(c->merge);
     c->merge = NULL;
-    alloc_free(c->blocks);
-    c->blocks = NULL;
-    c->block_count = 0;
+    alloc_free(c->group_blocks.blocks);
+    c->group_blocks = (struct blocks_list){NULL, 0};
 }
 
 /* Close what is open; a new file that was not renamed is removed. */
@@ -262,7 +260,8 @@ static enum err_code copy_blocks(struct compact *c, size_t from, size_t end, str
     enum err_code code = ERR_OK;
 
     for (size_t i = from; code == ERR_OK && i < end; i++) {
-        const struct blocks_copy copy = {.from = c->from, .to = c->to, .id = c->blocks[i].id};
+        const struct blocks_copy copy = {
+            .from = c->from, .to = c->to, .id = c->group_blocks.blocks[i].id};
         code = blocks_copy(&copy, &c->bytes, e);
         c->blocks_written++;
     }
@@ -277,28 +276,28 @@ static bool is_small(const struct merge_block *b)
 /* How many of the oldest blocks stay as they are: the newer ones are not much smaller. */
 static size_t kept_of_pile(const struct compact *c)
 {
-    size_t at = c->block_count;
+    size_t at = c->group_blocks.count;
     size_t weight = 0;
 
     while (at > 0) {
-        const struct merge_block *b = &c->blocks[at - 1];
+        const struct merge_block *b = &c->group_blocks.blocks[at - 1];
         size_t own = b->rows + b->slices;
-        bool taken = c->block_count - at < PILE_LEAST || own <= 2 * weight;
+        bool taken = c->group_blocks.count - at < PILE_LEAST || own <= 2 * weight;
         if (!is_small(b) || !taken) {
             break;
         }
         weight += own;
         at--;
     }
-    return c->block_count - at < PILE_LEAST ? c->block_count : at;
+    return c->group_blocks.count - at < PILE_LEAST ? c->group_blocks.count : at;
 }
 
 /* Whether blocks of a whole group are already as they should be. */
 static bool is_compact(const struct compact *c)
 {
-    for (size_t i = 1; i < c->block_count; i++) {
-        const struct merge_block *a = &c->blocks[i - 1];
-        const struct merge_block *b = &c->blocks[i];
+    for (size_t i = 1; i < c->group_blocks.count; i++) {
+        const struct merge_block *a = &c->group_blocks.blocks[i - 1];
+        const struct merge_block *b = &c->group_blocks.blocks[i];
         if (a->t_max >= b->t_min ||
             (a->rows + b->rows <= MERGE_ROWS && a->slices + b->slices <= MERGE_SLICES)) {
             return false;
@@ -325,19 +324,21 @@ static enum err_code begin_group(struct compact *c, bool *end, struct err *e)
     if (code || !found || was_dropped(c)) {
         return code;
     }
-    code = blocks_of_group(c->from, c->group, c->day.applied, &c->blocks, &c->block_count, e);
+    code = blocks_of_group(c->from, c->group, c->day.applied, &c->group_blocks, e);
     if (code) {
         return code;
     }
-    c->blocks_read += c->block_count;
-    size_t kept = c->extent == EXTENT_PILE ? kept_of_pile(c) : is_compact(c) ? c->block_count : 0;
+    c->blocks_read += c->group_blocks.count;
+    size_t kept = c->extent == EXTENT_PILE ? kept_of_pile(c)
+                  : is_compact(c)          ? c->group_blocks.count
+                                           : 0;
     code = copy_blocks(c, 0, kept, e);
-    if (code || kept == c->block_count) {
+    if (code || kept == c->group_blocks.count) {
         end_group(c);
         return code;
     }
-    c->merge = merge_new(c->from, c->blocks + kept, c->block_count - kept);
-    c->merge_lsn = c->blocks[c->block_count - 1].order;
+    c->merge = merge_new(c->from, c->group_blocks.blocks + kept, c->group_blocks.count - kept);
+    c->merge_lsn = c->group_blocks.blocks[c->group_blocks.count - 1].order;
     return ERR_OK;
 }
 
@@ -354,7 +355,7 @@ static enum err_code give_up_group(struct compact *c, const struct err *why, str
              (unsigned long long)c->group, why->text);
     enum err_code code = blocks_remove_group(c->to, c->group, e);
     if (code == ERR_OK) {
-        code = copy_blocks(c, 0, c->block_count, e);
+        code = copy_blocks(c, 0, c->group_blocks.count, e);
     }
     end_group(c);
     return code;
@@ -380,7 +381,8 @@ static enum err_code merge_some(struct compact *c, struct err *e)
         return ERR_OK;
     }
     c->blocks_written++;
-    return blocks_insert(c->to, c->merge_lsn, &r.input, &r.packed, &c->bytes, e);
+    const struct blocks_new n = {c->to, c->merge_lsn, &r.input, &r.packed};
+    return blocks_insert(&n, &c->bytes, e);
 }
 
 static enum err_code commit_some(struct compact *c, struct err *e)

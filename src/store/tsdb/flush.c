@@ -171,7 +171,8 @@ static enum err_code make_block(struct flushing *f, struct span batch, size_t *u
         return code;
     }
     code = block_build(&f->build, &in, &packed, e);
-    return code ? code : blocks_insert(f->file, f->lsn, &in, &packed, &f->bytes, e);
+    const struct blocks_new n = {f->file, f->lsn, &in, &packed};
+    return code ? code : blocks_insert(&n, &f->bytes, e);
 }
 
 static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)

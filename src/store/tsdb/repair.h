@@ -2,8 +2,8 @@
 /*
  * repair.h: what verify does about damage, when it is told to. Private to store/tsdb.
  *
- * Nothing is deleted that was not kept before: single blocks and slices in damaged.db, whole files in
- * the folder damaged/ of the store.
+ * Nothing is deleted that was not kept before: single blocks and slices in damaged.db, whole files
+ * in the folder damaged/ of the store.
  * Owner:   everything is borrowed
  * Errors:  those of the files; what could not be kept stays where it is
  * Threads: one; the store is locked and nobody else has it open

@@ -4,8 +4,8 @@
  *
  * By age: whole days, each class by itself. By quota: the oldest day of the first class of
  * quota_order that has one, until the store is small enough; the present day stays in any case, for
- * it is being written. A file leaves the list before it is unlinked: no new reader opens it, and one
- * that has it open reads on.
+ * it is being written. A file leaves the list before it is unlinked: no new reader opens it, and
+ * one that has it open reads on.
  * Threads: the flusher.
  */
 #include "store/tsdb/engine.h"
