@@ -111,6 +111,19 @@ static enum err_code load_rows(struct catalog *c, struct sqldb *db, const char *
     return code;
 }
 
+/* A store of an older program is read as it is, when it is checked. */
+static enum err_code load_groups(struct catalog *c, struct sqldb *ingest, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(ingest, "tsdb_group_has_collector", SQLDB_NO_ARGS, &s, e);
+    bool found = code == ERR_OK && sqldb_get_i64(s, 0) != 0;
+
+    sqldb_end(s);
+    return code ? code
+                : load_rows(c, ingest, found ? "tsdb_group_list" : "tsdb_group_list_2", load_group,
+                            e);
+}
+
 enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
@@ -120,7 +133,7 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
         code = load_rows(c, ingest, "tsdb_column_list", load_column, e);
     }
     if (code == ERR_OK) {
-        code = load_rows(c, ingest, "tsdb_group_list", load_group, e);
+        code = load_groups(c, ingest, e);
     }
     if (code == ERR_OK) {
         code = load_rows(c, ingest, "tsdb_object_list", load_object, e);
