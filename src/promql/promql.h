@@ -8,8 +8,8 @@
  * info that says so.
  * Where it departs from 3.5 on purpose: a classic histogram's first bucket begins at 0 in
  * histogram_fraction too (3.5 says NaN within it); info() over a range keeps series apart; the @ of
- * a selector in an aggregation's parameter holds at all steps; timestamp() heeds an offset beside @.
- * pow(), exp() and their like may differ by a last bit.
+ * a selector in an aggregation's parameter holds at all steps; timestamp() heeds an offset beside
+ * an @. pow(), exp() and their like may differ by a last bit.
  * Errors: ERR_INVALID: the query is wrong (parse error, or found while evaluating, such as
  *         many-to-many matching); ERR_LIMIT: over a cost limit, the text names which; ERR_TIMEOUT;
  *         ERR_CANCELLED; what the source says.
