@@ -4,8 +4,9 @@
 
     promapi.py --url URL --secret-file FILE --token-file FILE --state FILE send|check
 
-`send` pushes and keeps in the file when that was; `check` asks. Readings of relations and loose samples with known values are pushed; what a query has to answer is
-computed here from those values, by the rules of Prometheus, and compared with the whole answer.
+`send` pushes readings of relations and loose samples with known values, and keeps in the file when
+that was; `check` asks. What a query has to answer is computed here from those values, by the rules
+of Prometheus, and compared with the whole answer.
 """
 
 import argparse

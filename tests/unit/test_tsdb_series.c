@@ -213,6 +213,9 @@ static void expect_both(struct serial *g, const char *want)
     expect(g, want);
 }
 
+#define ENV    "environment=prod,"
+#define PLACE  "instance=db1:5432,job=pga,target=db1"
+#define Q      "__name__=q_calls_total," ENV
 #define TARGET "environment=prod,instance=db1:5432,job=pga"
 
 #define COMPLETE(rows, keys) "\"flags\":[\"complete\"],\"rows\":" rows ",\"keys\":{" keys "},"
@@ -371,15 +374,11 @@ static void test_sparse_levels_are_repeated(void **state)
     send(g, "q", 30, 20, FAILED);
     send(g, "q", 40, 30, COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]}");
     ask(g, "q_size", 5, 60);
-    expect_both(
-        g,
-        "{__name__=q_size,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} G 10=10 20=10 30=x 40=10\n"
-        "{__name__=q_size,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} G 10=21 20=x\n");
+    expect_both(g, "{__name__=q_size," ENV "id=1," PLACE "} G 10=10 20=10 30=x 40=10\n"
+                   "{__name__=q_size," ENV "id=2," PLACE "} G 10=21 20=x\n");
     ask(g, "q_calls", -5, 60);
-    expect(
-        g,
-        "{__name__=q_calls,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} D 0=1 10=x\n"
-        "{__name__=q_calls,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} D 0=2 10=3 20=x\n");
+    expect(g, "{__name__=q_calls," ENV "id=1," PLACE "} D 0=1 10=x\n"
+              "{__name__=q_calls," ENV "id=2," PLACE "} D 0=2 10=3 20=x\n");
 }
 
 static void begin_at_midnight(struct serial *g)
@@ -416,17 +415,13 @@ static void test_totals_begin_with_the_day_and_after_a_gap(void **state)
          COMPLETE("0", "\"id\":[]") "\"columns\":{\"calls\":[],\"size\":[]},"
                                     "\"gone\":[[\"3\"]]");
     ask(g, "q_calls_total", -25, 100);
-    expect_both(
-        g,
-        "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C -20=0 -10=5 0=7 0.001=0 10=3 20=3 "
-        "30=x 30.001=3 40=7 60=7 70=8 80=8\n"
-        "{__name__=q_calls_total,environment=prod,id=2,instance=db1:5432,job=pga,target=db1} C 0.001=0 10=0 20=0 30=x\n"
-        "{__name__=q_calls_total,environment=prod,id=3,instance=db1:5432,job=pga,target=db1} C 10=0 20=7 30=x 60=7 70=8 80=x\n");
+    expect_both(g, "{" Q "id=1," PLACE "} C -20=0 -10=5 0=7 0.001=0 10=3 20=3 "
+                   "30=x 30.001=3 40=7 60=7 70=8 80=8\n"
+                   "{" Q "id=2," PLACE "} C 0.001=0 10=0 20=0 30=x\n"
+                   "{" Q "id=3," PLACE "} C 10=0 20=7 30=x 60=7 70=8 80=x\n");
     ask(g, "q_calls_total", 60, 75); /* the sum is that of the whole day */
-    expect(
-        g,
-        "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n"
-        "{__name__=q_calls_total,environment=prod,id=3,instance=db1:5432,job=pga,target=db1} C 60=7 70=8\n");
+    expect(g, "{" Q "id=1," PLACE "} C 60=7 70=8\n"
+              "{" Q "id=3," PLACE "} C 60=7 70=8\n");
 }
 
 static void test_a_total_ends_after_an_hour_unchanged(void **state)
@@ -447,10 +442,8 @@ static void test_a_total_ends_after_an_hour_unchanged(void **state)
     send(g, "q", 8400, 7200,
          COMPLETE("1", "\"id\":[\"1\"]") "\"columns\":{\"calls\":[2],\"size\":[1]}");
     ask(g, "q_calls_total", -5, 9000);
-    expect_both(
-        g,
-        "{__name__=q_calls_total,environment=prod,id=1,instance=db1:5432,job=pga,target=db1} C 0.001=0 1200=5 2400=5 "
-        "3600=5 4800=x 7200=5 8400=7\n");
+    expect_both(g, "{" Q "id=1," PLACE "} C 0.001=0 1200=5 2400=5 "
+                   "3600=5 4800=x 7200=5 8400=7\n");
 }
 
 static void test_facts_are_series_by_their_keys(void **state)

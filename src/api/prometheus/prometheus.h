@@ -64,8 +64,9 @@ void prometheus_put_labels(struct json_writer *w, const struct labels *l);
 /* [1435781430.781,"1.5"] */
 void prometheus_put_sample(struct json_writer *w, int64_t t_ms, double value);
 #define PROMETHEUS_NUMBER_MAX 352
-/* As Go prints a float shortest: 'f', or 'e' below 1e-6 and from 1e21 on unless `plain`. */
-void prometheus_format(double value, bool plain, char out[PROMETHEUS_NUMBER_MAX]);
+/* As Go prints a float shortest: 'f', and of a sample 'e' below 1e-6 and from 1e21 on. */
+enum prometheus_number { PROMETHEUS_SAMPLE, PROMETHEUS_SCALAR };
+void prometheus_format(double value, enum prometheus_number of, char out[PROMETHEUS_NUMBER_MAX]);
 
 /* --- series --- */
 

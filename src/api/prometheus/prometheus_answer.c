@@ -83,7 +83,7 @@ static void put_plain(const struct digits *d, char *out)
     *to = '\0';
 }
 
-void prometheus_format(double value, bool plain, char out[PROMETHEUS_NUMBER_MAX])
+void prometheus_format(double value, enum prometheus_number of, char out[PROMETHEUS_NUMBER_MAX])
 {
     struct digits d;
     double size = fabs(value);
@@ -98,7 +98,7 @@ void prometheus_format(double value, bool plain, char out[PROMETHEUS_NUMBER_MAX]
     d = shortest(value);
     if (signbit(value))
         *out++ = '-';
-    if (!plain && size != 0 && (size < 1e-6 || size >= 1e21))
+    if (of == PROMETHEUS_SAMPLE && size != 0 && (size < 1e-6 || size >= 1e21))
         put_scientific(&d, out, PROMETHEUS_NUMBER_MAX - 1);
     else
         put_plain(&d, out);
@@ -119,7 +119,7 @@ void prometheus_put_sample(struct json_writer *w, int64_t t_ms, double value)
 {
     char text[PROMETHEUS_NUMBER_MAX];
 
-    prometheus_format(value, false, text);
+    prometheus_format(value, PROMETHEUS_SAMPLE, text);
     json_array_begin(w);
     put_time(w->out, t_ms);
     w->need_comma = true;

@@ -78,7 +78,7 @@ static void add(struct making *m, struct str name, struct str value)
                                               arena_str(m->arena, value)};
 }
 
-/* Where the target is for others: a socket or a loopback address is that of the collector's host. */
+/* Where the target is for others: a socket or a loopback address is its collector's host. */
 static void add_instance(struct making *m, const struct store_target *t, const struct json *n)
 {
     struct str address = json_str(json_get(n, "address"));

@@ -152,7 +152,7 @@ static void put_standard(struct json_writer *w, const struct request *q,
     if (r->type == PROMQL_STRING) {
         put_text(w, q->query.start_ms, r->string);
     } else if (r->type == PROMQL_SCALAR && r->row_count) {
-        prometheus_format(r->rows[0].value[0], true, text);
+        prometheus_format(r->rows[0].value[0], PROMETHEUS_SCALAR, text);
         put_text(w, q->query.start_ms, str_of(text));
     } else {
         put_rows(w, r);

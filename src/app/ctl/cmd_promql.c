@@ -19,40 +19,46 @@
 static const struct output_column columns[] = {{"SERIES", "series", OUTPUT_TEXT},
                                                {"VALUE", "value", OUTPUT_TEXT}};
 
+/* An option that is a time, and the parameter that it becomes. */
+struct moment {
+    const char *option, *name;
+    int64_t ms; /* when it is not given; then what it is */
+};
+
 /* "now", "30m" or "-30m" ago, or a time; in Unix seconds, as Prometheus takes it. */
-static enum err_code add_time(struct ctl *ctl, struct buf *path, const char *option,
-                              const char *name, int64_t fallback_ms, int64_t *out, struct err *e)
+static enum err_code add_time(struct ctl *ctl, struct buf *path, struct moment *m, struct err *e)
 {
-    struct str text = str_of(ctl_option(ctl, option));
+    struct str text = str_of(ctl_option(ctl, m->option));
     int64_t now = clock_wall_ms(), ago;
     char seconds[32];
 
-    *out = fallback_ms;
     if (text.len > 1 && text.ptr[0] == '-')
         text = str_make(text.ptr + 1, text.len - 1);
     if (str_eq_c(text, "now"))
-        *out = now;
+        m->ms = now;
     else if (text.len && text.ptr[text.len - 1] > '9' && text.ptr[text.len - 1] != 'Z' &&
              num_parse_duration_ms(text, &ago, NULL) == ERR_OK)
-        *out = now - ago;
-    else if (text.len && num_parse_time_ms(text, out, NULL) != ERR_OK)
-        return err_set(e, ERR_INVALID, "--%s: not a time", option);
-    (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)*out / 1000);
-    ctl_query_add(path, name, seconds);
+        m->ms = now - ago;
+    else if (text.len && num_parse_time_ms(text, &m->ms, NULL) != ERR_OK)
+        return err_set(e, ERR_INVALID, "--%s: not a time", m->option);
+    (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)m->ms / 1000);
+    ctl_query_add(path, m->name, seconds);
     return ERR_OK;
 }
 
 static enum err_code add_range(struct ctl *ctl, struct buf *path, struct err *e)
 {
-    int64_t from, to, now = clock_wall_ms();
+    int64_t now = clock_wall_ms();
+    struct moment from = {"from", "start", now}, to = {"to", "end", now};
     const char *step = ctl_option(ctl, "step");
-    enum err_code rc = add_time(ctl, path, "from", "start", now, &from, e);
+    enum err_code rc = add_time(ctl, path, &from, e);
 
     if (rc == ERR_OK)
-        rc = add_time(ctl, path, "to", "end", now, &to, e);
-    if (rc == ERR_OK && !step)
-        step = arena_printf(&ctl->arena, "%lld",
-                            (long long)fmax(1, ceil((double)(to - from) / 1000 / POINTS)));
+        rc = add_time(ctl, path, &to, e);
+    if (rc == ERR_OK && !step) {
+        double seconds = ceil((double)(to.ms - from.ms) / 1000 / POINTS);
+        step = arena_printf(&ctl->arena, "%.0f", fmax(1, seconds));
+    }
     ctl_query_add(path, "step", step);
     ctl_query_add(path, "format", "columns");
     return rc;
@@ -136,7 +142,7 @@ static void show_notes(const struct json *root)
 
 static enum err_code request(struct ctl *ctl, bool range, const struct json **root, struct err *e)
 {
-    int64_t t;
+    struct moment at = {"at", "time", 0};
     struct buf path;
     enum err_code rc = ERR_OK;
 
@@ -148,7 +154,7 @@ static enum err_code request(struct ctl *ctl, bool range, const struct json **ro
     if (range)
         rc = add_range(ctl, &path, e);
     else if (ctl_option(ctl, "at"))
-        rc = add_time(ctl, &path, "at", "time", 0, &t, e);
+        rc = add_time(ctl, &path, &at, e);
     struct ctl_call call = {.method = "GET", .path = path.ptr};
     if (rc == ERR_OK)
         rc = ctl_request(ctl, &call, root, e);

@@ -39,7 +39,6 @@ struct series_reader {
     struct arena row_arena; /* of the texts of the present row */
     struct series_select spec;
     struct series_plan plan;
-    struct series_groups groups;
     size_t next_group;
     uint64_t yielded;
     /* the present group */
@@ -121,8 +120,8 @@ static enum err_code find_groups(struct series_reader *r, struct err *e)
     enum err_code rc = ERR_OK;
 
     if (!none)
-        rc = tsdb_groups(r->source->config.reader, r->arena, only, &list, &r->groups.count, e);
-    r->groups.items = list;
+        rc = tsdb_groups(r->source->config.reader, r->arena, only, &list, &r->plan.groups.count, e);
+    r->plan.groups.items = list;
     return rc;
 }
 
@@ -132,8 +131,8 @@ static const struct tsdb_group *heartbeat_of(const struct series_reader *r, cons
 {
     const struct tsdb_group *best = NULL;
 
-    for (size_t i = 0; i < r->groups.count; i++) {
-        const struct tsdb_group *g = &r->groups.items[i];
+    for (size_t i = 0; i < r->plan.groups.count; i++) {
+        const struct tsdb_group *g = &r->plan.groups.items[i];
         if (!text_uuid_eq(&g->target, id) || !g->has_last)
             continue;
         if (str_eq_c(g->relation, SERIES_HEARTBEAT))
@@ -431,10 +430,10 @@ static enum err_code make_labels(struct series_reader *r, const struct series_tu
     int labels = relation_find_key(rel, STR("labels"));
 
     if (!r->entry->loose)
-        return series_template_fill(&turn->reading->template, &r->scratch, keys, turn->text, out,
-                                    e);
-    return series_label_loose(&r->scratch, keys[name], labels >= 0 ? keys[labels] : STR(""),
-                              r->target, out, e);
+        return series_template_fill(&turn->reading->template, &r->scratch,
+                                    &(struct series_identity){keys, turn->text}, out, e);
+    const struct series_loose of = {keys[name], labels >= 0 ? keys[labels] : STR(""), r->target};
+    return series_label_loose(&r->scratch, &of, out, e);
 }
 
 /* Without stale markers that end nothing. */
@@ -502,9 +501,9 @@ static enum err_code next(struct series_set *set, struct series *out, bool *more
             if (rc == ERR_OK)
                 rc = make_series(r, &turn, out, &made, e);
         } else if (rc == ERR_OK) {
-            if (r->next_group == r->groups.count)
+            if (r->next_group == r->plan.groups.count)
                 break;
-            rc = open_group(r, &r->groups.items[r->next_group++], e);
+            rc = open_group(r, &r->plan.groups.items[r->next_group++], e);
         }
     }
     *more = made;
@@ -539,13 +538,14 @@ static enum err_code select_series(struct series_source *source, struct arena *a
     r->source = s;
     r->arena = a;
     r->spec = *spec;
+    r->plan.arena = a;
     arena_init(&r->group, "a group of a query", SCRATCH_BYTES);
     arena_init(&r->scratch, "a series of a query", SCRATCH_BYTES);
     arena_init(&r->row_arena, "texts of a query", SCRATCH_BYTES);
     series_table_init(&r->table, TABLE_BYTES);
     rc = find_groups(r, e);
     if (rc == ERR_OK)
-        rc = series_plan_make(s, a, &r->spec, &r->groups, &r->plan, e);
+        rc = series_plan_make(s, &r->spec, &r->plan, e);
     if (rc) {
         close_set(&r->set);
         return rc;

@@ -3,9 +3,9 @@
  * series_alias.h: names and labels of postgres_exporter for what we read ourselves. Private to
  * store/tsdb.
  *
- * series_alias_table.c has one line a name. An alias answers when a query asks for its name by `=`; its
- * series have our labels and those that the exporter has, so that queries by either work. A regular
- * expression never finds it: a sum would count twice.
+ * series_alias_table.c has one line a name. An alias answers when a query asks for its name by `=`;
+ * its series have our labels and those that the exporter has, so that queries by either work. A
+ * regular expression never finds it: a sum would count twice.
  */
 #ifndef STORE_TSDB_SERIES_ALIAS_H
 #define STORE_TSDB_SERIES_ALIAS_H

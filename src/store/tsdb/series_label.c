@@ -178,7 +178,7 @@ bool series_template_wants_text(const struct series_template *t, struct str text
 }
 
 enum err_code series_template_fill(const struct series_template *t, struct arena *a,
-                                   const struct str *keys, struct str text, struct labels *out,
+                                   const struct series_identity *who, struct labels *out,
                                    struct err *e)
 {
     struct label *items = arena_array(a, t->count, sizeof(*items));
@@ -189,8 +189,8 @@ enum err_code series_template_fill(const struct series_template *t, struct arena
     for (size_t i = 0; i < t->count; i++) {
         const struct series_slot *slot = &t->slots[i];
         struct str value = slot->kind == SERIES_SLOT_FIXED ? slot->value
-                           : slot->kind == SERIES_SLOT_KEY ? keys[slot->key]
-                                                           : text;
+                           : slot->kind == SERIES_SLOT_KEY ? who->keys[slot->key]
+                                                           : who->text;
         if (value.len)
             items[count++] = (struct label){slot->name, value};
     }
@@ -263,9 +263,11 @@ static int by_label(const void *x, const void *y)
     return label_compare(x, y);
 }
 
-enum err_code series_label_loose(struct arena *a, struct str name, struct str text,
-                                 const struct labels *target, struct labels *out, struct err *e)
+enum err_code series_label_loose(struct arena *a, const struct series_loose *of, struct labels *out,
+                                 struct err *e)
 {
+    const struct labels *target = of->target;
+    struct str text = of->text;
     size_t room = LIMIT_RELATION_KEYS + target->count + SLOTS_MORE;
     struct label *items = arena_array(a, room, sizeof(*items));
     struct label one;
@@ -273,7 +275,7 @@ enum err_code series_label_loose(struct arena *a, struct str name, struct str te
 
     if (!items)
         return arena_fail(a, e);
-    add_label(items, &count, STR(SERIES_NAME_LABEL), name);
+    add_label(items, &count, STR(SERIES_NAME_LABEL), of->name);
     while (count < LIMIT_RELATION_KEYS + 1 && series_label_next(a, &text, &one)) {
         if (str_eq_c(one.name, SERIES_TARGET_LABEL))
             one.name = STR(EXPORTED SERIES_TARGET_LABEL);

@@ -206,31 +206,43 @@ static enum err_code list_relation(struct listing *l, struct str name, struct er
     return rc;
 }
 
-/* The next alias that the store has something for; false at the end. */
-static bool next_alias(struct listing *l, size_t *at, const struct series_alias **alias,
-                       struct series_column *column, enum err_code *rc, struct err *e)
+/* A walk over the aliases that the store has something for. */
+struct aliases {
+    size_t next;
+    const struct series_alias *alias; /* NULL = the end */
+    struct series_column column;
+};
+
+static enum err_code next_alias(struct listing *l, struct aliases *walk, struct err *e)
 {
-    while (*rc == ERR_OK && *at < series_alias_count) {
-        *alias = &series_alias_table[(*at)++];
-        if (!map_get(l->relations, str_of((*alias)->relation)))
+    enum err_code rc = ERR_OK;
+
+    walk->alias = NULL;
+    while (rc == ERR_OK && walk->next < series_alias_count) {
+        const struct series_alias *alias = &series_alias_table[walk->next++];
+        if (!map_get(l->relations, str_of(alias->relation)))
             continue;
-        *rc = series_alias_column(l->source, *alias, column, e);
-        if (*rc == ERR_OK && column->relation)
-            return true;
+        rc = series_alias_column(l->source, alias, &walk->column, e);
+        if (rc == ERR_OK && walk->column.relation) {
+            walk->alias = alias;
+            return ERR_OK;
+        }
     }
-    return false;
+    return rc;
 }
 
 static enum err_code list_aliases(struct listing *l, struct err *e)
 {
-    const struct series_alias *alias = NULL;
-    struct series_column c = {0};
-    enum err_code rc = ERR_OK;
+    struct aliases walk = {0};
+    enum err_code rc = next_alias(l, &walk, e);
 
-    for (size_t at = 0; next_alias(l, &at, &alias, &c, &rc, e) && rc == ERR_OK;) {
-        struct series_pick pick = {
-            .name = str_of(alias->name), .column = c.column, .total = c.total, .alias = alias};
-        rc = list_column(l, c.relation, &pick, e);
+    while (rc == ERR_OK && walk.alias) {
+        struct series_pick pick = {.name = str_of(walk.alias->name),
+                                   .column = walk.column.column,
+                                   .total = walk.column.total,
+                                   .alias = walk.alias};
+        rc = list_column(l, walk.column.relation, &pick, e);
+        rc = rc ? rc : next_alias(l, &walk, e);
     }
     return rc;
 }
@@ -297,16 +309,16 @@ static enum err_code list_keys(struct listing *l, struct str relation, struct er
 
 static enum err_code list_alias_labels(struct listing *l, struct err *e)
 {
-    const struct series_alias *alias = NULL;
-    struct series_column c = {0};
-    enum err_code rc = ERR_OK;
+    struct aliases walk = {0};
+    enum err_code rc = next_alias(l, &walk, e);
     bool fixed = false;
 
-    for (size_t at = 0; next_alias(l, &at, &alias, &c, &rc, e) && rc == ERR_OK;) {
-        struct str rest = str_of(alias->labels), label, key;
+    while (rc == ERR_OK && walk.alias) {
+        struct str rest = str_of(walk.alias->labels), label, key;
         rc = add_text(l, STR(SERIES_ALIAS_SERVER), e);
         while (rc == ERR_OK && series_alias_next(&rest, &label, &key, &fixed))
             rc = add_text(l, label, e);
+        rc = rc ? rc : next_alias(l, &walk, e);
     }
     return rc;
 }
@@ -411,26 +423,31 @@ static enum err_code list_target_values(struct listing *l, struct str label, str
     return rc;
 }
 
+/* A label of an alias: a fixed text, a text column, or a key. */
+static enum err_code list_alias_value(struct listing *l, const struct aliases *walk, struct str key,
+                                      bool fixed, struct err *e)
+{
+    if (fixed)
+        return add_text(l, key, e);
+    if (str_eq_c(key, SERIES_ALIAS_TEXT))
+        return list_text_values(l, walk->column.relation, (int)walk->column.column, e);
+    return list_key_values(l, walk->column.relation, key, e);
+}
+
 /* Keys that an exporter names otherwise. */
 static enum err_code list_alias_values(struct listing *l, struct str want, struct err *e)
 {
-    const struct series_alias *alias = NULL;
-    struct series_column c = {0};
-    enum err_code rc = ERR_OK;
+    struct aliases walk = {0};
+    enum err_code rc = next_alias(l, &walk, e);
     bool fixed = false;
 
-    for (size_t at = 0; next_alias(l, &at, &alias, &c, &rc, e) && rc == ERR_OK;) {
-        struct str rest = str_of(alias->labels), label, key;
+    while (rc == ERR_OK && walk.alias) {
+        struct str rest = str_of(walk.alias->labels), label, key;
         while (rc == ERR_OK && series_alias_next(&rest, &label, &key, &fixed)) {
-            if (!str_eq(label, want))
-                continue;
-            if (fixed)
-                rc = add_text(l, key, e);
-            else if (str_eq_c(key, SERIES_ALIAS_TEXT))
-                rc = list_text_values(l, c.relation, (int)c.column, e);
-            else
-                rc = list_key_values(l, c.relation, key, e);
+            if (str_eq(label, want))
+                rc = list_alias_value(l, &walk, key, fixed, e);
         }
+        rc = rc ? rc : next_alias(l, &walk, e);
     }
     return rc;
 }

@@ -260,8 +260,9 @@ static int by_relation(const void *x, const void *y)
 }
 
 /* Every relation that has a group. */
-static enum err_code plan_all(struct planning *p, const struct series_groups *groups, struct err *e)
+static enum err_code plan_all(struct planning *p, struct err *e)
 {
+    const struct series_groups *groups = &p->plan->groups;
     struct map *done = map_new();
     enum err_code rc = ERR_OK;
 
@@ -275,26 +276,24 @@ static enum err_code plan_all(struct planning *p, const struct series_groups *gr
     return rc ? rc : add_loose(p, e);
 }
 
-enum err_code series_plan_make(struct series_tsdb *s, struct arena *a,
-                               const struct series_select *spec, const struct series_groups *groups,
-                               struct series_plan *out, struct err *e)
+enum err_code series_plan_make(struct series_tsdb *s, const struct series_select *spec,
+                               struct series_plan *plan, struct err *e)
 {
-    struct planning p = {.source = s, .arena = a, .spec = spec, .plan = out};
+    struct planning p = {.source = s, .arena = plan->arena, .spec = spec, .plan = plan};
     const struct matcher *equal = NULL;
     enum err_code rc = ERR_OK;
 
-    memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < spec->matcher_count; i++) {
         const struct matcher *m = &spec->matchers[i];
         if (str_eq_c(m->name, SERIES_NAME_LABEL) && m->kind == MATCHER_EQUAL && m->value.len)
             equal = m;
     }
     if (!equal)
-        rc = plan_all(&p, groups, e);
+        rc = plan_all(&p, e);
     else if (name_matches(&p, equal->value))
         rc = plan_name(&p, equal->value, e);
-    if (rc == ERR_OK && out->count)
-        qsort(out->entries, out->count, sizeof(*out->entries), by_relation);
+    if (rc == ERR_OK && plan->count)
+        qsort(plan->entries, plan->count, sizeof(*plan->entries), by_relation);
     return rc;
 }
 

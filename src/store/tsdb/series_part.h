@@ -35,11 +35,6 @@ struct series_plan_entry {
     struct series_pick *picks;
 };
 
-struct series_plan {
-    size_t count, cap;
-    struct series_plan_entry *entries; /* by name of the relation */
-};
-
 /* *out NULL = there is none of that name. */
 enum err_code series_relation(struct series_tsdb *s, struct str name, const struct relation **out,
                               struct err *e) ERR_MUST_CHECK;
@@ -52,14 +47,19 @@ struct series_column {
 /* What an alias stands for; out->relation NULL = the store does not have it. */
 enum err_code series_alias_column(struct series_tsdb *s, const struct series_alias *alias,
                                   struct series_column *out, struct err *e) ERR_MUST_CHECK;
-/* groups: those that may have an answer, in order of target, relation, scope. */
+/* Those that may have an answer, in order of target, relation, scope. */
 struct series_groups {
     size_t count;
     const struct tsdb_group *items;
 };
-enum err_code series_plan_make(struct series_tsdb *s, struct arena *a,
-                               const struct series_select *spec, const struct series_groups *groups,
-                               struct series_plan *out, struct err *e) ERR_MUST_CHECK;
+struct series_plan {
+    struct arena *arena;
+    struct series_groups groups;
+    size_t count, cap;                 /* the rest is made */
+    struct series_plan_entry *entries; /* by name of the relation */
+};
+enum err_code series_plan_make(struct series_tsdb *s, const struct series_select *spec,
+                               struct series_plan *plan, struct err *e) ERR_MUST_CHECK;
 const struct series_plan_entry *series_plan_find(const struct series_plan *p, struct str relation);
 enum series_kind series_pick_kind(const struct relation *r, const struct series_pick *p);
 
@@ -104,9 +104,14 @@ enum err_code series_template_make(struct arena *a, const struct series_template
                                    struct err *e) ERR_MUST_CHECK;
 bool series_template_wants(const struct series_template *t, const struct str *keys);
 bool series_template_wants_text(const struct series_template *t, struct str text);
+/* What tells the series of one template apart. */
+struct series_identity {
+    const struct str *keys;
+    struct str text;
+};
 /* Labels of one series; values are borrowed. */
 enum err_code series_template_fill(const struct series_template *t, struct arena *a,
-                                   const struct str *keys, struct str text, struct labels *out,
+                                   const struct series_identity *who, struct labels *out,
                                    struct err *e) ERR_MUST_CHECK;
 #define SERIES_JOB        "pga"
 #define SERIES_SCOPE      "datname" /* the label of a scope where the relation has no such key */
@@ -114,8 +119,11 @@ enum err_code series_template_fill(const struct series_template *t, struct arena
 /* The next label of a loose sample's text {a="1",b="2"}; false at its end. Values in `a`. */
 bool series_label_next(struct arena *a, struct str *rest, struct label *out);
 /* Labels of a loose sample: its own, and those of the target that it does not have. */
-enum err_code series_label_loose(struct arena *a, struct str name, struct str text,
-                                 const struct labels *target, struct labels *out,
+struct series_loose {
+    struct str name, text;
+    const struct labels *target;
+};
+enum err_code series_label_loose(struct arena *a, const struct series_loose *of, struct labels *out,
                                  struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * stretch.h: a block as a stretch of readings, its numbers object by object, as they lie. Private to
- * store/tsdb.
+ * stretch.h: a block as a stretch of readings, its numbers object by object, as they lie. Private
+ * to store/tsdb.
  */
 #ifndef STORE_TSDB_STRETCH_H
 #define STORE_TSDB_STRETCH_H
