@@ -25,7 +25,7 @@ print("\n".join("# only in one of the two: " + name for name in sorted(set(code)
 sys.exit(code != told)
 P
 ok $? "the guide has the names that answer"
-start_server server
+start_server server 'log_level = "debug"'
 ok $? "the server is ready" || done_testing
 set_up_owner
 enrol_secret "$T/secret"
@@ -33,6 +33,10 @@ prometheus send >"$T/send" 2>&1
 ok $? "readings and loose samples are pushed" || diag "$(cat "$T/send")"
 prometheus check >"$T/head" 2>&1
 tap_from "$T/head" "memory: "
+# A query that would take its ten seconds ends when the one who asked is gone.
+python3 "$TOOL/promapi.py" --url "$SERVER_URL" --token-file "$T/token" leave
+poll 10 grep -q 'query_range 499' "$T/log/server"
+ok $? "a query ends when its client leaves"
 stop server
 ok $? "the server ends, and writes blocks"
 restart_server server

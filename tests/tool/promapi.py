@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: PostgreSQL
 """The routes below /prometheus/api/v1 answer what was pushed, to the bit. Prints TAP.
 
-    promapi.py --url URL --secret-file FILE --token-file FILE --state FILE send|check
+    promapi.py --url URL --secret-file FILE --token-file FILE --state FILE send|check|leave
 
 `send` pushes readings of relations and loose samples with known values, and keeps in the file when
-that was; `check` asks. What a query has to answer is computed here from those values, by the rules
-of Prometheus, and compared with the whole answer.
+that was; `check` asks; `leave` asks for much and does not wait. What a query has to answer is
+computed here from those values, by the rules of Prometheus, and compared with the whole answer.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import os
+import socket
 import sys
 import time
 import urllib.parse
@@ -316,15 +317,32 @@ def check_errors(p):
     p.same(status, 401, "nobody asks without signing in")
 
 
+def leave(args):
+    """Ask for what takes seconds, and close the connection."""
+    with open(args.token_file, encoding="utf-8") as f:
+        token = f.read().strip()
+    parts = urllib.parse.urlsplit(args.url)
+    query = urllib.parse.urlencode({
+        "query": "quantile_over_time(0.9, (time() % vector(7))[2h:1s])",
+        "start": 0, "end": 109990, "step": 10})
+    with socket.create_connection((parts.hostname, parts.port)) as s:
+        s.sendall(("GET %squery_range?%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n"
+                   % (BASE, query, parts.netloc, token)).encode())
+        time.sleep(0.3)
+    return 0
+
+
 def main():
     global START
     parser = argparse.ArgumentParser(description="the routes of Prometheus")
     parser.add_argument("--url", required=True)
-    parser.add_argument("--secret-file", required=True)
+    parser.add_argument("--secret-file")
     parser.add_argument("--token-file", required=True)
-    parser.add_argument("--state", required=True)
-    parser.add_argument("part", choices=("send", "check"))
+    parser.add_argument("--state")
+    parser.add_argument("part", choices=("send", "check", "leave"))
     args = parser.parse_args()
+    if args.part == "leave":
+        return leave(args)
     p = Prometheus(args)
     if args.part == "send":
         START = int(time.time()) // 60 * 60 - 1800
