@@ -19,11 +19,6 @@
 
 /* --- Failing, stopping, memory --- */
 
-enum err_code eval_full(struct eval *ev)
-{
-    return arena_fail(ev->arena, ev->err);
-}
-
 enum err_code eval_fail(struct eval *ev, const char *fmt, ...)
 {
     char text[ERR_TEXT_MAX];

@@ -127,6 +127,12 @@ static inline double eval_nothing(void)
     return series_stale();
 }
 
+/* For one who was given NULL. */
+static inline enum err_code eval_full(struct eval *ev)
+{
+    return arena_fail(ev->arena, ev->err);
+}
+
 /* --- eval.c --- */
 
 enum err_code eval_rows(struct eval *ev, const struct expr *x, struct eval_sink sink);
@@ -143,9 +149,8 @@ uint32_t eval_place(const struct expr *call, size_t arg);
  * values were looked at, where that may be many. */
 enum err_code eval_check(struct eval *ev);
 enum err_code eval_spend(struct eval *ev, size_t values);
-/* NULL after an overflow of the arena; then `return eval_full(ev)`. Not zeroed for values. */
+/* One value per step; NULL after an overflow of the arena; then `return eval_full(ev)`. */
 double *eval_values(struct eval *ev);
-enum err_code eval_full(struct eval *ev);
 enum err_code eval_fail(struct eval *ev, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

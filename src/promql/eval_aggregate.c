@@ -83,7 +83,9 @@ static enum err_code group_new(struct eval *ev, struct grouping *g, struct label
         new->c = group_array(ev, 0);
     if (group_needs_count(g->op))
         new->n = group_array(ev, 0);
-    return ev->arena->overflow ? eval_full(ev) : ERR_OK;
+    if (!new->value || (group_needs_c(g->op) && !new->c) || (group_needs_count(g->op) && !new->n))
+        return eval_full(ev);
+    return ERR_OK;
 }
 
 static enum err_code group_find(struct eval *ev, struct grouping *g, const struct labels *labels,

@@ -81,8 +81,11 @@ static enum err_code call_date(struct eval *ev, const struct expr *x, struct eva
 
     if (!value)
         return eval_full(ev);
-    for (size_t i = 0; i < ev->frame->count; i++)
-        value[i] = eval_date(x->u.call.func->id, (double)(eval_frame_ms(ev->frame, i) / 1000));
+    for (size_t i = 0; i < ev->frame->count; i++) {
+        int64_t seconds = eval_frame_ms(ev->frame, i) / 1000;
+
+        value[i] = eval_date(x->u.call.func->id, (double)seconds);
+    }
     return call_vector(ev, value, out);
 }
 

@@ -25,13 +25,13 @@ bool eval_has_value(const struct eval *ev, const double *value)
 enum err_code eval_vec_add(struct eval *ev, struct eval_vec *vec, struct labelset *set,
                            double *value)
 {
-    if (vec->count == vec->cap) {
+    if (!vec->rows || vec->count == vec->cap) {
         size_t cap = vec->cap ? vec->cap * 2 : VEC_FIRST;
         struct eval_row *rows = arena_array(ev->arena, cap, sizeof(*rows));
 
         if (!rows)
             return eval_full(ev);
-        if (vec->count > 0)
+        if (vec->rows)
             memcpy(rows, vec->rows, vec->count * sizeof(*rows));
         vec->rows = rows;
         vec->cap = cap;

@@ -184,7 +184,7 @@ double eval_date(enum promql_func_id id, double seconds)
 {
     int64_t s = math_seconds(seconds);
     int64_t days = s / 86400 - (s % 86400 < 0);
-    int64_t of_day = (s % 86400 + 86400) % 86400;
+    int64_t of_day = (s % 86400 + 86400) % 86400, hour, minute;
     struct math_day d;
 
     if (s == INT64_MIN) { /* Go's calendar begins later, and comes out at the other end: 2^63 */
@@ -192,6 +192,8 @@ double eval_date(enum promql_func_id id, double seconds)
         of_day = 55808;
     }
     d = math_civil(days);
+    hour = of_day / 3600;
+    minute = of_day / 60 % 60;
     switch ((int)id) {
     case PROMQL_FUNC_year:
         return (double)d.year;
@@ -206,9 +208,9 @@ double eval_date(enum promql_func_id id, double seconds)
     case PROMQL_FUNC_days_in_month:
         return math_month_days(d.year, d.month);
     case PROMQL_FUNC_hour:
-        return (double)(of_day / 3600);
+        return (double)hour;
     default:
-        return (double)(of_day / 60 % 60);
+        return (double)minute;
     }
 }
 
