@@ -249,7 +249,7 @@ class Generator:
         if roll < 0.93:
             return f"limit_ratio{by} ({self.pick(RATIOS)}, {v})"
         # Of values that both sides print with the same digits.
-        v = self.pick([self.selector(), f"round({v})", f"floor({v})"])
+        v = self.pick([self.selector(), f"round(clamp({v}, -1e6, 1e6))"])
         return f'count_values{by} ("value", {v})'
 
     def binary(self, depth):
