@@ -188,7 +188,9 @@ static enum err_code fill(struct prometheus_targets *all, const struct store_tar
                           struct err *e)
 {
     all->items = arena_array(&all->arena, rows->count + 1, sizeof(*all->items));
-    for (size_t i = 0; all->items && i < rows->count; i++) {
+    if (!all->items)
+        return arena_fail(&all->arena, e);
+    for (size_t i = 0; i < rows->count; i++) {
         struct making m = {.arena = &all->arena};
         struct series_target *t = &all->items[all->count];
         if (!text_parse_uuid(str_of(rows->rows[i].id), &t->id))
