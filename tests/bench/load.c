@@ -308,13 +308,25 @@ static void put_label(struct bytes *b, const char *name, const char *value)
     put(b, value, v);
 }
 
-static void put_series(struct bytes *b, struct bytes *one, const struct agent *a, int c, int r,
-                       int64_t t)
+static void put_sample(struct bytes *b, double value, int64_t t)
+{
+    struct bytes sample = {0};
+
+    put(&sample, "\x09", 1);
+    put(&sample, &value, 8);
+    put(&sample, "\x10", 1);
+    put_varint(&sample, (uint64_t)t);
+    put(b, "\x12", 1);
+    put_varint(b, sample.len);
+    put(b, sample.p, sample.len);
+    free(sample.p);
+}
+
+/* One series with its newest sample. */
+static void make_series(struct bytes *one, const struct agent *a, int c, int r, int64_t t)
 {
     char text[32];
     int64_t v = a->series[c][r].value;
-    double value = nature_of(c) == DECIMAL ? (double)v / 1000 : (double)v;
-    struct bytes sample = {0};
 
     one->len = 0;
     (void)snprintf(text, sizeof(text), "bench_c%02d", c);
@@ -325,17 +337,7 @@ static void put_series(struct bytes *b, struct bytes *one, const struct agent *a
     put_label(one, "name", text);
     (void)snprintf(text, sizeof(text), "t%d", a->number);
     put_label(one, "target", text);
-    put(&sample, "\x09", 1);
-    put(&sample, &value, 8);
-    put(&sample, "\x10", 1);
-    put_varint(&sample, (uint64_t)t);
-    put(one, "\x12", 1);
-    put_varint(one, sample.len);
-    put(one, sample.p, sample.len);
-    free(sample.p);
-    put(b, "\x0a", 1);
-    put_varint(b, one->len);
-    put(b, one->p, one->len);
+    put_sample(one, nature_of(c) == DECIMAL ? (double)v / 1000 : (double)v, t);
 }
 
 static void remote_body(struct client *k, const struct agent *a, int64_t t)
@@ -344,7 +346,10 @@ static void remote_body(struct client *k, const struct agent *a, int64_t t)
 
     for (int c = 0; c < COLUMNS; c++) {
         for (int r = 0; r < ROWS; r++) {
-            put_series(&plain, &one, a, c, r, t);
+            make_series(&one, a, c, r, t);
+            put(&plain, "\x0a", 1);
+            put_varint(&plain, one.len);
+            put(&plain, one.p, one.len);
         }
     }
     put_varint(&k->body, plain.len);

@@ -89,7 +89,8 @@ for i in range(int(sys.argv[3])):
     print(answer["collector_id"], answer["token"])
 P
     send "$2" "$SERVER_PORT" "$(pid_of "$1")" --collectors "$T/collectors" || return 1
-    [ "$2" = native ] && ask "$SERVER_URL/prometheus/api/v1" "$(pid_of "$1")" --token-file "$T/token"
+    [ "$2" != native ] ||
+        ask "$SERVER_URL/prometheus/api/v1" "$(pid_of "$1")" --token-file "$T/token"
     stop "$1" TERM 120
     note disk "$(size_of "$T/$1/state/store" ! -name 'tier*' ! -path '*tier*')"
     note disk_raw "$(size_of "$T/$1/state/store" -path '*raw*')"
@@ -151,14 +152,15 @@ figures = {}
 for line in open(sys.argv[1]):
     peer, name, value = line.split(None, 2)
     figures.setdefault(peer, {})[name] = value.strip()
-GOALS = {"ingest": ">=4000000", "disk": "<=0.65", "memory_peak": "<=64", "query_one_series": "<=0.5",
-         "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}  # at 100 agents, 360 steps
+GOALS = {"ingest": ">=4000000", "disk": "<=0.65", "memory_peak": "<=64",
+         "query_one_series": "<=0.5", "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}  # at 100 agents, 360 steps
 rows = {}  # (figure, unit): {peer: value}
 for peer, f in figures.items():
     load = json.loads(f.get("load", "{}") or "{}")
     if load:
         assert load["samples"] == samples, (peer, load)
-        rows.setdefault(("ingest", "samples/cpu_s"), {})[peer] = samples / max(float(f["cpu_s"]), .01)
+        rows.setdefault(("ingest", "samples/cpu_s"), {})[peer] = (
+            samples / max(float(f["cpu_s"]), .01))
         rows.setdefault(("ingest_push_only", "samples/cpu_s"), {})[peer] = (
             samples / max(float(f["push_cpu_s"]), .01))
         rows.setdefault(("push_p95", "ms"), {})[peer] = load["p95_ms"]

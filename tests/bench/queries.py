@@ -5,9 +5,9 @@
     queries.py --base URL/api/v1 --pid PID --end SECONDS --steps N [--token-file FILE] [--rounds N]
 
 One series over all steps; a sum by database over all series of two columns; the 20 that rise most
-of the 1000 of 20 agents. Prints a JSON object: for each the median and the least time (ms), the server's
-CPU a query (ms), how many series and samples the answer has and the sum of its values, by which
-two servers can be seen to have answered the same.
+of the 1000 of 20 agents. Prints a JSON object: for each the median and the least time (ms), the
+server's CPU a query (ms), how many series and samples the answer has and the sum of its values, by
+which two servers can be seen to have answered the same.
 """
 
 import argparse

@@ -90,7 +90,11 @@ ctl query run 'pg_instance_up * 2' --from 5m --step 30 -o json
 is "$(python3 -c 'import json,sys
 d = json.load(sys.stdin)
 print({v for s in d["series"] for v in s["values"]} - {None})' <<<"$OUT")" '{2}' "query run over a range"
-poll 60 eval 'ctl query run "sum(rate(pg_stat_statements_calls_total[2m])) > 0"; [[ $OUT =~ [0-9] ]]'
+rate_of_calls() {
+    ctl query run 'sum(rate(pg_stat_statements_calls_total[2m])) > 0'
+    [[ $OUT =~ [0-9] ]]
+}
+poll 60 rate_of_calls
 ok $? "the exporter name for calls of statements has a rate" || diag "$OUT $ERR"
 ctl query run 'sum('
 is $? 1 "an expression that is wrong is a failure"

@@ -52,7 +52,8 @@ is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 if [ -x "$PGA_FAULTY" ]; then
     # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, those that need
     # days by the unit tests tsdb_compact and tsdb_retain.
-    for point in $(fault_points server | grep -vE '^(file|backup|tsdb\.(drop|copy|compact|retain)_)'); do
+    elsewhere='^(file|backup|tsdb\.(drop|copy|compact|retain)_)'
+    for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
         reap server 20

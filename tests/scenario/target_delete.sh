@@ -20,9 +20,9 @@ print(next((s[sys.argv[2]] for s in rows if s["name"] == sys.argv[1]), ""))' \
 }
 
 history() { # ID FROM TO: the heartbeat's values, and how many readings they are of
-    local agg
+    local agg what="relation=pg_instance&column=start_time&step=10000"
     for agg in avg count; do
-        api GET "servers/$1/metrics?relation=pg_instance&column=start_time&from=$2&to=$3&step=10000&agg=$agg"
+        api GET "servers/$1/metrics?$what&from=$2&to=$3&agg=$agg"
         python3 -c 'import json,sys
 print([s["values"] for s in json.load(sys.stdin).get("series", [])])' <<<"$BODY"
     done

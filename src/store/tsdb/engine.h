@@ -155,7 +155,7 @@ struct tsdb {
     bool flush_wanted;
     bool copying;    /* a backup runs: retention, compaction, forgetting of deletions rest */
     bool compacting; /* a step of it runs: a backup waits for its end */
-    bool hold_trim; /* and copies what may be behind the journal */
+    bool hold_trim;  /* and copies what may be behind the journal */
     struct day_file *days;
     size_t day_count, day_cap;
     struct dropped_group *dropped; /* by id */

@@ -247,8 +247,8 @@ struct tsdb_sink {
     tsdb_visit *visit; /* of readings that are in no stretch */
     enum err_code (*stretch)(void *arg, const struct tsdb_stretch *s, struct err *e);
     /*
-     * Whether numbers of an object are wanted; `at`: its place in the stretch that comes next. It is
-     * not asked again for a stretch with the same objects as the one before.
+     * Whether numbers of an object are wanted; `at`: its place in the stretch that comes next. Not
+     * asked again for a stretch with the same objects as the one before.
      */
     enum err_code (*wants)(void *arg, const struct tsdb_group_object *o, size_t at, bool *out,
                            struct err *e);

@@ -2,9 +2,9 @@
 /*
  * verify.c: checks every file of a store that is not in use, and reports each damage.
  *
- * Nothing is changed but for a repair (repair.h). Checked: structure of the files, schema, each journal row and block decodes
- * with all its columns, groups and objects that are named exist or belong to a deleted target,
- * watermarks are below the next lsn.
+ * Nothing is changed but for a repair (repair.h). Checked: structure of the files, schema, each
+ * journal row and block decodes with all its columns, groups and objects that are named exist or
+ * belong to a deleted target, watermarks are below the next lsn.
  */
 #include "store/tsdb/block.h"
 #include "store/tsdb/engine.h"
