@@ -89,7 +89,8 @@ like "$OUT" '1$' "query run shows a value" || diag "$OUT $ERR"
 ctl query run 'pg_instance_up * 2' --from 5m --step 30 -o json
 is "$(python3 -c 'import json,sys
 d = json.load(sys.stdin)
-print({v for s in d["series"] for v in s["values"]} - {None})' <<<"$OUT")" '{2}' "query run over a range"
+print({v for s in d["series"] for v in s["values"]} - {None})' <<<"$OUT")" '{2}' \
+    "query run over a range"
 rate_of_calls() {
     ctl query run 'sum(rate(pg_stat_statements_calls_total[2m])) > 0'
     [[ $OUT =~ [0-9] ]]
