@@ -37,10 +37,10 @@ struct alloc_kept {
     struct alloc_kept *next;
 };
 
-static struct {
+static struct alloc_shelf {
     pthread_mutex_t lock;
     struct alloc_kept *first;
-} alloc_kept[KEEP_SIZES] = {[0 ... KEEP_SIZES - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+} alloc_shelves[KEEP_SIZES] = {[0 ... KEEP_SIZES - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
 static atomic_size_t alloc_kept_bytes;
 
@@ -59,41 +59,52 @@ static int alloc_size_down(size_t size)
     return 63 - __builtin_clzll(size);
 }
 
+static struct alloc_shelf *alloc_shelf_of(int power)
+{
+    return &alloc_shelves[(unsigned)(power - KEEP_FIRST) % KEEP_SIZES];
+}
+
 static void *alloc_take(size_t size)
 {
     int power = alloc_size_up(size);
-    struct alloc_kept *block = NULL;
 
     if (power < 0)
         return malloc(size);
-    int at = power - KEEP_FIRST;
-    pthread_mutex_lock(&alloc_kept[at].lock);
-    block = alloc_kept[at].first;
+    struct alloc_shelf *shelf = alloc_shelf_of(power);
+    pthread_mutex_lock(&shelf->lock);
+    struct alloc_kept *block = shelf->first;
     if (block)
-        alloc_kept[at].first = block->next;
-    pthread_mutex_unlock(&alloc_kept[at].lock);
+        shelf->first = block->next;
+    pthread_mutex_unlock(&shelf->lock);
     if (!block)
         return malloc((size_t)1 << power);
     atomic_fetch_sub(&alloc_kept_bytes, (size_t)1 << power);
     return block;
 }
 
+/* Whether the block was kept. */
+static bool alloc_keep(struct alloc_kept *block, int power)
+{
+    size_t size = (size_t)1 << power;
+    struct alloc_shelf *shelf = alloc_shelf_of(power);
+
+    if (atomic_fetch_add(&alloc_kept_bytes, size) + size > KEEP_BYTES) {
+        atomic_fetch_sub(&alloc_kept_bytes, size);
+        return false;
+    }
+    pthread_mutex_lock(&shelf->lock);
+    block->next = shelf->first;
+    shelf->first = block;
+    pthread_mutex_unlock(&shelf->lock);
+    return true;
+}
+
 static void alloc_give(void *ptr)
 {
-    struct alloc_kept *block = ptr;
     int power = ptr ? alloc_size_down(malloc_usable_size(ptr)) : -1;
-    size_t size = power < 0 ? 0 : (size_t)1 << power;
 
-    if (power < 0 || atomic_fetch_add(&alloc_kept_bytes, size) + size > KEEP_BYTES) {
-        atomic_fetch_sub(&alloc_kept_bytes, size);
+    if (power < 0 || !alloc_keep(ptr, power))
         free(ptr);
-        return;
-    }
-    int at = power - KEEP_FIRST;
-    pthread_mutex_lock(&alloc_kept[at].lock);
-    block->next = alloc_kept[at].first;
-    alloc_kept[at].first = block;
-    pthread_mutex_unlock(&alloc_kept[at].lock);
 }
 
 static void *alloc_move(void *old, size_t size)
