@@ -61,6 +61,10 @@ static const char *const fault_table[] = {
     "tsdb.flush_day_written",
     "tsdb.replay",
     "tsdb.retain_unlisted",
+    "tsdb.rollup_marks",
+    "tsdb.rollup_watermark",
+    "tsdb.rollup_writing",
+    "tsdb.rollup_written",
 };
 /* clang-format on */
 

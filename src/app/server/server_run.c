@@ -124,6 +124,8 @@ static enum err_code open_tsdb(struct server *s, struct err *e)
         .journal_bytes = s->config->journal_bytes,
         .flush_age_ms = s->config->flush_age_ms,
         .retention_days = (int)s->config->retention_days,
+        .rollup_5m_days = (int)s->config->rollup_5m_days,
+        .rollup_1h_days = (int)s->config->rollup_1h_days,
         .max_bytes = s->config->max_bytes,
         .target_sink = take_targets,
         .drop_sink = drop_target,

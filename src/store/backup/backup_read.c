@@ -404,7 +404,8 @@ static enum err_code read_target_lsn(const char *dir, uint64_t *out, struct err 
 
 static enum err_code sync_tree(const char *dir, struct err *e)
 {
-    static const char *const folders[] = {"", "/raw", "/raw/fast", "/raw/slow"};
+    static const char *const folders[] = {"",          "/raw",    "/raw/fast",
+                                          "/raw/slow", "/tier5m", "/tier1h"};
     char path[PATH_MAX + 16];
     enum err_code code = ERR_OK;
 

@@ -7,10 +7,9 @@
  * group its buckets are added to the result, since readings of different groups do not fall on the
  * same instants.
  */
-#include "store/tsdb/aggregate.h"
+#include "store/tsdb/aggregate_run.h"
 
 #include "base/limits.h"
-#include "store/tsdb/rows.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,39 +44,9 @@ const char *aggregate_op_name(enum aggregate_op op)
     return op_names[op];
 }
 
-/* Buckets of one series and column within the present group. */
-struct track {
-    double *value;
-    double *weight; /* count of an average (`value` is the mean so far); first of a gauge's rise */
-    double now;     /* sum over the rows of the present reading */
-    double rows;    /* how many values that was */
-    uint64_t stamp; /* the reading that `now` is of */
-};
-
-struct run {
-    const struct aggregate_spec *spec;
-    struct arena *arena;
-    struct rows rows;
-    enum aggregate_op *ops;
-    size_t points;
-    struct track **tracks; /* [series * columns + column]; NULL = no value yet */
-    double **results;
-    size_t track_cap;
-    uint64_t slice_no;
-    uint64_t complete_no; /* number of the last complete reading before this one */
-    int64_t last_t_ms;
-    double *rise_ms;  /* per bucket of the group: time that counters' readings cover */
-    double *delta_ms; /* likewise by from_t */
-    double *covered;  /* result: the most of all groups */
-    uint64_t samples;
-    int64_t every_ms, newest_ms;
-    bool in_range;
-    size_t bucket;
-};
-
 /* --- places --- */
 
-static bool is_rise(const struct run *r, size_t c)
+bool aggregate_is_rise(const struct run *r, size_t c)
 {
     enum relation_kind kind = r->rows.columns[c]->kind;
     bool op = r->ops[c] == AGGREGATE_RATE || r->ops[c] == AGGREGATE_INCREASE;
@@ -118,7 +87,7 @@ static double *new_points(struct run *r, double fill)
     return p;
 }
 
-static struct track *track_of(struct run *r, size_t series, size_t c)
+struct track *aggregate_track(struct run *r, size_t series, size_t c)
 {
     size_t at = series * r->rows.column_count + c;
 
@@ -140,7 +109,7 @@ static struct track *track_of(struct run *r, size_t series, size_t c)
     return r->tracks[at];
 }
 
-static void add(double *to, double v)
+void aggregate_add(double *to, double v)
 {
     *to = isnan(*to) ? v : *to + v;
 }
@@ -182,7 +151,7 @@ static void take_rise(const struct run *r, struct track *t, const struct rising 
     }
     if (r->rows.columns[in->column]->kind == RELATION_DELTA) {
         if (in->now->tag != CELL_NULL) {
-            add(&t->value[r->bucket], cell_to_f64(*in->now));
+            aggregate_add(&t->value[r->bucket], cell_to_f64(*in->now));
         }
         return;
     }
@@ -191,7 +160,7 @@ static void take_rise(const struct run *r, struct track *t, const struct rising 
     }
     bool goes_on = r->rows.relation->sparse || (o->seen && o->seen >= r->complete_no);
     if (goes_on && rise(&o->cells[in->column], in->now, in->reset, &v)) {
-        add(&t->value[r->bucket], v);
+        aggregate_add(&t->value[r->bucket], v);
     }
 }
 
@@ -241,10 +210,10 @@ static void settle_level(struct run *r, struct track *t, enum aggregate_op op)
         *v = first || t->now > *v ? t->now : *v;
         break;
     case AGGREGATE_SUM:
-        add(v, t->now);
+        aggregate_add(v, t->now);
         break;
     case AGGREGATE_COUNT:
-        add(v, t->rows);
+        aggregate_add(v, t->rows);
         break;
     case AGGREGATE_RATE:
     case AGGREGATE_INCREASE:
@@ -281,13 +250,13 @@ static bool take_row(struct run *r, const struct tsdb_slice *s, size_t row, bool
         return false;
     }
     for (size_t c = 0; out >= 0 && c < r->rows.column_count; c++) {
-        struct track *t = track_of(r, (size_t)out, c);
+        struct track *t = aggregate_track(r, (size_t)out, c);
         const struct cell *now = &s->cells[c][row];
         if (!t) {
             return false;
         }
         r->samples += r->in_range && now->tag != CELL_NULL;
-        if (!is_rise(r, c)) {
+        if (!aggregate_is_rise(r, c)) {
             take_level(r, t, now);
         } else {
             const struct rising in = {c, o, now, reset};
@@ -308,10 +277,10 @@ static void repeat_levels(struct run *r)
             continue;
         }
         for (size_t c = 0; c < w->column_count; c++) {
-            struct track *t = is_rise(r, c) || w->columns[c]->kind == RELATION_DELTA ||
+            struct track *t = aggregate_is_rise(r, c) || w->columns[c]->kind == RELATION_DELTA ||
                                       o->cells[c].tag == CELL_NULL
                                   ? NULL
-                                  : track_of(r, (size_t)o->out, c);
+                                  : aggregate_track(r, (size_t)o->out, c);
             if (t) {
                 take_level(r, t, &o->cells[c]);
             }
@@ -335,7 +304,7 @@ static void settle_levels(struct run *r)
     for (size_t at = 0; at < count && at < r->track_cap; at++) {
         struct track *t = r->tracks[at];
         size_t c = at % r->rows.column_count;
-        if (t && t->stamp == r->slice_no && t->rows > 0 && !is_rise(r, c)) {
+        if (t && t->stamp == r->slice_no && t->rows > 0 && !aggregate_is_rise(r, c)) {
             settle_level(r, t, r->ops[c]);
         }
     }
@@ -356,7 +325,7 @@ static void note_cover(struct run *r, const struct tsdb_slice *s)
     }
 }
 
-static bool find_bucket(struct run *r, int64_t t_ms)
+bool aggregate_find_bucket(struct run *r, int64_t t_ms)
 {
     const struct aggregate_spec *q = r->spec;
     r->in_range = t_ms > q->from_ms;
@@ -378,7 +347,7 @@ static double bucket_value(const struct run *r, const struct track *t, size_t c,
     double v = t->value[p];
     double seconds = seconds_of(r, c, p);
 
-    if (is_rise(r, c)) {
+    if (aggregate_is_rise(r, c)) {
         bool zero = r->rows.columns[c]->kind == RELATION_DELTA || r->rows.relation->sparse;
         if (isnan(v) && zero && seconds > 0) {
             v = 0; /* a delta that a reading lacks is zero */
@@ -414,7 +383,7 @@ static bool fold_track(struct run *r, size_t at)
     for (size_t p = 0; p < r->points; p++) {
         double v = bucket_value(r, t, c, p);
         if (!isnan(v)) {
-            add(&r->results[at][p], v);
+            aggregate_add(&r->results[at][p], v);
         }
         t->value[p] = NAN;
         t->weight[p] = 0;
@@ -440,17 +409,22 @@ static bool fold_group(struct run *r)
     return true;
 }
 
-static enum err_code visit(void *arg, const struct tsdb_slice *s, struct err *e)
+bool aggregate_enter(struct run *r, const struct tsdb_slice *s)
+{
+    bool first = r->rows.group == 0;
+    return !rows_enter(&r->rows, s) || first || fold_group(r);
+}
+
+enum err_code aggregate_visit(void *arg, const struct tsdb_slice *s, struct err *e)
 {
     struct run *r = arg;
     size_t reset = 0;
-    bool first = r->rows.group == 0;
 
-    if (rows_enter(&r->rows, s) && !first && !fold_group(r)) {
+    if (!aggregate_enter(r, s)) {
         return arena_check(r->arena, e);
     }
     r->slice_no++;
-    if (!find_bucket(r, s->t_ms) || s->flags & SLICE_FAILED) {
+    if (!aggregate_find_bucket(r, s->t_ms) || s->flags & SLICE_FAILED) {
         return ERR_OK;
     }
     if (s->t_ms >= r->newest_ms) {
@@ -509,7 +483,7 @@ static void choose_ops(struct run *r)
 }
 
 /* How far before the interval a reading may be that the first one is compared with. */
-static int64_t lookback_ms(struct run *r)
+int64_t aggregate_lookback_ms(struct run *r)
 {
     struct tsdb_group last;
     int64_t ms = LOOKBACK_LEAST_MS;
@@ -600,11 +574,14 @@ static enum err_code run_scan(struct run *r, struct err *e)
         .relation = q->relation,
         .columns = r->rows.column_names,
         .column_count = r->rows.column_count,
-        .from_ms = q->from_ms - lookback_ms(r),
+        .from_ms = q->from_ms - aggregate_lookback_ms(r),
         .to_ms = q->from_ms + (int64_t)r->points * q->step_ms,
         .deadline_mono_us = q->deadline_mono_us,
     };
-    return tsdb_scan(r->rows.reader, &scan, visit, r, e);
+    if (!q->readings_only && aggregate_tier_fits(r)) {
+        return aggregate_tier_run(r, &scan, e);
+    }
+    return tsdb_scan(r->rows.reader, &scan, aggregate_visit, r, e);
 }
 
 enum err_code aggregate_run(struct tsdb_reader *reader, struct arena *a,

@@ -66,6 +66,11 @@ struct aggregate_spec {
     int64_t from_ms, to_ms;
     int64_t step_ms;   /* > 0; (to - from) / step at most LIMIT_QUERY_POINTS */
     size_t max_series; /* 0 = LIMIT_QUERY_SERIES; more set `truncated` */
+    /*
+     * Roll-ups serve where they give the same: from_ms and step_ms are multiples of their length,
+     * and the operation is exact on them (README.md). True: full readings only.
+     */
+    bool readings_only;
     int64_t deadline_mono_us;
 };
 

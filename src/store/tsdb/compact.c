@@ -415,6 +415,22 @@ static enum err_code copy_newer(struct compact *c, uint64_t applied, struct err 
     return code;
 }
 
+/* Hours that are not rolled up yet, by blocks of before and since. */
+static enum err_code copy_marks(struct compact *c, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(c->from, "tsdb_dirty_all", SQLDB_NO_ARGS, &q, e);
+
+    while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
+        code = sqldb_run(c->to, "tsdb_dirty_put",
+                         SQLDB_ARGS(sqldb_i64(sqldb_get_i64(q, 0)), sqldb_i64(sqldb_get_i64(q, 1))),
+                         e);
+    }
+    sqldb_end(q);
+    return code;
+}
+
 static enum err_code set_state(struct compact *c, uint64_t applied, struct err *e)
 {
     enum err_code code = sqldb_run(c->to, "tsdb_day_set_applied",
@@ -432,6 +448,9 @@ static enum err_code complete(struct compact *c, struct day_file *now, struct er
     int fd = -1;
     enum err_code code = copy_newer(c, now->applied, e);
 
+    if (code == ERR_OK) {
+        code = copy_marks(c, e);
+    }
     if (code == ERR_OK) {
         code = set_state(c, now->applied, e);
     }

@@ -14,10 +14,11 @@
  * else is in the journal of ingest.db, which is copied last and so knows every id that a file
  * names and an lsn above every watermark. What else takes things away rests for the whole time:
  * retention (retain.c), compaction and forgetting of deletions (drop_forget).
+ * Roll-ups are copied after the day files they are made of: what they lack is marked there.
  * A copy is one read transaction (VACUUM INTO): what lies in the WAL is in it.
  * Threads: any one at a time.
  */
-#include "store/tsdb/engine.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -55,10 +56,11 @@ struct copying {
     bool trim_rests;
     enum err_code code; /* inside a listing */
     struct err *err;
-    const char *folder; /* that is listed */
+    size_t folder;   /* that is listed */
 };
 
-static const char *const folders[] = {"raw/fast", "raw/slow"};
+/* Roll-ups last: see above. */
+static const char *const folders[] = {"raw/fast", "raw/slow", "tier5m", "tier1h"};
 static const struct {
     const char *name;
     int schema;
@@ -68,7 +70,22 @@ static const struct {
     {"ingest.db", TSDB_SCHEMA_INGEST}, /* the last: see above */
 };
 
-#define FOLDERS (sizeof(folders) / sizeof(folders[0]))
+#define FOLDERS     (sizeof(folders) / sizeof(folders[0]))
+#define DAY_FOLDERS 2
+
+/* The schema of a file of folder i by its name; 0 = it is none of ours. */
+static int schema_of(size_t i, const char *name)
+{
+    uint32_t edition = 0;
+    int64_t day = 0;
+    int month = 0;
+
+    if (i < DAY_FOLDERS) {
+        return days_parse_name(name, &day, &edition) ? TSDB_SCHEMA_DAY : 0;
+    }
+    return tier_parse_name(name, &month) ? TSDB_SCHEMA_TIER : 0;
+}
+
 #define SINGLES (sizeof(singles) / sizeof(singles[0]))
 
 int tsdb_copy_schema(struct str name)
@@ -81,13 +98,11 @@ int tsdb_copy_schema(struct str name)
     for (size_t i = 0; i < FOLDERS; i++) {
         struct str folder = str_of(folders[i]);
         char file[NAME_MAX_BYTES];
-        uint32_t edition = 0;
-        int64_t day = 0;
         if (str_starts(name, folder) && name.len > folder.len && name.len < sizeof(file) &&
             name.ptr[folder.len] == '/') {
             (void)snprintf(file, sizeof(file), "%.*s", (int)(name.len - folder.len - 1),
                            name.ptr + folder.len + 1);
-            return days_parse_name(file, &day, &edition) ? TSDB_SCHEMA_DAY : 0;
+            return schema_of(i, file);
         }
     }
     return 0;
@@ -227,20 +242,18 @@ static enum err_code look_at(struct copying *c, const char *name, struct err *e)
 
 /* --- all of them --- */
 
-static void on_day(void *arg, const char *name)
+static void on_file(void *arg, const char *name)
 {
     struct copying *c = arg;
     char full[NAME_MAX_BYTES];
-    uint32_t edition = 0;
-    int64_t day = 0;
 
-    if (c->code == ERR_OK && days_parse_name(name, &day, &edition)) {
-        (void)snprintf(full, sizeof(full), "%s/%.40s", c->folder, name);
+    if (c->code == ERR_OK && schema_of(c->folder, name)) {
+        (void)snprintf(full, sizeof(full), "%s/%.40s", folders[c->folder], name);
         c->code = look_at(c, full, c->err);
     }
 }
 
-static enum err_code copy_days(struct copying *c, struct err *e)
+static enum err_code copy_folders(struct copying *c, struct err *e)
 {
     char path[PATH_MAX + 16];
 
@@ -248,9 +261,9 @@ static enum err_code copy_days(struct copying *c, struct err *e)
     c->err = e;
     for (size_t i = 0; c->code == ERR_OK && i < FOLDERS; i++) {
         struct err listing;
-        c->folder = folders[i];
+        c->folder = i;
         (void)snprintf(path, sizeof(path), "%s/%s", c->db->dir, folders[i]);
-        if (file_list(path, on_day, c, &listing) && c->code == ERR_OK) {
+        if (file_list(path, on_file, c, &listing) && c->code == ERR_OK) {
             c->code = listing.code;
             *e = listing;
         }
@@ -269,7 +282,7 @@ static void set_trim(struct copying *c, bool rests)
 static enum err_code copy_rest(struct copying *c, struct err *e)
 {
     set_trim(c, true);
-    enum err_code code = copy_days(c, e);
+    enum err_code code = copy_folders(c, e);
     for (size_t i = 0; code == ERR_OK && i < SINGLES; i++) {
         code = look_at(c, singles[i].name, e);
     }
@@ -293,7 +306,7 @@ static enum err_code take_rest(struct copying *c, struct err *e)
 static enum err_code copy_all(struct copying *c, struct err *e)
 {
     const char *last = NULL;
-    enum err_code code = copy_days(c, e);
+    enum err_code code = copy_folders(c, e);
 
     if (code == ERR_OK) {
         code = copy_rest(c, e);
@@ -415,7 +428,7 @@ static enum err_code read_marks(struct settling *s, struct err *e)
     if (s->code == ERR_OK) {
         s->code = take_mark(s, "event.db", e);
     }
-    for (size_t i = 0; s->code == ERR_OK && i < FOLDERS; i++) {
+    for (size_t i = 0; s->code == ERR_OK && i < DAY_FOLDERS; i++) {
         struct err listing;
         s->folder = folders[i];
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, folders[i]);

@@ -8,8 +8,8 @@
  *
  * Threads: the list is guarded by the engine's state lock; only the flusher changes it.
  */
-#include "store/tsdb/engine.h"
 #include "store/tsdb/merge.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -46,6 +46,15 @@ static void date_of(int64_t day, int *year, int *month, int *mday)
     *mday = (int)(doy - (153 * mp + 2) / 5 + 1);
     *month = (int)(mp < 10 ? mp + 3 : mp - 9);
     *year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
+int days_month(int64_t day)
+{
+    int year = 0;
+    int month = 0;
+    int mday = 0;
+    date_of(day, &year, &month, &mday);
+    return year * 12 + month - 1;
 }
 
 void days_path(const struct tsdb *db, const struct day_file *f, char *out, size_t size)
@@ -159,6 +168,19 @@ enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e)
     return code;
 }
 
+/* First hour that is not in the roll-ups; INT64_MAX = all are. */
+static enum err_code read_dirty(struct sqldb *day, int64_t *hour, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(day, "tsdb_dirty_first", SQLDB_NO_ARGS, &s, e);
+
+    if (code == ERR_OK) {
+        *hour = sqldb_is_null(s, 0) ? INT64_MAX : sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
 enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
@@ -172,7 +194,7 @@ enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err 
         f->pile = groups ? (uint64_t)sqldb_get_i64(s, 2) / groups : 0;
     }
     sqldb_end(s);
-    return code;
+    return code ? code : read_dirty(day, &f->dirty_hour, e);
 }
 
 uint64_t days_size(const char *path)

@@ -114,6 +114,48 @@ enum err_code tsdb_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_sp
     return ops_of(r)->scan(r, spec, sink->visit, sink->arg, e);
 }
 
+enum err_code tsdb_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
+                             tsdb_bucket_visit *visit, void *arg, struct err *e)
+{
+    return ops_of(r)->tier_scan ? ops_of(r)->tier_scan(r, spec, visit, arg, e) : ERR_OK;
+}
+
+enum err_code tsdb_tier_plan(struct tsdb_reader *r, const struct tsdb_plan_spec *spec,
+                             struct tsdb_plan *out, struct err *e)
+{
+    *out = (struct tsdb_plan){.range_ms = spec->range_ms, .instead = TSDB_RAW};
+    if (ops_of(r)->tier_plan) {
+        return ops_of(r)->tier_plan(r, spec, out, e);
+    }
+    out->parts[out->count++] = (struct tsdb_tier_part){TSDB_RAW, spec->from_ms, spec->to_ms};
+    return ERR_OK;
+}
+
+int64_t tsdb_tier_ms(enum tsdb_tier tier)
+{
+    return tier == TSDB_TIER_5M ? 300000 : tier == TSDB_TIER_1H ? 3600000 : 0;
+}
+
+bool tsdb_tier_answers(enum relation_kind kind, enum tsdb_need need)
+{
+    switch (need) {
+    case TSDB_NEED_READINGS:
+        return false;
+    case TSDB_NEED_RISE:
+        return kind == RELATION_COUNTER || kind == RELATION_DELTA;
+    case TSDB_NEED_LAST:
+        return kind != RELATION_DELTA;
+    case TSDB_NEED_MIN:
+        return kind == RELATION_GAUGE;
+    case TSDB_NEED_MAX:
+    case TSDB_NEED_SUM:
+    case TSDB_NEED_AVG:
+    case TSDB_NEED_COUNT:
+        return kind == RELATION_GAUGE || kind == RELATION_DELTA;
+    }
+    return false;
+}
+
 enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                struct str **keys, struct err *e)
 {

@@ -13,7 +13,7 @@
  *             goes when the journal is trimmed to its lsn and every day file was purged.
  */
 #include "store/tsdb/blocks.h"
-#include "store/tsdb/engine.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -247,6 +247,8 @@ struct purging {
     size_t group_count;
     struct day_file *days;
     size_t day_count;
+    struct tier_file *tiers;
+    size_t tier_count;
     uint64_t lsn;
 };
 
@@ -265,6 +267,11 @@ static bool begin(struct tsdb *db, struct purging *p)
         p->days = alloc_array(db->day_count + 1, sizeof(*p->days));
         if (db->day_count) {
             memcpy(p->days, db->days, db->day_count * sizeof(*p->days));
+        }
+        p->tier_count = db->tier_count;
+        p->tiers = alloc_array(db->tier_count + 1, sizeof(*p->tiers));
+        if (db->tier_count) {
+            memcpy(p->tiers, db->tiers, db->tier_count * sizeof(*p->tiers));
         }
     }
     lock_release(&db->state);
@@ -306,6 +313,21 @@ static enum err_code purge_file(struct tsdb *db, const struct purging *p,
     return code ? err_wrap(e, "%s", path) : ERR_OK;
 }
 
+static enum err_code purge_tier(struct tsdb *db, const struct purging *p,
+                                const struct tier_file *tier, struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *file = NULL;
+
+    tier_path(db, tier->tier, tier->month, path, sizeof(path));
+    enum err_code code = tier_open(path, SQLDB_OWN_CHECKPOINT, &file, e);
+    if (code == ERR_OK) {
+        code = purge_blocks(p, file, e);
+    }
+    sqldb_close(file);
+    return code ? err_wrap(e, "%s", path) : ERR_OK;
+}
+
 enum err_code drop_purge(struct tsdb *db, struct err *e)
 {
     struct purging p;
@@ -317,6 +339,9 @@ enum err_code drop_purge(struct tsdb *db, struct err *e)
     for (size_t i = 0; code == ERR_OK && i < p.day_count; i++) {
         code = purge_file(db, &p, &p.days[i], e);
     }
+    for (size_t i = 0; code == ERR_OK && i < p.tier_count; i++) {
+        code = purge_tier(db, &p, &p.tiers[i], e);
+    }
     lock_take(&db->state);
     if (code == ERR_OK) {
         db->purged_lsn = p.lsn;
@@ -325,6 +350,7 @@ enum err_code drop_purge(struct tsdb *db, struct err *e)
         db->flush_wanted = true; /* come again */
     }
     lock_release(&db->state);
+    alloc_free(p.tiers);
     alloc_free(p.days);
     alloc_free(p.groups);
     return code;

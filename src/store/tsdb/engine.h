@@ -25,7 +25,8 @@
 #define TSDB_LOCK_CAPS    62
 
 #define TSDB_SCHEMA_INGEST 3
-#define TSDB_SCHEMA_DAY    2
+#define TSDB_SCHEMA_DAY    3
+#define TSDB_SCHEMA_TIER   1
 #define TSDB_SCHEMA_TEXT   3
 #define TSDB_SCHEMA_EVENT  1
 
@@ -51,6 +52,14 @@ struct day_file {
     uint64_t pile;      /* small blocks, per group that has some */
     uint64_t served;    /* the newest wish for compaction that is done */
     int64_t rest_us;    /* monotonic: no compaction before, after one that failed */
+    int64_t dirty_hour; /* first hour that is not in the roll-ups; INT64_MAX = all are */
+};
+
+/* A file of roll-ups that exists (tier.h). */
+struct tier_file {
+    enum tsdb_tier tier;
+    int month;            /* year * 12 + month - 1 */
+    int64_t watermark_ms; /* every bucket that ends up to here is in it, or in an older file */
 };
 
 /* A group of a deleted target, of which files may still hold slices. */
@@ -146,7 +155,8 @@ struct tsdb {
     struct ingest_job *queue_first, *queue_last;
     size_t queued;
     struct head *active, *frozen;
-    uint64_t frozen_lsn;  /* everything up to here is in `frozen` or older */
+    uint64_t frozen_lsn; /* everything up to here is in `frozen` or older */
+    int64_t frozen_wall_ms;
     uint64_t linked_lsn;  /* everything up to here is in a head or in day files */
     uint64_t flushed_lsn; /* day files have applied all up to here */
     uint64_t applied_lsn; /* events, texts, targets likewise */
@@ -158,6 +168,9 @@ struct tsdb {
     bool hold_trim;  /* and copies what may be behind the journal */
     struct day_file *days;
     size_t day_count, day_cap;
+    struct tier_file *tiers;
+    size_t tier_count, tier_cap;
+    int64_t rollup_limit_ms;       /* hours that end up to here may be rolled up */
     struct dropped_group *dropped; /* by id */
     size_t dropped_count;
     struct dropped_target *dropped_targets;
@@ -190,8 +203,9 @@ enum err_code days_open(const char *path, unsigned flags, struct sqldb **out,
                         struct err *e) ERR_MUST_CHECK;
 /* The watermark of an open day file. */
 enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e) ERR_MUST_CHECK;
-/* applied, compacted and pile of an open day file. */
+/* applied, compacted, pile and dirty_hour of an open day file. */
 enum err_code days_read_state(struct sqldb *day, struct day_file *f, struct err *e) ERR_MUST_CHECK;
+int days_month(int64_t day);          /* year * 12 + month - 1 */
 uint64_t days_size(const char *path); /* bytes, with its WAL; 0 = absent */
 /* Unlink a database with what lies beside it. */
 enum err_code days_unlink(const char *path, struct err *e) ERR_MUST_CHECK;
@@ -296,6 +310,11 @@ enum err_code tsdb_sqlite_scan_numbers(struct tsdb_reader *r, const struct tsdb_
                                        const struct tsdb_sink *sink, struct err *e) ERR_MUST_CHECK;
 
 /* --- query.c --- */
+enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
+                                    tsdb_bucket_visit *visit, void *arg,
+                                    struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_tier_plan(struct tsdb_reader *r, const struct tsdb_plan_spec *spec,
+                                    struct tsdb_plan *out, struct err *e) ERR_MUST_CHECK;
 enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                       struct str **keys, struct err *e) ERR_MUST_CHECK;
 enum err_code tsdb_sqlite_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,

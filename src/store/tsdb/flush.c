@@ -8,8 +8,8 @@
  * Threads: the flusher.
  */
 #include "store/tsdb/blocks.h"
-#include "store/tsdb/engine.h"
 #include "store/tsdb/quarantine.h"
+#include "store/tsdb/tier.h"
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -224,6 +224,24 @@ static enum err_code write_blocks(struct flushing *f, struct item *items, size_t
     return code;
 }
 
+/* Mark the hours of these slices as not rolled up, in the transaction that makes them count. */
+static enum err_code mark_hours(struct flushing *f, const struct item *items, size_t count,
+                                struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < count; i++) {
+        int64_t hour = tier_hour_of(items[i].head.slice.t_ms);
+        if (i > 0 && items[i].head.group == items[i - 1].head.group &&
+            hour == tier_hour_of(items[i - 1].head.slice.t_ms)) {
+            continue;
+        }
+        code = sqldb_run(f->file, "tsdb_dirty_put",
+                         SQLDB_ARGS(sqldb_i64(hour), sqldb_i64((int64_t)items[i].head.group)), e);
+    }
+    return code;
+}
+
 static enum err_code write_file(struct flushing *f, struct item *items, size_t count, struct err *e)
 {
     enum err_code code = sqldb_begin(f->file, e);
@@ -238,6 +256,9 @@ static enum err_code write_file(struct flushing *f, struct item *items, size_t c
     }
     if (code == ERR_OK) {
         code = write_blocks(f, items, count, e);
+    }
+    if (code == ERR_OK) {
+        code = mark_hours(f, items, count, e);
     }
     if (code == ERR_OK) {
         code = sqldb_run(f->file, "tsdb_day_set_applied", SQLDB_ARGS(sqldb_i64((int64_t)f->lsn)),
@@ -359,8 +380,10 @@ static enum err_code flush_once(struct tsdb *db, struct err *e)
     if (!db->frozen) {
         db->frozen = db->active;
         db->frozen_lsn = db->linked_lsn;
+        db->frozen_wall_ms = clock_wall_ms();
         db->active = head_new();
     }
+    int64_t wall_ms = db->frozen_wall_ms;
     struct head *h = db->frozen;
     uint64_t lsn = db->frozen_lsn;
     lock_release(&db->state);
@@ -379,6 +402,7 @@ static enum err_code flush_once(struct tsdb *db, struct err *e)
     if (last) {
         head_free(h);
     }
+    rollup_allow(db, wall_ms);
     atomic_fetch_add(&db->count.flushes, 1);
     atomic_store(&db->count.last_flush_ms, clock_wall_ms());
     return ERR_OK;
@@ -399,7 +423,7 @@ static void look_at_space(struct tsdb *db)
 }
 
 struct flusher {
-    int64_t space_us, expire_us, retry_us;
+    int64_t space_us, expire_us, retry_us, rollup_us;
     int failures;
     struct compact *compact;
 };
@@ -415,6 +439,7 @@ static void flusher_chores(struct tsdb *db, struct flusher *f)
     }
     if (now >= f->expire_us) {
         (void)retain_age(db, clock_wall_ms());
+        (void)tier_expire(db, clock_wall_ms());
         f->expire_us = now + EXPIRE_US;
     }
 }
@@ -437,14 +462,33 @@ static void try_flush(struct tsdb *db, struct flusher *f)
     }
 }
 
+/* A step of the roll-ups; whether there is more to do at once. Flushes come first. */
+static bool try_rollup(struct tsdb *db, struct flusher *f)
+{
+    struct err e;
+    bool more = false;
+
+    if (clock_mono_us() < f->rollup_us) {
+        return false;
+    }
+    err_clear(&e);
+    if (rollup_step(db, &more, &e)) {
+        log_error(&flush_log, "%s", e.text);
+        f->rollup_us = clock_mono_us() + RETRY_US;
+        return false;
+    }
+    return more;
+}
+
 void tsdb_sqlite_run_flusher(struct tsdb *db)
 {
     struct flusher f = {.compact = compact_new(db)};
     bool over = false;
-    bool more = true; /* to compact; at start, perhaps */
+    bool more = true; /* to roll up or to compact; at start, perhaps */
 
     while (!over) {
         flusher_chores(db, &f);
+        more |= try_rollup(db, &f);
         lock_take(&db->state);
         bool stopping = db->run != RUN_OPEN && db->queued == 0;
         bool due = flush_is_due(db) && clock_mono_us() >= f.retry_us;

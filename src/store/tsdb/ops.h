@@ -9,7 +9,7 @@
 #ifndef STORE_TSDB_OPS_H
 #define STORE_TSDB_OPS_H
 
-#include "store/tsdb/tsdb.h"
+#include "store/tsdb/rolled.h"
 
 struct tsdb_ops {
     void (*close)(struct tsdb *db);
@@ -36,6 +36,11 @@ struct tsdb_ops {
     /* NULL = the engine has no stretches */
     enum err_code (*scan_numbers)(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
                                   const struct tsdb_sink *sink, struct err *e);
+    /* an engine without roll-ups has NULL in both: its plans are all raw */
+    enum err_code (*tier_scan)(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
+                               tsdb_bucket_visit *visit, void *arg, struct err *e);
+    enum err_code (*tier_plan)(struct tsdb_reader *r, const struct tsdb_plan_spec *spec,
+                               struct tsdb_plan *out, struct err *e);
     enum err_code (*object_keys)(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                  struct str **keys, struct err *e);
     enum err_code (*group_keys)(struct tsdb_reader *r, const struct tsdb_group_object *of,

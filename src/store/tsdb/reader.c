@@ -2,7 +2,7 @@
 /*
  * reader.c: a pool of read-only handle sets, and the version that a borrowed one pins.
  */
-#include "store/tsdb/reader.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "os/clock.h"
@@ -34,7 +34,10 @@ static void close_files(struct tsdb_reader *r)
     for (size_t i = 0; i < r->file_count; i++) {
         sqldb_close(r->files[i].db);
     }
-    r->file_count = 0;
+    for (size_t i = 0; i < r->tier_count; i++) {
+        sqldb_close(r->tiers[i].db);
+    }
+    r->file_count = r->tier_count = 0;
 }
 
 enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
@@ -56,6 +59,9 @@ enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct
         r->heads[0] = db->frozen;
         r->heads[1] = db->active;
         r->lsn = db->linked_lsn;
+        for (int t = 0; t < TSDB_TIERS; t++) {
+            r->tier_watermark[t] = tier_watermark(db, (enum tsdb_tier)t);
+        }
         head_pin(db->active);
         if (db->frozen) {
             head_pin(db->frozen);
@@ -82,6 +88,12 @@ void tsdb_sqlite_reader_return(struct tsdb_reader *r)
         if (r->files[i].in_snapshot) {
             sqldb_rollback(r->files[i].db);
             r->files[i].in_snapshot = false;
+        }
+    }
+    for (size_t i = 0; i < r->tier_count; i++) {
+        if (r->tiers[i].in_snapshot) {
+            sqldb_rollback(r->tiers[i].db);
+            r->tiers[i].in_snapshot = false;
         }
     }
     lock_take(&r->db->state);
@@ -291,6 +303,84 @@ struct day_file *reader_days(struct tsdb_reader *r, int64_t first, int64_t last,
     lock_release(&r->db->state);
     *count = n;
     return list;
+}
+
+/* --- files of roll-ups --- */
+
+static struct reader_tier *find_tier(struct tsdb_reader *r, enum tsdb_tier tier, int month)
+{
+    for (size_t i = 0; i < r->tier_count; i++) {
+        if (r->tiers[i].tier == tier && r->tiers[i].month == month) {
+            return &r->tiers[i];
+        }
+    }
+    return NULL;
+}
+
+/* As `place`. */
+static struct reader_tier *place_tier(struct tsdb_reader *r)
+{
+    struct reader_tier *oldest = NULL;
+
+    if (r->tier_count < READER_TIERS_MAX) {
+        return &r->tiers[r->tier_count++];
+    }
+    for (size_t i = 0; i < r->tier_count; i++) {
+        struct reader_tier *f = &r->tiers[i];
+        if (!f->in_snapshot && (!oldest || f->used < oldest->used)) {
+            oldest = f;
+        }
+    }
+    if (oldest) {
+        sqldb_close(oldest->db);
+    }
+    return oldest;
+}
+
+static enum err_code open_tier(struct tsdb_reader *r, enum tsdb_tier tier, int month,
+                               struct reader_tier **out, struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *db = NULL;
+
+    tier_path(r->db, tier, month, path, sizeof(path));
+    enum err_code code = tier_open(path, SQLDB_READ_ONLY, &db, e);
+    if (code) {
+        return code;
+    }
+    struct reader_tier *f = place_tier(r);
+    if (!f) {
+        sqldb_close(db);
+        return err_set(e, ERR_LIMIT, "more than %d files of roll-ups in one read",
+                       READER_TIERS_MAX);
+    }
+    *f = (struct reader_tier){.db = db, .tier = tier, .month = month};
+    *out = f;
+    return ERR_OK;
+}
+
+enum err_code reader_tier(struct tsdb_reader *r, enum tsdb_tier tier, int month, struct sqldb **out,
+                          struct err *e)
+{
+    struct reader_tier *f = find_tier(r, tier, month);
+    enum err_code code = ERR_OK;
+
+    *out = NULL;
+    if (!f) {
+        code = open_tier(r, tier, month, &f, e);
+    }
+    if (code == ERR_NOT_FOUND) {
+        return ERR_OK; /* retention was here first */
+    }
+    if (code == ERR_OK && !f->in_snapshot) {
+        code = sqldb_begin_read(f->db, e);
+        f->in_snapshot = code == ERR_OK;
+    }
+    if (code == ERR_OK) {
+        f->used = ++r->uses;
+        *out = f->db;
+    }
+    return code;
 }
 
 /* --- the other files --- */

@@ -12,6 +12,7 @@
 #include "store/tsdb/engine.h"
 
 #define READER_FILES_MAX 48 /* handles kept by one reader */
+#define READER_TIERS_MAX 32 /* of roll-ups: two years and a half */
 
 struct reader_file {
     struct sqldb *db;
@@ -23,6 +24,15 @@ struct reader_file {
     uint64_t used;    /* order of use, to close the oldest */
 };
 
+/* A handle of a file of roll-ups. */
+struct reader_tier {
+    struct sqldb *db;
+    enum tsdb_tier tier;
+    int month;
+    bool in_snapshot;
+    uint64_t used;
+};
+
 struct tsdb_reader {
     const struct tsdb_ops *ops; /* first: dispatch.c */
     struct tsdb *db;
@@ -30,6 +40,9 @@ struct tsdb_reader {
     struct sqldb *ingest, *text, *event; /* opened at first use */
     struct reader_file files[READER_FILES_MAX];
     size_t file_count;
+    struct reader_tier tiers[READER_TIERS_MAX];
+    size_t tier_count;
+    int64_t tier_watermark[TSDB_TIERS]; /* of this version */
     uint64_t uses;
     uint64_t days_removed; /* as of the handles */
     struct head *heads[2]; /* frozen, active; NULL allowed */
@@ -46,6 +59,9 @@ enum err_code reader_day(struct tsdb_reader *r, enum day_class class, int64_t da
 uint64_t reader_applied(struct tsdb_reader *r, enum day_class class, int64_t day);
 /* Day files (both classes) of days within [first, last]; the caller frees the list. */
 struct day_file *reader_days(struct tsdb_reader *r, int64_t first, int64_t last, size_t *count);
+/* A file of roll-ups in this reader's snapshot; *out NULL when there is none. */
+enum err_code reader_tier(struct tsdb_reader *r, enum tsdb_tier tier, int month, struct sqldb **out,
+                          struct err *e) ERR_MUST_CHECK;
 enum err_code reader_ingest(struct tsdb_reader *r, struct sqldb **out,
                             struct err *e) ERR_MUST_CHECK;
 enum err_code reader_text(struct tsdb_reader *r, struct sqldb **out, struct err *e) ERR_MUST_CHECK;

@@ -8,7 +8,7 @@
  * one that has it open reads on.
  * Threads: the flusher.
  */
-#include "store/tsdb/engine.h"
+#include "store/tsdb/tier.h"
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -22,13 +22,12 @@ static const enum day_class quota_order[] = {DAY_FAST, DAY_SLOW};
 static const struct log_ctx retain_log = {.component = "tsdb"};
 
 /*
- * Whether a file may go at all. A roll-up that is made of it has to say no here until it has taken
- * everything. Caller holds state.
+ * Whether a file may go at all: not before the roll-ups have taken everything. Caller holds state.
  */
 static bool may_go(const struct tsdb *db, const struct day_file *f, int64_t now_ms)
 {
     (void)db;
-    return f->day < days_of_ms(now_ms);
+    return f->day < days_of_ms(now_ms) && rollup_passed(f);
 }
 
 /* Take the oldest file of a class that is older than `before` out of the list. */

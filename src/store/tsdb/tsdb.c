@@ -5,8 +5,8 @@
  * Order of opening: lock file, ingest.db (schema, epoch), catalogue, streams, day files, appliers,
  * replay.
  */
-#include "store/tsdb/engine.h"
 #include "store/tsdb/ingest.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -23,6 +23,8 @@
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
 #define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
+#define TIER_5M_DAYS    90
+#define TIER_1H_DAYS    400
 #define CLOSE_MS        (26 * 3600 * 1000LL)
 #define READERS         6
 #define READERS_MAX     64
@@ -36,6 +38,8 @@ static void set_defaults(struct tsdb_config *c)
     c->flush_age_ms = c->flush_age_ms ? c->flush_age_ms : FLUSH_AGE_MS;
     c->retention_days = c->retention_days ? c->retention_days : RETENTION_DAYS;
     c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
+    c->rollup_5m_days = c->rollup_5m_days ? c->rollup_5m_days : TIER_5M_DAYS;
+    c->rollup_1h_days = c->rollup_1h_days ? c->rollup_1h_days : TIER_1H_DAYS;
     c->close_ms = c->close_ms ? c->close_ms : CLOSE_MS;
     c->readers = c->readers ? c->readers : READERS;
     c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
@@ -198,6 +202,9 @@ static enum err_code open_all(struct tsdb *db, struct err *e)
         code = days_load(db, e);
     }
     if (code == ERR_OK) {
+        code = tier_load(db, e);
+    }
+    if (code == ERR_OK) {
         code = apply_open(db, e);
     }
     if (code == ERR_OK) {
@@ -230,6 +237,7 @@ static void tsdb_sqlite_close(struct tsdb *db)
     catalog_free(db->catalog);
     caps_free(db->caps);
     alloc_free(db->days);
+    alloc_free(db->tiers);
     alloc_free(db->dropped);
     alloc_free(db->dropped_targets);
     cond_fini(&db->reader_free);
@@ -339,7 +347,17 @@ void tsdb_measure_disk(struct tsdb *db)
     if (count) {
         memcpy(days, db->days, count * sizeof(*days));
     }
+    size_t tier_count = db->tier_count;
+    struct tier_file *tiers = alloc_array(tier_count + 1, sizeof(*tiers));
+    if (tier_count) {
+        memcpy(tiers, db->tiers, tier_count * sizeof(*tiers));
+    }
     lock_release(&db->state);
+    for (size_t i = 0; i < tier_count; i++) {
+        tier_path(db, tiers[i].tier, tiers[i].month, path, sizeof(path));
+        sum += days_size(path);
+    }
+    alloc_free(tiers);
     for (size_t i = 0; i < count; i++) {
         days_path(db, &days[i], path, sizeof(path));
         sum += days_size(path);
@@ -392,6 +410,10 @@ static void tsdb_sqlite_stats(struct tsdb *db, struct tsdb_stats *out)
     out->flushed_lsn = db->flushed_lsn;
     out->applied_lsn = db->applied_lsn;
     out->dropped_groups = db->dropped_count;
+    out->rolled_up_ms = tier_watermark(db, TSDB_TIER_1H);
+    for (size_t i = 0; i < db->day_count; i++) {
+        out->rollup_files += db->days[i].dirty_hour < db->rollup_limit_ms / TIER_HOUR_MS;
+    }
     lock_take(&db->catalog->lock);
     out->relations = db->catalog->relation_count;
     out->groups = db->catalog->group_count - db->catalog->dropped_count;
@@ -418,6 +440,8 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .reader_return = tsdb_sqlite_reader_return,
     .scan = tsdb_sqlite_scan,
     .scan_numbers = tsdb_sqlite_scan_numbers,
+    .tier_scan = tsdb_sqlite_tier_scan,
+    .tier_plan = tsdb_sqlite_tier_plan,
     .object_keys = tsdb_sqlite_object_keys,
     .group_keys = tsdb_sqlite_group_keys,
     .relation = tsdb_sqlite_relation,

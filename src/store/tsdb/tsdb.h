@@ -69,6 +69,8 @@ struct tsdb_config {
     size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
+    int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
+    int rollup_1h_days;   /* of an hour; 0 = 400 */
     int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */
     uint64_t max_bytes;   /* the oldest files go when the store has more; 0 = no such bound */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
@@ -409,7 +411,9 @@ struct tsdb_stats {
     uint64_t relations, groups, objects, streams;
     uint64_t dropped_groups; /* of deleted targets, of which files may still hold something */
     uint64_t lsn, flushed_lsn, applied_lsn;
-    int64_t last_flush_ms;                /* wall; 0 = none yet */
+    int64_t last_flush_ms; /* wall; 0 = none yet */
+    int64_t rolled_up_ms;  /* roll-ups are complete up to here; 0 = there are none */
+    uint64_t rollup_files; /* day files of which an hour that is over is not rolled up yet */
     uint64_t compactions, compact_errors; /* files that were written anew; that could not be */
     uint64_t removed[TSDB_REMOVED_KINDS]; /* files */
     uint64_t removed_bytes;
@@ -479,6 +483,7 @@ struct tsdb_verify {
     void *arg;
     bool repair;
     uint64_t files, journal_rows, blocks, slices, samples; /* out */
+    uint64_t rollup_blocks;
 };
 enum err_code tsdb_verify(const char *dir, struct tsdb_verify *v, struct err *e) ERR_MUST_CHECK;
 

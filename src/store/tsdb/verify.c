@@ -4,11 +4,11 @@
  *
  * Nothing is changed but for a repair (repair.h). Checked: structure of the files, schema, each
  * journal row and block decodes with all its columns, groups and objects that are named exist or
- * belong to a deleted target, watermarks are below the next lsn.
+ * belong to a deleted target, watermarks are below the next lsn; blocks of roll-ups likewise.
  */
 #include "store/tsdb/block.h"
-#include "store/tsdb/engine.h"
 #include "store/tsdb/repair.h"
+#include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
 #include "os/file.h"
@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verify {
     struct tsdb_verify *out;
@@ -28,6 +29,7 @@ struct verify {
     size_t dropped_count;
     uint64_t next_lsn;
     uint64_t findings;
+    enum tsdb_tier tier;   /* of the file at hand; TSDB_RAW = a day file */
     struct bad_thing *bad; /* rows or blocks of the file at hand */
     size_t bad_count;
 };
@@ -342,11 +344,23 @@ static enum err_code check_stream(struct verify *v, struct sqldb *db, int64_t bl
         if (code == ERR_OK) {
             code = block_cells(view, bytes, &v->arena, &cells, e);
         }
-        if (code == ERR_OK && stream->kind == BLOCK_COLUMN) {
+        if (code == ERR_OK && stream->kind == BLOCK_COLUMN && v->tier == TSDB_RAW) {
             v->out->samples += count_values(cells, view->row_total);
         }
     }
     return code;
+}
+
+/* A bucket is one slice. */
+static bool in_order(enum tsdb_tier tier, const struct block_view *view)
+{
+    for (size_t i = 1; i < view->slice_count; i++) {
+        if (tier_bucket_end(tier, view->slices[i - 1].t_ms) >=
+            tier_bucket_end(tier, view->slices[i].t_ms)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static enum err_code check_block(struct verify *v, struct sqldb *db, struct sqldb_stmt *s,
@@ -370,7 +384,10 @@ static enum err_code check_block(struct verify *v, struct sqldb *db, struct sqld
     for (size_t i = 0; i < view.slice_count; i++) {
         check_ids(v, &view.slices[i], sqldb_get_i64(s, 0));
     }
-    v->out->slices += view.slice_count;
+    if (v->tier != TSDB_RAW && !in_order(v->tier, &view)) {
+        return err_set(e, ERR_CORRUPT, "two slices of one bucket, or out of order");
+    }
+    v->out->slices += v->tier == TSDB_RAW ? view.slice_count : 0;
     return check_stream(v, db, sqldb_get_i64(s, 0), &view, e);
 }
 
@@ -387,7 +404,7 @@ static void check_blocks(struct verify *v, struct sqldb *db, uint64_t applied)
         if ((uint64_t)sqldb_get_i64(s, 2) > applied) {
             continue; /* of a flush that did not end: the journal still has it */
         }
-        v->out->blocks++;
+        *(v->tier == TSDB_RAW ? &v->out->blocks : &v->out->rollup_blocks) += 1;
         if (check_block(v, db, s, &parts, &one)) {
             found_bad(v, "block", sqldb_get_i64(s, 0), &one);
         }
@@ -482,6 +499,44 @@ static void check_days(struct verify *v, const char *folder)
     }
 }
 
+/* Blocks of roll-ups are checked as those of readings, and for the order of their buckets. */
+static void on_tier(void *arg, const char *name)
+{
+    struct verify *v = arg;
+    struct sqldb *db = NULL;
+    struct err e;
+    int64_t watermark = 0;
+    int month = 0;
+    char folder[16];
+
+    if (!tier_parse_name(name, &month)) {
+        return;
+    }
+    (void)snprintf(folder, sizeof(folder), "%.6s", v->file); /* tier5m or tier1h */
+    (void)snprintf(v->file, sizeof(v->file), "%s/%s", folder, name);
+    if (open_file(v, &db, &e) == ERR_OK) {
+        if (tier_read_watermark(db, &watermark, &e)) {
+            found(v, e.text);
+        }
+        check_blocks(v, db, UINT64_MAX);
+        sqldb_close(db);
+    }
+}
+
+static void check_tiers(struct verify *v, enum tsdb_tier tier, const char *folder)
+{
+    char path[PATH_MAX];
+    struct err e;
+
+    v->tier = tier;
+    (void)snprintf(path, sizeof(path), "%s/%s", v->dir, folder);
+    (void)snprintf(v->file, sizeof(v->file), "%s", folder);
+    bool there = access(path, F_OK) == 0; /* a store of an older program has none */
+    if (there && file_list(path, on_tier, v, &e)) {
+        found(v, e.text);
+    }
+}
+
 enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *e)
 {
     struct verify *v = alloc_new(sizeof(*v));
@@ -491,6 +546,8 @@ enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *
     v->out = out;
     v->dir = dir;
     out->files = out->journal_rows = out->blocks = out->slices = out->samples = 0;
+    out->rollup_blocks = 0;
+    v->tier = TSDB_RAW;
     (void)snprintf(path, sizeof(path), "%s/lock", dir);
     enum err_code code = file_lock(path, &fd, e);
     if (code == ERR_OK) {
@@ -501,6 +558,8 @@ enum err_code tsdb_verify(const char *dir, struct tsdb_verify *out, struct err *
         check_derived(v, "event.db");
         check_days(v, "raw/fast");
         check_days(v, "raw/slow");
+        check_tiers(v, TSDB_TIER_5M, "tier5m");
+        check_tiers(v, TSDB_TIER_1H, "tier1h");
         arena_fini(&v->arena);
         catalog_free(v->catalog);
         alloc_free(v->dropped);

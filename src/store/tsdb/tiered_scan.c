@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * tiered_scan.c: roll-ups as readings, for who works on readings.
+ *
+ *   bucket of a row       readings that stand for it
+ *   began in it           `first` at its time, then the last value
+ *   restarted in it       what it had risen to, two milliseconds before the last value, which is
+ *                         marked as reset: so the rise over the bucket is exact
+ *   ended in it           the last value at its time; the reading of the bucket lacks it
+ *   else                  one value, at the bucket's newest reading
+ *
+ * It works by tsdb.h alone, so over any engine.
+ */
+#include "store/tsdb/rolled.h"
+
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TIERED_ARENA (512UL * 1024 * 1024)
+
+enum moment { MOMENT_BORN, MOMENT_RESTART, MOMENT_LAST };
+
+/* A value of a row at a time within its bucket. */
+struct event {
+    int64_t t_ms;
+    size_t row;
+    enum moment moment;
+};
+
+/* Events of one time. */
+struct moment_rows {
+    const struct event *events;
+    size_t count;
+    const bool *restarts; /* by row of the bucket */
+};
+
+struct tiered {
+    const struct tsdb_tiered_spec *spec;
+    enum tsdb_tier tier;
+    struct arena arena;   /* of the scan */
+    struct arena scratch; /* of one bucket */
+    enum relation_kind *kinds;
+    size_t column_count;
+    struct map *before; /* object -> its last cells */
+};
+
+/* --- values --- */
+
+static struct cell rolled_value(const struct tiered *t, const struct tsdb_rolled *v, size_t c,
+                                size_t row)
+{
+    switch (t->kinds[c]) {
+    case RELATION_COUNTER:
+    case RELATION_TEXT:
+        return v->last[row];
+    case RELATION_DELTA:
+        return t->spec->need == TSDB_NEED_MAX ? v->max[row] : v->sum[row];
+    case RELATION_GAUGE:
+        return t->spec->need == TSDB_NEED_MIN   ? v->min[row]
+               : t->spec->need == TSDB_NEED_MAX ? v->max[row]
+               : t->spec->need == TSDB_NEED_SUM ? v->sum[row]
+                                                : v->last[row];
+    }
+    return v->last[row];
+}
+
+static struct cell *cells_before(const struct tiered *t, uint64_t object)
+{
+    return map_get(t->before, str_make((const char *)&object, sizeof(object)));
+}
+
+/*
+ * What a counter had risen to when it restarted, so that both parts are its rise; false when it
+ * did not, or nothing is known of before.
+ */
+static bool risen_to(const struct tsdb_rolled *v, size_t row, const struct cell *before,
+                     struct cell *out)
+{
+    const struct cell *base = v->first[row].tag != CELL_NULL ? &v->first[row] : before;
+    int64_t sum = 0;
+
+    if (v->rise[row].tag == CELL_NULL || v->last[row].tag == CELL_NULL || !base ||
+        base->tag == CELL_NULL) {
+        return false;
+    }
+    bool whole = base->tag == CELL_I64 && v->rise[row].tag == CELL_I64 &&
+                 v->last[row].tag == CELL_I64 &&
+                 !__builtin_add_overflow(base->i64, v->rise[row].i64, &sum) &&
+                 !__builtin_sub_overflow(sum, v->last[row].i64, &sum);
+    *out = whole ? cell_i64(sum)
+                 : cell_f64(cell_to_f64(*base) + cell_to_f64(v->rise[row]) -
+                            cell_to_f64(v->last[row]));
+    /* lower: it ended and came again, and what lies between is no rise */
+    return cell_to_f64(*out) >= cell_to_f64(*base);
+}
+
+static struct cell value_at(const struct tiered *t, const struct tsdb_bucket *b, size_t c,
+                            const struct event *at)
+{
+    const struct tsdb_rolled *v = &b->columns[c];
+    const struct cell *old = b->objects ? cells_before(t, b->objects[at->row]) : NULL;
+    struct cell out = rolled_value(t, v, c, at->row);
+
+    if (t->kinds[c] != RELATION_COUNTER || at->moment == MOMENT_LAST) {
+        return out;
+    }
+    if (at->moment == MOMENT_RESTART && risen_to(v, at->row, old ? &old[c] : NULL, &out)) {
+        return out;
+    }
+    return v->first[at->row].tag != CELL_NULL ? v->first[at->row]
+           : old && old[c].tag != CELL_NULL   ? old[c]
+                                              : out;
+}
+
+/* --- events of a bucket --- */
+
+static bool any_first(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
+{
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (b->columns[c].first[row].tag != CELL_NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool any_restart(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
+{
+    const struct cell *old = b->objects ? cells_before(t, b->objects[row]) : NULL;
+    struct cell out;
+
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (t->kinds[c] == RELATION_COUNTER &&
+            risen_to(&b->columns[c], row, old ? &old[c] : NULL, &out)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int compare_events(const void *a, const void *b)
+{
+    const struct event *x = a;
+    const struct event *y = b;
+    if (x->t_ms != y->t_ms) {
+        return x->t_ms < y->t_ms ? -1 : 1;
+    }
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* In order of time; `restarts`: rows whose last value is marked. */
+static struct event *find_events(struct tiered *t, const struct tsdb_bucket *b, bool *restarts,
+                                 size_t *count)
+{
+    struct event *list = arena_array(&t->scratch, 3 * b->row_count + 1, sizeof(*list));
+
+    *count = 0;
+    for (size_t row = 0; list && row < b->row_count; row++) {
+        int64_t last = b->row_t_ms[row];
+        restarts[row] = any_restart(t, b, row);
+        int64_t begin = restarts[row] ? last - 2 : last;
+        if (b->born_ms[row] && b->born_ms[row] < begin && any_first(t, b, row)) {
+            list[(*count)++] = (struct event){b->born_ms[row], row, MOMENT_BORN};
+        }
+        if (restarts[row]) {
+            list[(*count)++] = (struct event){begin, row, MOMENT_RESTART};
+        }
+        list[(*count)++] = (struct event){last, row, MOMENT_LAST};
+    }
+    if (list && *count) {
+        qsort(list, *count, sizeof(*list), compare_events);
+    }
+    return list;
+}
+
+/* --- as readings --- */
+
+static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struct event *events,
+                      struct tsdb_slice *s)
+{
+    size_t n = s->row_count;
+    uint64_t *objects = b->objects ? arena_array(&t->scratch, n + 1, sizeof(*objects)) : NULL;
+    struct cell **cells = arena_array(&t->scratch, t->column_count + 1, sizeof(*cells));
+    struct str **keys = arena_array(&t->scratch, b->key_count + 1, sizeof(*keys));
+
+    for (size_t i = 0; objects && i < n; i++) {
+        objects[i] = b->objects[events[i].row];
+    }
+    for (size_t k = 0; keys && k < b->key_count; k++) {
+        keys[k] = arena_array(&t->scratch, n + 1, sizeof(**keys));
+        for (size_t i = 0; keys[k] && i < n; i++) {
+            keys[k][i] = b->keys[k][events[i].row];
+        }
+    }
+    for (size_t c = 0; cells && c < t->column_count; c++) {
+        cells[c] = arena_array(&t->scratch, n + 1, sizeof(**cells));
+        for (size_t i = 0; cells[c] && i < n; i++) {
+            cells[c][i] = value_at(t, b, c, &events[i]);
+        }
+    }
+    s->objects = objects;
+    s->key_count = b->key_count;
+    s->keys = keys;
+    s->column_count = t->column_count;
+    s->cells = (const struct cell *const *)cells;
+    return !t->scratch.overflow;
+}
+
+static bool fill_marks(struct tiered *t, const struct tsdb_bucket *b, const struct event *events,
+                       const bool *restarts, struct tsdb_slice *s)
+{
+    uint32_t *resets = arena_array(&t->scratch, s->row_count + 1, sizeof(*resets));
+    uint64_t *gone = arena_array(&t->scratch, b->row_count + 1, sizeof(*gone));
+
+    for (size_t i = 0; resets && i < s->row_count; i++) {
+        if (restarts[events[i].row] && events[i].moment == MOMENT_LAST) {
+            resets[s->reset_count++] = (uint32_t)i;
+        }
+    }
+    for (size_t row = 0; gone && b->objects && s->t_ms == b->t_ms && row < b->row_count; row++) {
+        if (b->ended[row]) {
+            gone[s->gone_count++] = b->objects[row];
+        }
+    }
+    s->resets = resets;
+    s->gone = gone;
+    return resets && gone;
+}
+
+/* Readings between the newest ones of two buckets are not complete: absence means nothing. */
+static enum err_code emit(struct tiered *t, const struct tsdb_bucket *b,
+                          const struct moment_rows *at, struct err *e)
+{
+    const struct event *events = at->events;
+    size_t count = at->count;
+    bool whole = count == 0 || events[0].t_ms == b->t_ms;
+    int64_t r = tsdb_tier_ms(t->tier);
+    struct tsdb_slice s = {
+        .group = b->group,
+        .scope = b->scope,
+        .t_ms = whole ? b->t_ms : events[0].t_ms,
+        .from_ms = whole ? b->t_ms - b->covered_ms : events[0].t_ms,
+        /* what follows is up to R and a clock away; a window takes two of them */
+        .every_ms = t->spec->range_ms ? r : r / 2 + b->every_ms,
+        .flags = whole ? b->flags : 0,
+        .reason = b->reason,
+        .row_count = count,
+    };
+
+    if (!fill_rows(t, b, events, &s) || !fill_marks(t, b, events, at->restarts, &s)) {
+        return arena_fail(&t->scratch, e);
+    }
+    return t->spec->visit(t->spec->arg, &s, e);
+}
+
+static bool keep_before(struct tiered *t, const struct tsdb_bucket *b)
+{
+    for (size_t row = 0; b->objects && row < b->row_count; row++) {
+        struct cell *old = cells_before(t, b->objects[row]);
+        if (!old) {
+            old = arena_array(&t->arena, t->column_count + 1, sizeof(*old));
+            if (!old) {
+                return false;
+            }
+            (void)map_put(t->before, str_make((const char *)&b->objects[row], sizeof(uint64_t)),
+                          old);
+        }
+        for (size_t c = 0; c < t->column_count; c++) {
+            if (t->kinds[c] == RELATION_COUNTER) {
+                old[c] = b->columns[c].last[row];
+            }
+        }
+    }
+    return true;
+}
+
+static enum err_code visit_bucket(void *arg, const struct tsdb_bucket *b, struct err *e)
+{
+    struct tiered *t = arg;
+    size_t count = 0;
+    enum err_code code = ERR_OK;
+
+    arena_reset(&t->scratch);
+    bool *restarts = arena_array(&t->scratch, b->row_count + 1, sizeof(*restarts));
+    struct event *events = restarts ? find_events(t, b, restarts, &count) : NULL;
+    if (!events) {
+        return arena_fail(&t->scratch, e);
+    }
+    int64_t last = INT64_MIN;
+    for (size_t at = 0; code == ERR_OK && at < count;) {
+        size_t end = at + 1;
+        while (end < count && events[end].t_ms == events[at].t_ms) {
+            end++;
+        }
+        last = events[at].t_ms;
+        code = emit(t, b, &(struct moment_rows){events + at, end - at, restarts}, e);
+        at = end;
+    }
+    if (code == ERR_OK && last != b->t_ms) {
+        code = emit(t, b, &(struct moment_rows){events, 0, restarts}, e);
+    }
+    return code == ERR_OK && !keep_before(t, b) ? arena_fail(&t->arena, e) : code;
+}
+
+/* --- the whole --- */
+
+static enum err_code read_kinds(struct tiered *t, struct tsdb_reader *r, struct err *e)
+{
+    const struct tsdb_scan_spec *q = t->spec->scan;
+    struct relation *relation = NULL;
+    enum err_code code = tsdb_relation(r, &t->arena, q->relation, &relation, e);
+
+    if (code) {
+        return code;
+    }
+    t->column_count = q->columns ? q->column_count : relation->column_count;
+    t->kinds = arena_array(&t->arena, t->column_count + 1, sizeof(*t->kinds));
+    for (size_t c = 0; t->kinds && c < t->column_count; c++) {
+        int at = q->columns ? relation_find_column(relation, q->columns[c]) : (int)c;
+        t->kinds[c] = at < 0 ? RELATION_GAUGE : relation->columns[at].kind;
+    }
+    return arena_check(&t->arena, e);
+}
+
+static enum err_code make_plan(const struct tiered *t, struct tsdb_reader *r,
+                               struct tsdb_plan *plan, struct err *e)
+{
+    const struct tsdb_scan_spec *q = t->spec->scan;
+    struct tsdb_plan_spec ask = {.target = q->target,
+                                 .relation = q->relation,
+                                 .scope = *q->scope,
+                                 .answers = t->column_count > 0,
+                                 .from_ms = q->from_ms,
+                                 .to_ms = q->to_ms,
+                                 .range_ms = t->spec->range_ms,
+                                 .step_ms = t->spec->step_ms};
+
+    for (size_t c = 0; c < t->column_count; c++) {
+        ask.answers &= tsdb_tier_answers(t->kinds[c], t->spec->need);
+    }
+    return tsdb_tier_plan(r, &ask, plan, e);
+}
+
+static enum err_code scan_part(struct tiered *t, struct tsdb_reader *r,
+                               const struct tsdb_tier_part *part, struct err *e)
+{
+    const struct tsdb_scan_spec *q = t->spec->scan;
+    struct tsdb_scan_spec raw = *q;
+    const struct tsdb_tier_spec tier = {.tier = part->tier,
+                                        .target = q->target,
+                                        .relation = q->relation,
+                                        .scope = *q->scope,
+                                        .columns = q->columns,
+                                        .column_count = q->column_count,
+                                        .from_ms = part->from_ms,
+                                        .to_ms = part->to_ms,
+                                        .deadline_mono_us = q->deadline_mono_us};
+
+    t->tier = part->tier;
+    raw.from_ms = part->from_ms;
+    raw.to_ms = part->to_ms;
+    return part->tier == TSDB_RAW ? tsdb_scan(r, &raw, t->spec->visit, t->spec->arg, e)
+                                  : tsdb_tier_scan(r, &tier, visit_bucket, t, e);
+}
+
+enum err_code tsdb_tiered_scan(struct tsdb_reader *r, const struct tsdb_tiered_spec *spec,
+                               struct tsdb_plan *plan, struct err *e)
+{
+    struct tiered t = {.spec = spec, .before = map_new()};
+
+    arena_init(&t.arena, "tsdb tiered scan", TIERED_ARENA);
+    arena_init(&t.scratch, "tsdb tiered bucket", TIERED_ARENA);
+    enum err_code code = read_kinds(&t, r, e);
+    if (code == ERR_OK) {
+        code = make_plan(&t, r, plan, e);
+    }
+    for (size_t i = 0; code == ERR_OK && i < plan->count; i++) {
+        code = scan_part(&t, r, &plan->parts[i], e);
+    }
+    arena_fini(&t.scratch);
+    arena_fini(&t.arena);
+    map_free(t.before, NULL);
+    return code;
+}
