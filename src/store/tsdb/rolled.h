@@ -139,6 +139,7 @@ struct tsdb_tiered_spec {
     int64_t step_ms;
     tsdb_visit *visit;
     void *arg;
+    const struct tsdb_sink *numbers; /* of full readings, by tsdb_scan_numbers; NULL = visit */
 };
 
 /*

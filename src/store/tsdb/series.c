@@ -285,6 +285,73 @@ static bool keep(void *arg, const struct str *keys)
     return false;
 }
 
+/* --- roll-ups --- */
+
+/* What the function right around the selector needs. */
+static enum tsdb_need need_of(const struct series_select *q)
+{
+    static const struct {
+        const char *func;
+        enum tsdb_need need;
+    } table[] = {
+        {"increase", TSDB_NEED_RISE},          {"last_over_time", TSDB_NEED_LAST},
+        {"max_over_time", TSDB_NEED_MAX},      {"min_over_time", TSDB_NEED_MIN},
+        {"present_over_time", TSDB_NEED_LAST}, {"rate", TSDB_NEED_RISE},
+        {"sum_over_time", TSDB_NEED_SUM},
+    };
+
+    if (q->labels_only || (q->own_lookback && q->range_ms == 0))
+        return TSDB_NEED_READINGS; /* a sample must be as young as the query says */
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (q->range_ms && str_eq_c(q->func, table[i].func))
+            return table[i].need;
+    }
+    return q->range_ms == 0 && !str_eq_c(q->func, "timestamp") ? TSDB_NEED_LAST
+                                                               : TSDB_NEED_READINGS;
+}
+
+/* The first samples of roll-ups lie farther back than those of readings. */
+static enum err_code reach_back(struct series_reader *r, const struct tsdb_group *g, int64_t *from,
+                                struct err *e)
+{
+    struct tsdb_plan_spec ask = {.target = g->target,
+                                 .relation = g->relation,
+                                 .scope = g->scope,
+                                 .answers = need_of(&r->spec) != TSDB_NEED_READINGS,
+                                 .from_ms = *from,
+                                 .to_ms = r->spec.to_ms,
+                                 .range_ms = r->spec.range_ms,
+                                 .step_ms = r->spec.step_ms};
+    struct tsdb_plan plan;
+    enum err_code rc = tsdb_tier_plan(r->source->config.reader, &ask, &plan, e);
+    int64_t more = 0;
+
+    for (size_t i = 0; rc == ERR_OK && i < plan.count; i++) {
+        int64_t least = tsdb_tier_ms(plan.parts[i].tier) * 5 / 2 - r->spec.range_ms;
+        more = plan.parts[i].tier != TSDB_RAW && least > more ? least : more;
+    }
+    *from -= more;
+    for (size_t i = 0; i < r->reading_count; i++)
+        r->readings[i].rule.from_ms -= more;
+    return rc;
+}
+
+static void note_roll_ups(struct series_reader *r, const struct tsdb_group *g)
+{
+    const struct tsdb_plan *plan = &r->table.plan;
+    struct series_source *to = &r->source->source;
+    bool any = false;
+
+    for (size_t i = 0; i < plan->count; i++)
+        any |= plan->parts[i].tier != TSDB_RAW;
+    for (size_t i = 0; any && i < r->reading_count; i++)
+        r->readings[i].rule.rolled_over_ms = g->last_every_ms ? g->last_every_ms : 1;
+    if (plan->instead != TSDB_RAW && to->note)
+        to->note(to->note_arg, plan->instead == TSDB_TIER_1H
+                                   ? "full readings are gone: roll-ups of 1 h stand for them"
+                                   : "full readings are gone: roll-ups of 5 min stand for them");
+}
+
 static enum err_code read_group(struct series_reader *r, const struct tsdb_group *g, struct err *e)
 {
     size_t *columns = arena_array(&r->group, r->reading_count, sizeof(*columns));
@@ -305,6 +372,8 @@ static enum err_code read_group(struct series_reader *r, const struct tsdb_group
         rc = read_beats(r, &g->target, beats, e);
     for (size_t i = 0; beats != INT64_MAX && i < r->reading_count; i++)
         r->readings[i].rule.beats = &r->beats;
+    if (rc == ERR_OK)
+        rc = reach_back(r, g, &from, e);
     r->table_spec = (struct series_table_spec){
         .reader = r->source->config.reader,
         .target = g->target,
@@ -317,8 +386,15 @@ static enum err_code read_group(struct series_reader *r, const struct tsdb_group
         .deadline_mono_us = r->spec.deadline_mono_us,
         .keep = keep,
         .keep_arg = r,
+        .need = need_of(&r->spec),
+        .range_ms = r->spec.range_ms,
+        .step_ms = r->spec.step_ms,
     };
-    return rc ? rc : series_table_read(&r->table, &r->table_spec, e);
+    if (rc == ERR_OK)
+        rc = series_table_read(&r->table, &r->table_spec, e);
+    if (rc == ERR_OK)
+        note_roll_ups(r, g);
+    return rc;
 }
 
 static enum err_code open_group(struct series_reader *r, const struct tsdb_group *g, struct err *e)
@@ -471,6 +547,9 @@ static enum err_code make_series(struct series_reader *r, const struct series_tu
         return rc;
     out->kind = rule->kind;
     out->every_ms = rule->form == SERIES_PLAIN ? 0 : s.every_ms[s.count - 1];
+    /* windows of the whole query: what is left of readings in it is closer than that */
+    if (r->spec.range_ms && out->every_ms && out->every_ms < tsdb_tier_ms(r->table.plan.instead))
+        out->every_ms = tsdb_tier_ms(r->table.plan.instead);
     out->count = r->spec.labels_only ? 0 : s.count;
     out->t_ms = s.t_ms;
     out->value = s.value;

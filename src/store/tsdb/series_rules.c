@@ -67,6 +67,8 @@ int64_t series_rule_until(const struct series_rule *rule, int64_t t_ms, int64_t 
     int64_t end = t_ms + span_of(rule, every_ms);
     int64_t covered = t_ms + SERIES_LOOKBACK_MS;
 
+    if (rule->rolled_over_ms && every_ms > rule->rolled_over_ms)
+        return end > covered ? end : covered;
     if (!rule->beats || end <= covered)
         return covered;
     /* each heartbeat covers the lookback after it: go from one to the next while they touch */

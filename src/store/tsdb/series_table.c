@@ -433,6 +433,15 @@ static void forget(struct series_table *t)
     t->texts = NULL;
 }
 
+static bool has_text(const struct series_table_spec *spec)
+{
+    for (size_t c = 0; c < spec->column_count; c++) {
+        if (spec->relation->columns[spec->columns[c]].kind == RELATION_TEXT)
+            return true;
+    }
+    return false;
+}
+
 enum err_code series_table_read(struct series_table *t, const struct series_table_spec *spec,
                                 struct err *e)
 {
@@ -453,13 +462,16 @@ enum err_code series_table_read(struct series_table *t, const struct series_tabl
         .to_ms = spec->to_ms,
         .deadline_mono_us = spec->deadline_mono_us,
     };
-    for (size_t c = 0; c < spec->column_count; c++) {
-        if (spec->relation->columns[spec->columns[c]].kind == RELATION_TEXT)
-            return tsdb_scan(spec->reader, &scan, take_slice, t, e);
-    }
     const struct tsdb_sink sink = {
         .visit = take_slice, .stretch = take_stretch, .wants = wants, .arg = t, .arena = &t->arena};
-    return tsdb_scan_numbers(spec->reader, &scan, &sink, e);
+    const struct tsdb_tiered_spec tiered = {.scan = &scan,
+                                            .need = spec->need,
+                                            .range_ms = spec->range_ms,
+                                            .step_ms = spec->step_ms,
+                                            .visit = take_slice,
+                                            .arg = t,
+                                            .numbers = has_text(spec) ? NULL : &sink};
+    return tsdb_tiered_scan(spec->reader, &tiered, &t->plan, e);
 }
 
 const uint32_t *series_table_texts(struct arena *a, const struct series_row *row, size_t column,

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "store/tsdb/tsdb.h"
+#include "store/tsdb/rolled.h"
 
 /* A NaN that no reading has: the cell is NULL. */
 #define SERIES_NULL_BITS TSDB_ABSENT_BITS
@@ -72,6 +72,9 @@ struct series_table_spec {
     const size_t *columns; /* indexes in relation->columns */
     int64_t from_ms, to_ms;
     int64_t deadline_mono_us;
+    /* roll-ups instead of full readings, where they serve (rolled.h) */
+    enum tsdb_need need;
+    int64_t range_ms, step_ms;
     /* Whether an object with these keys is wanted; NULL = all are. */
     bool (*keep)(void *arg, const struct str *keys);
     void *keep_arg;
@@ -81,6 +84,7 @@ struct series_table {
     struct arena arena;
     const struct series_table_spec *spec;
     struct series_axis axis;
+    struct tsdb_plan plan; /* where the readings came from */
     size_t row_count, row_cap;
     struct series_row **rows; /* wanted ones */
     size_t text_count, text_cap;

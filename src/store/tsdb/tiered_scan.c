@@ -361,8 +361,11 @@ static enum err_code scan_part(struct tiered *t, struct tsdb_reader *r,
     t->tier = part->tier;
     raw.from_ms = part->from_ms;
     raw.to_ms = part->to_ms;
-    return part->tier == TSDB_RAW ? tsdb_scan(r, &raw, t->spec->visit, t->spec->arg, e)
-                                  : tsdb_tier_scan(r, &tier, visit_bucket, t, e);
+    if (part->tier != TSDB_RAW) {
+        return tsdb_tier_scan(r, &tier, visit_bucket, t, e);
+    }
+    return t->spec->numbers ? tsdb_scan_numbers(r, &raw, t->spec->numbers, e)
+                            : tsdb_scan(r, &raw, t->spec->visit, t->spec->arg, e);
 }
 
 enum err_code tsdb_tiered_scan(struct tsdb_reader *r, const struct tsdb_tiered_spec *spec,
