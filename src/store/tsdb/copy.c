@@ -56,7 +56,7 @@ struct copying {
     bool trim_rests;
     enum err_code code; /* inside a listing */
     struct err *err;
-    size_t folder;   /* that is listed */
+    size_t folder; /* that is listed */
 };
 
 /* Roll-ups last: see above. */

@@ -223,7 +223,8 @@ static void make_parts(struct planning *p, struct tsdb_plan *out)
 static struct catalog_group *find_group(struct catalog *c, const struct tsdb_plan_spec *q)
 {
     struct catalog_relation *relation = catalog_find_relation(c, q->relation);
-    const struct catalog_group_key key = {relation, q->target, q->scope};
+    const struct catalog_group_key key = {
+        .relation = relation, .target = q->target, .scope = q->scope};
 
     return relation ? catalog_find_group(c, &key) : NULL;
 }

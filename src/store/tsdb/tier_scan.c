@@ -432,7 +432,8 @@ enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tie
     if (!relation) {
         return err_set(e, ERR_NOT_FOUND, "no relation %.*s", STR_ARG(spec->relation));
     }
-    const struct catalog_group_key key = {relation, spec->target, spec->scope};
+    const struct catalog_group_key key = {
+        .relation = relation, .target = spec->target, .scope = spec->scope};
     struct catalog_group *group = catalog_find_group(c, &key);
     if (!group) {
         return ERR_OK;
