@@ -152,8 +152,9 @@ figures = {}
 for line in open(sys.argv[1]):
     peer, name, value = line.split(None, 2)
     figures.setdefault(peer, {})[name] = value.strip()
+# At 100 agents and 360 steps.
 GOALS = {"ingest": ">=4000000", "disk": "<=0.65", "memory_peak": "<=64",
-         "query_one_series": "<=0.5", "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}  # at 100 agents, 360 steps
+         "query_one_series": "<=0.5", "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}
 rows = {}  # (figure, unit): {peer: value}
 for peer, f in figures.items():
     load = json.loads(f.get("load", "{}") or "{}")

@@ -38,7 +38,7 @@ struct series_rule {
     int64_t from_ms, to_ms; /* samples wanted: from < t <= to */
     bool no_validity;
     const struct series_beats *beats;
-    /* samples of a longer clock are of roll-ups, and valid until the next one; 0 = there are none */
+    /* samples of a longer clock are of roll-ups, valid until the next one; 0 = there are none */
     int64_t rolled_over_ms;
 };
 

@@ -4,9 +4,9 @@
  *
  * The calls of the C library that change files are replaced in the test's own executable, for
  * SQLite and for os/file alike. While recording, those below a folder are noted and done.
- * Afterwards any moment can be chosen: what was synced before it is there; of what was not, each write may be
- * there, lost or torn at 512 bytes, in any order; names (made, renamed, removed) that their
- * folder's sync does not cover are there up to some point.
+ * Afterwards any moment can be chosen: what was synced before it is there; of what was not, each
+ * write may be there, lost or torn at 512 bytes, in any order; names (made, renamed, removed) that
+ * their folder's sync does not cover are there up to some point.
  * Threads: recording from any; the rest from one, while nothing is recorded.
  */
 #ifndef POWER_H
