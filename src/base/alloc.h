@@ -21,9 +21,11 @@ struct alloc_ops {
 /* Replace the allocator; NULL restores the system's. Returns the table that was in force. */
 const struct alloc_ops *alloc_ops_set(const struct alloc_ops *ops);
 
-void *alloc_new(size_t size_bytes);                 /* zeroed; never NULL */
-void *alloc_array(size_t count, size_t size_bytes); /* zeroed; overflow-checked; never NULL */
-void *alloc_resize(void *old, size_t size_bytes);   /* not zeroed; never NULL */
+#define ALLOC_NEVER_NULL __attribute__((returns_nonnull))
+
+ALLOC_NEVER_NULL void *alloc_new(size_t size_bytes);                 /* zeroed */
+ALLOC_NEVER_NULL void *alloc_array(size_t count, size_t size_bytes); /* zeroed; overflow-checked */
+ALLOC_NEVER_NULL void *alloc_resize(void *old, size_t size_bytes);   /* not zeroed */
 void *alloc_try(void *old, size_t size_bytes); /* not zeroed; NULL when exhausted (old stays) */
 char *alloc_strdup(const char *text);          /* NULL gives NULL */
 char *alloc_strndup(const char *text, size_t len);

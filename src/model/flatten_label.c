@@ -63,7 +63,7 @@ static const char *read_labels(struct arena *a, const struct json *n, struct lab
 const char *flatten_label_text(struct arena *a, const struct json *n, struct str *out)
 {
     struct label labels[LIMIT_RELATION_KEYS];
-    struct label_text text;
+    struct label_text text = {.len = 0};
     const char *why;
     size_t count = json_count(n);
 
@@ -75,8 +75,6 @@ const char *flatten_label_text(struct arena *a, const struct json *n, struct str
     why = read_labels(a, n, labels);
     if (why || count == 0)
         return why;
-    text.len = 0;
-    text.over = false;
     for (size_t i = 0; i < count; i++) {
         put_byte(&text, i == 0 ? '{' : ',');
         put_escaped(&text, labels[i].name);

@@ -204,10 +204,13 @@ static enum err_code breakdown(struct api_call *call, struct err *e)
     return rc;
 }
 
+static const char by_which[] =
+    "by list!: one or two of wait_class, wait_event, datname, usename, application_name, "
+    "backend_type, state, query_id";
+
 static const char *const breakdown_query[] = {
     ROUTE_RANGE,
-    "by list!: one or two of wait_class, wait_event, datname, usename, application_name, "
-    "backend_type, state, query_id",
+    by_which,
     "limit int: at most this many rows, default 50, up to 1000",
     "wait_class text: only sessions with this value",
     "wait_event text: only sessions with this value",

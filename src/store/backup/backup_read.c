@@ -56,7 +56,7 @@ struct listed {
 /* The last one of a name counts. */
 static const struct tar_entry *find(const struct archive *a, const char *name)
 {
-    for (size_t i = a->count; i > 0; i--) {
+    for (size_t i = a->entries ? a->count : 0; i > 0; i--) {
         if (strcmp(a->entries[i - 1].name, name) == 0) {
             return &a->entries[i - 1];
         }
