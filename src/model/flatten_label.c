@@ -44,7 +44,8 @@ static void sort_labels(struct label *labels, size_t count)
     }
 }
 
-static const char *read_labels(struct arena *a, const struct json *n, struct label *labels)
+static const char *read_labels(struct arena *a, const struct json *n, struct label *labels,
+                               size_t *out)
 {
     size_t count = 0;
 
@@ -57,6 +58,7 @@ static const char *read_labels(struct arena *a, const struct json *n, struct lab
         labels[count].value = number ? flatten_word_number(a, it.value) : json_str(it.value);
     }
     sort_labels(labels, count);
+    *out = count;
     return NULL;
 }
 
@@ -65,14 +67,14 @@ const char *flatten_label_text(struct arena *a, const struct json *n, struct str
     struct label labels[LIMIT_RELATION_KEYS];
     struct label_text text = {.len = 0};
     const char *why;
-    size_t count = json_count(n);
+    size_t count = 0;
 
     *out = STR("");
     if (json_type(n) == JSON_ABSENT || json_type(n) == JSON_NULL)
         return NULL;
-    if (json_type(n) != JSON_OBJECT || count > LIMIT_RELATION_KEYS)
+    if (json_type(n) != JSON_OBJECT || json_count(n) > LIMIT_RELATION_KEYS)
         return "labels is no object of at most 32 members";
-    why = read_labels(a, n, labels);
+    why = read_labels(a, n, labels, &count);
     if (why || count == 0)
         return why;
     for (size_t i = 0; i < count; i++) {

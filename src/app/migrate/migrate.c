@@ -516,15 +516,16 @@ static int usage_error(const char *what, const char *word)
 /* Where the value of an option goes; NULL = it takes none. */
 struct words {
     const char *store, *state_dir;
+    const char *key_file;
 };
 
-static const char **slot_of(struct migrate *m, struct words *w, const char *word)
+static const char **slot_of(struct words *w, const char *word)
 {
     const struct {
         const char *name;
         const char **to;
     } slots[] = {
-        {"--store", &w->store}, {"--state-dir", &w->state_dir}, {"--key-file", &m->key_file}};
+        {"--store", &w->store}, {"--state-dir", &w->state_dir}, {"--key-file", &w->key_file}};
 
     for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
         if (strcmp(word, slots[i].name) == 0) {
@@ -552,11 +553,11 @@ static int take_word(struct migrate *m, const char *word, const struct verb **ve
 
 static int parse(struct migrate *m, int argc, char **argv, const struct verb **verb)
 {
-    struct words w = {NULL, NULL};
+    struct words w = {NULL, NULL, NULL};
     int rc = EXIT_CODE_OK;
 
     for (int i = 1; rc == EXIT_CODE_OK && i < argc; i++) {
-        const char **slot = slot_of(m, &w, argv[i]);
+        const char **slot = slot_of(&w, argv[i]);
         if (slot && i + 1 >= argc) {
             return usage_error("a value is missing after", argv[i]);
         }
@@ -566,6 +567,7 @@ static int parse(struct migrate *m, int argc, char **argv, const struct verb **v
             rc = take_word(m, argv[i], verb);
         }
     }
+    m->key_file = w.key_file;
     if (rc) {
         return rc;
     }
