@@ -29,7 +29,7 @@ struct api_config {
     struct store *store;
     struct tsdb *tsdb;
     const struct store_keys *keys;
-    const char *store_dir, *key_file; /* what a backup is made of */
+    const char *store_dir, *key_file; /* what a backup is made of; dir: NULL = no files */
     int64_t check_interval_ms; /* how often collectors are expected to call; twice that: offline */
     /* Whether a text is a configuration that an agent could take; the agent's own table decides. */
     enum err_code (*check_config)(struct str text, struct err *e);

@@ -79,6 +79,8 @@ static enum err_code get(struct api_call *call, struct err *e)
 
     if (rc != ERR_OK)
         return rc;
+    if (!from.dir)
+        return api_problem(call, 501, "a store in PostgreSQL is backed up with its own tools");
     from.key_file = key ? config->key_file : NULL;
     call->resp->status = 200;
     call->resp->content_type = BACKUP_MEDIA;
@@ -109,5 +111,5 @@ const struct route route_backup_get = {
     .summary = "A backup of the store while it is in use, as a tar archive whose last entry, "
                "MANIFEST.json, makes it whole.",
     .answer_type = BACKUP_MEDIA,
-    .also = "409 507",
+    .also = "409 501 507",
 };

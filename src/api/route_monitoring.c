@@ -18,7 +18,7 @@ static void put_store(struct json_writer *w, const struct tsdb_stats *s)
     text_uuid(&s->epoch, epoch);
     json_key(w, "store");
     json_object_begin(w);
-    json_member_c(w, "engine", "sqlite");
+    json_member_c(w, "engine", s->engine);
     json_member_c(w, "epoch", epoch);
     json_member_u64(w, "journal_bytes", s->journal_bytes);
     json_member_u64(w, "head_bytes", s->head_bytes);

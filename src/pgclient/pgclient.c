@@ -105,8 +105,8 @@ enum err_code pgclient_consume(struct pgclient *c, int64_t deadline_us, struct e
     return ERR_OK;
 }
 
-/* Non-blocking flush of what we send; reads meanwhile, as libpq asks for. */
-static enum err_code flush(struct pgclient *c, struct err *e)
+/* Reads meanwhile, as libpq asks for. */
+enum err_code pgclient_flush(struct pgclient *c, struct err *e)
 {
     for (;;) {
         int n = PQflush(c->conn);
@@ -126,8 +126,7 @@ static enum err_code flush(struct pgclient *c, struct err *e)
     }
 }
 
-/* The next result of the running command, or NULL in *out at its end. */
-static enum err_code next_result(struct pgclient *c, PGresult **out, struct err *e)
+enum err_code pgclient_result(struct pgclient *c, PGresult **out, struct err *e)
 {
     *out = NULL;
     while (PQisBusy(c->conn)) {
@@ -176,7 +175,7 @@ bool pgclient_cancel(struct pgclient *c)
     c->max_bytes += c->seen_bytes + LIMIT_RESULT_BYTES;
     do {
         PQclear(res);
-        if (next_result(c, &res, NULL)) {
+        if (pgclient_result(c, &res, NULL)) {
             c->broken = true;
             return false;
         }
@@ -196,15 +195,14 @@ static enum err_code abandon(struct pgclient *c, struct err *e)
     return e ? e->code : ERR_BUG;
 }
 
-/* Read to the end of the running command; the first error of the server wins. */
-static enum err_code drain(struct pgclient *c, struct err *e)
+enum err_code pgclient_drain(struct pgclient *c, struct err *e)
 {
     enum err_code failed = ERR_OK;
     PGresult *res = NULL;
     do {
         PQclear(res);
         struct err mine = {0};
-        if (next_result(c, &res, &mine)) {
+        if (pgclient_result(c, &res, &mine)) {
             if (!failed && e) {
                 *e = mine;
             }
@@ -246,10 +244,10 @@ static enum err_code prepare(struct pgclient *c, const char *name, const char *s
     if (!PQsendPrepare(c->conn, name, sql, 0, NULL)) {
         return pgclient_lost(c, e);
     }
-    if (flush(c, e)) {
+    if (pgclient_flush(c, e)) {
         return abandon(c, e);
     }
-    enum err_code code = drain(c, e);
+    enum err_code code = pgclient_drain(c, e);
     if (code) {
         return code;
     }
@@ -338,7 +336,7 @@ enum err_code pgclient_begin(struct pgclient *c, const struct pgclient_query *q,
         err_set(e, ERR_BUG, "chunked rows are refused");
         return abandon(c, e);
     }
-    return flush(c, e) ? abandon(c, e) : ERR_OK;
+    return pgclient_flush(c, e) ? abandon(c, e) : ERR_OK;
 }
 
 static void view_row(struct pgclient *c, struct pgclient_row *row)
@@ -375,7 +373,7 @@ static void keep_affected(struct pgclient *c, PGresult *res)
 static enum err_code next_chunk(struct pgclient *c, struct err *e)
 {
     PGresult *res;
-    if (next_result(c, &res, e)) {
+    if (pgclient_result(c, &res, e)) {
         return abandon(c, e);
     }
     if (!res) {
@@ -396,7 +394,7 @@ static enum err_code next_chunk(struct pgclient *c, struct err *e)
         return ERR_OK;
     case PGRES_FATAL_ERROR: {
         enum err_code code = pgclient_fail(res, e);
-        if (drain(c, NULL) && PQstatus(c->conn) == CONNECTION_BAD) {
+        if (pgclient_drain(c, NULL) && PQstatus(c->conn) == CONNECTION_BAD) {
             c->broken = true;
         }
         c->busy = false;
@@ -531,7 +529,7 @@ enum err_code pgclient_exec(struct pgclient *c, const char *sql, int64_t deadlin
     if (code) {
         return code;
     }
-    return flush(c, e) ? abandon(c, e) : drain(c, e);
+    return pgclient_flush(c, e) ? abandon(c, e) : pgclient_drain(c, e);
 }
 
 bool pgclient_alive(const struct pgclient *c)

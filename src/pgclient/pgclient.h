@@ -126,6 +126,12 @@ enum err_code pgclient_query(struct pgclient *c, struct arena *a, const struct p
 /* One or more statements without parameters and without interest in rows. */
 enum err_code pgclient_exec(struct pgclient *c, const char *sql, int64_t deadline_us,
                             struct err *e) ERR_MUST_CHECK;
+/*
+ * Feed a COPY ... FROM STDIN with all its rows, in the format that the statement names.
+ * Errors: as pgclient_begin
+ */
+enum err_code pgclient_copy(struct pgclient *c, const char *sql, struct str rows,
+                            int64_t deadline_us, struct err *e) ERR_MUST_CHECK;
 
 /* Query */
 bool pgclient_alive(const struct pgclient *c); /* false once the connection is lost */

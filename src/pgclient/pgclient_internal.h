@@ -58,5 +58,11 @@ bool pgclient_cancel(struct pgclient *c);
 /* Read from the socket once it has something, counting bytes against the budget. */
 enum err_code pgclient_consume(struct pgclient *c, int64_t deadline_us,
                                struct err *e) ERR_MUST_CHECK;
+/* Non-blocking flush of what we send, until the connection's deadline. */
+enum err_code pgclient_flush(struct pgclient *c, struct err *e) ERR_MUST_CHECK;
+/* The next result of the running command, or NULL in *out at its end. */
+enum err_code pgclient_result(struct pgclient *c, PGresult **out, struct err *e) ERR_MUST_CHECK;
+/* Read to the end of the running command; the first error of the server wins. */
+enum err_code pgclient_drain(struct pgclient *c, struct err *e) ERR_MUST_CHECK;
 
 #endif

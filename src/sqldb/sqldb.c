@@ -86,6 +86,17 @@ enum err_code sqldb_begin_read(struct sqldb *db, struct err *e)
     return begin(db, "begin_read", e);
 }
 
+enum err_code sqldb_begin_shared(struct sqldb *db, struct err *e)
+{
+    return begin(db, "begin_shared", e);
+}
+
+enum err_code sqldb_load(struct sqldb *db, const char *copy, struct str rows, struct err *e)
+{
+    return db->backend->load ? db->backend->load(db, copy, rows, e)
+                             : err_set(e, ERR_UNSUPPORTED, "no COPY in this dialect");
+}
+
 enum err_code sqldb_commit(struct sqldb *db, struct err *e)
 {
     enum err_code code = db->backend->script(db, "COMMIT", e);

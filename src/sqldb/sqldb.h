@@ -120,6 +120,11 @@ void sqldb_close(struct sqldb *db); /* NULL allowed; an open transaction is roll
 /* takes the write lock now */
 enum err_code sqldb_begin(struct sqldb *db, struct err *e) ERR_MUST_CHECK;
 enum err_code sqldb_begin_read(struct sqldb *db, struct err *e) ERR_MUST_CHECK; /* one snapshot */
+/*
+ * PostgreSQL: without the lock of the one writer, so that others write meanwhile; each locks the
+ * rows that it changes.
+ */
+enum err_code sqldb_begin_shared(struct sqldb *db, struct err *e) ERR_MUST_CHECK;
 /* a failure rolls back */
 enum err_code sqldb_commit(struct sqldb *db, struct err *e) ERR_MUST_CHECK;
 void sqldb_rollback(struct sqldb *db); /* no-op without a transaction */
@@ -143,6 +148,13 @@ enum err_code sqldb_row(struct sqldb *db, const char *name, struct sqldb_args ar
                         struct sqldb_stmt **out, struct err *e) ERR_MUST_CHECK;
 /* Run SQL text of any number of statements, without parameters: migrations, session settings. */
 enum err_code sqldb_script(struct sqldb *db, const char *sql, struct err *e) ERR_MUST_CHECK;
+
+/*
+ * PostgreSQL: run `COPY ... FROM STDIN` with these rows, in the text format. ERR_UNSUPPORTED
+ * elsewhere.
+ */
+enum err_code sqldb_load(struct sqldb *db, const char *copy, struct str rows,
+                         struct err *e) ERR_MUST_CHECK;
 
 /* Make every call on this connection fail with ERR_TIMEOUT after mono_us (0 = no deadline). */
 void sqldb_deadline(struct sqldb *db, int64_t mono_us);

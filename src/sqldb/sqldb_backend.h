@@ -31,6 +31,7 @@ struct sqldb_backend {
     struct str (*get_text)(struct sqldb_stmt *s, int column);
     struct str (*get_blob)(struct sqldb_stmt *s, int column);
     int64_t (*changes)(const struct sqldb *db);
+    enum err_code (*load)(struct sqldb *db, const char *copy, struct str rows, struct err *e);
     void (*deadline)(struct sqldb *db, int64_t mono_us);
 };
 

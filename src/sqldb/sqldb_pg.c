@@ -360,6 +360,19 @@ static enum err_code script(struct sqldb *db, const char *sql, struct err *calle
     return sqldb_pg_error(e);
 }
 
+static enum err_code load(struct sqldb *db, const char *copy, struct str rows, struct err *caller)
+{
+    struct database *d = (struct database *)db;
+    struct err mine = {0};
+    struct err *e = caller ? caller : &mine;
+
+    make_room(d);
+    if (connected(d, e)) {
+        return e->code;
+    }
+    return pgclient_copy(d->conn, copy, rows, call_deadline(d), e) ? sqldb_pg_error(e) : ERR_OK;
+}
+
 /* --- columns --- */
 
 static int column(struct sqldb_stmt *base, const char *name)
@@ -425,6 +438,7 @@ static const struct sqldb_backend backend = {
     .get_text = cell,
     .get_blob = cell,
     .changes = changes,
+    .load = load,
     .deadline = set_deadline,
 };
 

@@ -50,9 +50,9 @@ done
 is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
-    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, those that need
-    # days by the unit tests tsdb_compact and tsdb_retain.
-    elsewhere='^(file|backup|tsdb\.(drop|copy|compact|retain)_)'
+    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of PostgreSQL by
+    # store_pg.sh, those that need days by the unit tests tsdb_compact and tsdb_retain.
+    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|compact|retain)_)'
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server

@@ -22,6 +22,8 @@ are 0..1 and hit pushes only:
     delay P           wait `delay_s` seconds before passing on
     delay_s SECONDS
     seed N            makes the faults repeatable
+    nodes PORT,PORT   each request goes to one of these servers on 127.0.0.1, by chance, and
+                      to another one when nobody listens there
 """
 
 import argparse
@@ -220,8 +222,20 @@ class Proxy:
         self.older = []
         self.lock = threading.Lock()
 
-    def connect(self):
-        return socket.create_connection(self.target, timeout=IDLE_S)
+    def connect(self, target=None):
+        return socket.create_connection(target or self.target, timeout=IDLE_S)
+
+    def connect_any(self):
+        """A connection to one of the servers, and which one it is."""
+        ports = self.control.values.get("nodes", "")
+        targets = [("127.0.0.1", int(p)) for p in ports.split(",") if p] or [self.target]
+        self.control.random.shuffle(targets)
+        for target in targets[:-1]:
+            try:
+                return self.connect(target), target
+            except ConnectionRefusedError:
+                pass
+        return self.connect(targets[-1]), targets[-1]
 
     def serve(self, client):
         """One client connection, request by request."""
@@ -295,9 +309,13 @@ class Proxy:
 
     def ask(self, request, method):
         """Sends the request on a connection of its own, so that nothing is ever repeated here."""
-        stream = Stream(self.connect())
+        sock, target = self.connect_any()
+        stream = Stream(sock)
         try:
-            stream.sock.sendall(request)
+            stream.sock.sendall(request.replace(b"Host: %s:%d" % (self.target[0].encode(),
+                                                                  self.target[1]),
+                                                b"Host: %s:%d" % (target[0].encode(), target[1]),
+                                                1))
             head = stream.take_head()
             while head[0].split()[1] == b"100":
                 head = stream.take_head()

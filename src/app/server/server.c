@@ -34,7 +34,9 @@ static const struct log_ctx ctx = {.component = "server"};
 static const struct usage_option help_options[] = {
     {"config", "FILE", "read server.toml from there"},
     {"listen", "HOST:PORT", "address of the API and the web interface; may be repeated"},
-    {"store", "URL", "sqlite:DIR"},
+    {"store", "URL",
+     "sqlite:DIR or postgres://USER@HOST/DATABASE; a password is better kept in a file "
+     "that PGPASSFILE names"},
     {"state-dir", "DIR", "store, keys and lock"},
     {"log-level", "LEVEL", "error, warn, info or debug"},
     {"log-format", "FORMAT", "text or json"},
@@ -173,14 +175,16 @@ static int fail_config(const struct invocation *in, const struct err *e)
     return 2;
 }
 
-static int dump(const struct server_config *config)
+static int dump(struct arena *a, const struct server_config *config)
 {
+    struct server_config shown = *config;
     struct buf out;
     struct err e;
     enum err_code rc;
 
+    shown.store = server_config_store_shown(a, config->store);
     buf_init(&out, 1 << 20);
-    rc = conf_dump(server_config_schema(), config, &out, &e);
+    rc = conf_dump(server_config_schema(), &shown, &out, &e);
     if (rc == ERR_OK)
         fwrite(out.ptr, 1, out.len, stdout);
     buf_fini(&out);
@@ -289,7 +293,7 @@ static int act(const struct invocation *in)
     if (server_config_load(&a, &in->options, &config, &e) != ERR_OK)
         status = fail_config(in, &e);
     else if (in->action == ACTION_DUMP)
-        status = dump(config);
+        status = dump(&a, config);
     else if (in->action == ACTION_RUN)
         status = run(in, config);
     else

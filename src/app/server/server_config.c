@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pgclient/pgclient.h"
+
 #define SYSTEM_DIR "/var/lib/pga-server"
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -38,7 +40,8 @@ static const struct conf_key keys[] = {
      .name = "store",
      .type = CONF_STRING,
      .offset = AT(store),
-     .help = "URL of the store; sqlite:DIR, by default the folder store in state_dir."},
+     .help = "URL of the store: sqlite:DIR, by default the folder store in state_dir, or "
+             "postgres://USER@HOST/DATABASE, which several servers may share."},
     {.section = "server",
      .name = "log_level",
      .type = CONF_ENUM,
@@ -270,6 +273,39 @@ static enum err_code choose(const char *text, const char *const *choices, const 
     return err_set(e, ERR_INVALID, "--%s: unknown value", name);
 }
 
+bool server_config_is_postgresql(const char *store)
+{
+    return strncmp(store, "postgres://", strlen("postgres://")) == 0 ||
+           strncmp(store, "postgresql://", strlen("postgresql://")) == 0;
+}
+
+static enum err_code check_postgresql(const char *store, struct err *e)
+{
+    const struct pgclient_config config = {.conninfo = store};
+    struct pgclient_place place;
+
+    if (!server_config_is_postgresql(store))
+        return err_set(e, ERR_UNSUPPORTED, "server.store: sqlite:DIR or postgres://...");
+    if (pgclient_check(&config, &place, e) != ERR_OK)
+        return err_wrap(e, "server.store");
+    return ERR_OK;
+}
+
+const char *server_config_store_shown(struct arena *a, const char *store)
+{
+    const struct pgclient_config config = {.conninfo = store};
+    struct pgclient_place place;
+
+    if (!server_config_is_postgresql(store))
+        return store;
+    if (pgclient_check(&config, &place, NULL) != ERR_OK)
+        return "postgres://***";
+    if (!place.has_password)
+        return store;
+    return arena_printf(a, "postgres://%s:***@%s:%s/%s", place.user, place.host, place.port,
+                        place.dbname);
+}
+
 static enum err_code apply_options(struct arena *a, const struct server_options *o,
                                    struct server_config *c, struct err *e)
 {
@@ -288,9 +324,7 @@ static enum err_code apply_options(struct arena *a, const struct server_options 
     if (c->store == NULL)
         c->store = arena_printf(a, "sqlite:%s/store", c->state_dir);
     if (rc == ERR_OK && strncmp(c->store, "sqlite:", strlen("sqlite:")) != 0)
-        return err_set(e, ERR_UNSUPPORTED,
-                       "server.store: the server keeps time series in SQLite only: use sqlite:DIR "
-                       "(a PostgreSQL store is for pga migrate so far)");
+        rc = check_postgresql(c->store, e);
     if (rc == ERR_OK && c->listen.count == 0)
         return err_set(e, ERR_INVALID, "server.listen: no address");
     return rc == ERR_OK ? arena_check(a, e) : rc;

@@ -3,6 +3,7 @@
 #ifndef APP_SERVER_SERVER_CONFIG_H
 #define APP_SERVER_SERVER_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -45,5 +46,9 @@ const struct conf_schema *server_config_schema(void);
 /* Lives in `a`. ERR_INVALID with file, line and column. */
 enum err_code server_config_load(struct arena *a, const struct server_options *options,
                                  const struct server_config **out, struct err *e) ERR_MUST_CHECK;
+
+bool server_config_is_postgresql(const char *store);
+/* The address of the store as it may be shown: without a password. In `a`, or the same. */
+const char *server_config_store_shown(struct arena *a, const char *store);
 
 #endif

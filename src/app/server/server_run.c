@@ -82,14 +82,23 @@ static enum err_code lock_state(struct server *s, struct err *e)
     return rc;
 }
 
+static bool in_postgresql(const struct server *s)
+{
+    return server_config_is_postgresql(s->config->store);
+}
+
+static const char *sqlite_dir(const struct server *s)
+{
+    return s->config->store + strlen(SQLITE);
+}
+
 static enum err_code open_store(struct server *s, struct err *e)
 {
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
-    if (strncmp(s->config->store, SQLITE, strlen(SQLITE)) != 0)
-        return err_set(e, ERR_UNSUPPORTED, "store: only %sDIR is in this build", SQLITE);
     s->key_file = arena_printf(&s->arena, "%s/keys/master.key", s->config->state_dir);
-    rc = file_make_dirs(s->config->store + strlen(SQLITE), 0700, e);
+    if (!in_postgresql(s))
+        rc = file_make_dirs(sqlite_dir(s), 0700, e);
     if (rc == ERR_OK)
         rc = store_open(s->config->store, &s->store, e);
     if (rc != ERR_OK)
@@ -119,7 +128,8 @@ static enum err_code drop_target(void *arg, uint64_t lsn, const struct uuid *tar
 static enum err_code open_tsdb(struct server *s, struct err *e)
 {
     struct tsdb_config config = {
-        .dir = s->config->store + strlen(SQLITE),
+        .dir = in_postgresql(s) ? NULL : sqlite_dir(s),
+        .url = in_postgresql(s) ? s->config->store : NULL,
         .flush_bytes = s->config->flush_bytes,
         .journal_bytes = s->config->journal_bytes,
         .flush_age_ms = s->config->flush_age_ms,
@@ -177,7 +187,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .store = s->store,
         .tsdb = s->tsdb,
         .keys = &s->keys,
-        .store_dir = s->config->store + strlen(SQLITE),
+        .store_dir = in_postgresql(s) ? NULL : sqlite_dir(s),
         .key_file = s->key_file,
         .check_interval_ms = s->config->check_interval_ms,
         .check_config = agent_config_check_central,
@@ -309,7 +319,7 @@ enum err_code server_run_start(const struct server_config *config, struct server
     for (size_t i = 0; i < config->listen.count; i++)
         log_info(&ctx, "listening on http://%s", config->listen.items[i]);
     log_info(&ctx, "ready after %lld ms, store %s", (long long)(clock_mono_ms() - begin),
-             config->store);
+             server_config_store_shown(&s->arena, config->store));
     *out = s;
     return ERR_OK;
 }

@@ -183,8 +183,8 @@ enum err_code caps_count_texts(struct caps *c, struct sqldb *text, struct err *e
     return code;
 }
 
-enum err_code tsdb_sqlite_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
-                               size_t *count, struct err *e)
+enum err_code tsdb_front_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
+                              size_t *count, struct err *e)
 {
     struct caps *c = db->caps;
     struct str key;

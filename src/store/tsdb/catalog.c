@@ -185,6 +185,15 @@ struct catalog_object *catalog_find_object(struct catalog *c, struct catalog_gro
     return o;
 }
 
+void catalog_give(struct catalog *c, struct catalog_group *g, const struct uuid *who,
+                  int64_t lease_ms, int64_t now_us)
+{
+    lock_take(&c->lock);
+    g->owner = *who;
+    g->owned_until_us = now_us + lease_ms * 1000;
+    lock_release(&c->lock);
+}
+
 bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid *who,
                    int64_t lease_ms, int64_t now_us)
 {
@@ -472,25 +481,48 @@ enum err_code catalog_add_group(struct catalog *c, const struct catalog_group_ke
     return ERR_OK;
 }
 
-size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids)
+/* Caller holds the lock. */
+static void drop_group(struct catalog *c, struct catalog_group *g)
 {
     char bytes[GROUP_KEY_MAX];
+    struct catalog_group_key key = {g->relation, g->target, g->scope, g->maker};
+
+    atomic_store(&g->dropped, true);
+    (void)map_remove(c->groups, group_key(&key, bytes));
+    c->object_count -= g->object_count;
+    c->dropped_count++;
+}
+
+void catalog_keep_only(struct catalog *c, const uint64_t *ids, size_t count)
+{
+    size_t at = 0;
+
+    lock_take(&c->lock);
+    for (size_t i = 0; i < c->group_count; i++) {
+        struct catalog_group *g = c->all_groups[i];
+        while (at < count && ids[at] < g->id) {
+            at++;
+        }
+        if (!atomic_load(&g->dropped) && (at == count || ids[at] != g->id)) {
+            drop_group(c, g);
+        }
+    }
+    lock_release(&c->lock);
+}
+
+size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids)
+{
     size_t count = 0;
 
     lock_take(&c->lock);
     uint64_t *list = alloc_array(c->group_count + 1, sizeof(*list));
     for (size_t i = 0; i < c->group_count; i++) {
         struct catalog_group *g = c->all_groups[i];
-        struct catalog_group_key key = {g->relation, g->target, g->scope, g->maker};
-        if (!text_uuid_eq(&g->target, target) || atomic_load(&g->dropped)) {
-            continue;
+        if (text_uuid_eq(&g->target, target) && !atomic_load(&g->dropped)) {
+            drop_group(c, g);
+            list[count++] = g->id;
         }
-        atomic_store(&g->dropped, true);
-        (void)map_remove(c->groups, group_key(&key, bytes));
-        c->object_count -= g->object_count;
-        list[count++] = g->id;
     }
-    c->dropped_count += count;
     lock_release(&c->lock);
     *ids = list;
     return count;

@@ -76,6 +76,9 @@ struct catalog_group {
     struct uuid maker; /* the collector that sent it first; never changes */
     struct uuid owner; /* the collector that delivers it, until its lease ends */
     int64_t owned_until_us;
+    /* shared stores: until then the database has it for this one; the writer's */
+    struct uuid shared_owner;
+    int64_t shared_until_us;
 };
 
 struct catalog {
@@ -116,6 +119,17 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
 /* Write what is new, inside the caller's transaction; the writer's thread. */
 enum err_code catalog_save(struct catalog *c, struct sqldb *ingest, struct err *e) ERR_MUST_CHECK;
 void catalog_saved(struct catalog *c); /* the transaction was committed */
+/* Two parts of catalog_save, for a store that writes groups and objects its own way. */
+enum err_code catalog_save_relations(struct catalog *c, struct sqldb *db,
+                                     struct err *e) ERR_MUST_CHECK;
+enum err_code catalog_save_ids(struct catalog *c, struct sqldb *db, struct err *e) ERR_MUST_CHECK;
+enum catalog_what { CATALOG_NAMES, CATALOG_NAMES_AND_DESCRIPTIONS };
+/*
+ * Shared stores: take groups and objects that others added since, and what they described; the
+ * writer's thread, while nobody else adds.
+ */
+enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_what what,
+                           struct err *e) ERR_MUST_CHECK;
 
 /* Whether one of the caps of the whole store is reached; the writer's thread. */
 bool catalog_is_full(const struct catalog *c);
@@ -138,6 +152,9 @@ struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_gr
  */
 bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid *who,
                    int64_t lease_ms, int64_t now_us);
+/* Shared stores: another process says that `who` has it, for lease_ms from now_us. */
+void catalog_give(struct catalog *c, struct catalog_group *g, const struct uuid *who,
+                  int64_t lease_ms, int64_t now_us);
 /* Whether a description says nothing new. */
 bool catalog_knows(struct catalog *c, const struct relation *described);
 
@@ -160,6 +177,9 @@ enum err_code catalog_add_object(struct catalog *c, struct catalog_group *g, str
  * many and their ids, which the caller frees.
  */
 size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids);
+
+/* The same for groups whose id is not among these, which rise. */
+void catalog_keep_only(struct catalog *c, const uint64_t *ids, size_t count);
 
 /* --- Put a thing with a known id; catalog_rows.c and the functions above --- */
 struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, struct str name,

@@ -8,24 +8,6 @@
 
 #include <string.h>
 
-static enum err_code load_relations(struct catalog *c, struct sqldb *db, struct err *e)
-{
-    struct sqldb_stmt *s = NULL;
-    bool row = true;
-    enum err_code code = sqldb_query(db, "tsdb_relation_list", SQLDB_NO_ARGS, &s, e);
-
-    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        struct catalog_relation *r = catalog_put_relation(
-            c, (uint32_t)sqldb_get_i64(s, 0), sqldb_get_text(s, 1),
-            sqldb_get_i64(s, 3) ? RELATION_FACT : RELATION_OBJECT);
-        catalog_replace(&r->help, sqldb_get_text(s, 2));
-        r->sparse = sqldb_get_i64(s, 4) != 0;
-        r->described = sqldb_get_i64(s, 5) != 0;
-    }
-    sqldb_end(s);
-    return code;
-}
-
 static struct catalog_relation *relation_by_id(struct catalog *c, int64_t id)
 {
     for (size_t i = 0; i < c->relation_count; i++) {
@@ -36,23 +18,51 @@ static struct catalog_relation *relation_by_id(struct catalog *c, int64_t id)
     return NULL;
 }
 
+/* What is known already takes what the rows say. */
+static enum err_code load_relations(struct catalog *c, struct sqldb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(db, "tsdb_relation_list", SQLDB_NO_ARGS, &s, e);
+
+    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
+        struct catalog_relation *r = relation_by_id(c, sqldb_get_i64(s, 0));
+        if (!r) {
+            r = catalog_put_relation(c, (uint32_t)sqldb_get_i64(s, 0), sqldb_get_text(s, 1),
+                                     sqldb_get_i64(s, 3) ? RELATION_FACT : RELATION_OBJECT);
+        }
+        lock_take(&c->lock);
+        catalog_replace(&r->help, sqldb_get_text(s, 2));
+        r->sparse = sqldb_get_i64(s, 4) != 0;
+        r->described = sqldb_get_i64(s, 5) != 0;
+        lock_release(&c->lock);
+    }
+    sqldb_end(s);
+    return code;
+}
+
 static enum err_code load_column(struct catalog *c, struct sqldb_stmt *s, struct err *e)
 {
     struct catalog_relation *r = relation_by_id(c, sqldb_get_i64(s, 0));
     bool is_key = sqldb_get_i64(s, 1) != 0;
+    size_t at = (size_t)sqldb_get_i64(s, 2);
 
-    if (!r || sqldb_get_i64(s, 2) != (int64_t)(is_key ? r->key_count : r->column_count)) {
+    if (!r || at > (is_key ? r->key_count : r->column_count)) {
         return err_set(e, ERR_CORRUPT, "column %.*s has no place", STR_ARG(sqldb_get_text(s, 3)));
     }
-    struct catalog_column *col =
-        is_key ? catalog_put_column(c, &r->keys, &r->key_count, sqldb_get_text(s, 3))
-               : catalog_put_column(c, &r->columns, &r->column_count, sqldb_get_text(s, 3));
+    struct catalog_column ***list = is_key ? &r->keys : &r->columns;
+    size_t *count = is_key ? &r->key_count : &r->column_count;
+    struct catalog_column *col = at < *count
+                                     ? (*list)[at]
+                                     : catalog_put_column(c, list, count, sqldb_get_text(s, 3));
+    lock_take(&c->lock);
     col->kind = (enum relation_kind)(sqldb_get_i64(s, 4) & 3);
     col->type = (enum relation_type)(sqldb_get_i64(s, 5) & 3);
     catalog_replace(&col->unit, sqldb_get_text(s, 6));
     catalog_replace(&col->help, sqldb_get_text(s, 7));
     col->resolution = sqldb_get_f64(s, 8);
     col->described = sqldb_get_i64(s, 9) != 0;
+    lock_release(&c->lock);
     return ERR_OK;
 }
 
@@ -95,17 +105,26 @@ static enum err_code load_object(struct catalog *c, struct sqldb_stmt *s, struct
     return ERR_OK;
 }
 
-static enum err_code load_rows(struct catalog *c, struct sqldb *db, const char *statement,
-                               enum err_code (*load)(struct catalog *, struct sqldb_stmt *,
-                                                     struct err *),
+typedef enum err_code load_row(struct catalog *c, struct sqldb_stmt *s, struct err *e);
+
+/* Rows of a statement. */
+struct row_list {
+    const char *statement;
+    load_row *load;
+    uint64_t from; /* the first id; 0 = the statement has no parameter */
+};
+
+static enum err_code load_rows(struct catalog *c, struct sqldb *db, const struct row_list *list,
                                struct err *e)
 {
     struct sqldb_stmt *s = NULL;
     bool row = true;
-    enum err_code code = sqldb_query(db, statement, SQLDB_NO_ARGS, &s, e);
+    struct sqldb_args args = list->from ? SQLDB_ARGS(sqldb_i64((int64_t)list->from))
+                                        : SQLDB_NO_ARGS;
+    enum err_code code = sqldb_query(db, list->statement, args, &s, e);
 
     while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        code = load(c, s, e);
+        code = list->load(c, s, e);
     }
     sqldb_end(s);
     return code;
@@ -119,28 +138,15 @@ static enum err_code load_groups(struct catalog *c, struct sqldb *ingest, struct
     bool found = code == ERR_OK && sqldb_get_i64(s, 0) != 0;
 
     sqldb_end(s);
-    return code ? code
-                : load_rows(c, ingest, found ? "tsdb_group_list" : "tsdb_group_list_2", load_group,
-                            e);
+    const char *list = found ? "tsdb_group_list" : "tsdb_group_list_2";
+    return code ? code : load_rows(c, ingest, &(struct row_list){list, load_group, 0}, e);
 }
 
-enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *e)
+static enum err_code load_ids(struct catalog *c, struct sqldb *db, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
-    enum err_code code = load_relations(c, ingest, e);
+    enum err_code code = sqldb_row(db, "tsdb_ids_get", SQLDB_NO_ARGS, &s, e);
 
-    if (code == ERR_OK) {
-        code = load_rows(c, ingest, "tsdb_column_list", load_column, e);
-    }
-    if (code == ERR_OK) {
-        code = load_groups(c, ingest, e);
-    }
-    if (code == ERR_OK) {
-        code = load_rows(c, ingest, "tsdb_object_list", load_object, e);
-    }
-    if (code == ERR_OK) {
-        code = sqldb_row(ingest, "tsdb_ids_get", SQLDB_NO_ARGS, &s, e);
-    }
     if (code == ERR_OK) { /* rows may have been deleted: the counters remember */
         uint64_t relation = (uint64_t)sqldb_get_i64(s, 0);
         uint64_t group = (uint64_t)sqldb_get_i64(s, 1);
@@ -151,6 +157,42 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
     }
     sqldb_end(s);
     return code;
+}
+
+enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *e)
+{
+    enum err_code code = load_relations(c, ingest, e);
+
+    if (code == ERR_OK) {
+        code = load_rows(c, ingest, &(struct row_list){"tsdb_column_list", load_column, 0}, e);
+    }
+    if (code == ERR_OK) {
+        code = load_groups(c, ingest, e);
+    }
+    if (code == ERR_OK) {
+        code = load_rows(c, ingest, &(struct row_list){"tsdb_object_list", load_object, 0}, e);
+    }
+    return code ? code : load_ids(c, ingest, e);
+}
+
+enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_what what,
+                           struct err *e)
+{
+    bool relations = what == CATALOG_NAMES_AND_DESCRIPTIONS;
+    enum err_code code = relations ? load_relations(c, db, e) : ERR_OK;
+
+    if (code == ERR_OK && relations) {
+        code = load_rows(c, db, &(struct row_list){"tsdb_column_list", load_column, 0}, e);
+    }
+    if (code == ERR_OK) {
+        code = load_rows(c, db, &(struct row_list){"tsdb_group_since", load_group, c->next_group},
+                         e);
+    }
+    if (code == ERR_OK) {
+        code = load_rows(c, db,
+                         &(struct row_list){"tsdb_object_since", load_object, c->next_object}, e);
+    }
+    return code ? code : load_ids(c, db, e);
 }
 
 static enum err_code save_columns(struct sqldb *db, const struct catalog_relation *r,
@@ -172,10 +214,10 @@ static enum err_code save_columns(struct sqldb *db, const struct catalog_relatio
     return code;
 }
 
-static enum err_code save_relations(struct catalog *c, struct sqldb *db, struct err *e)
+enum err_code catalog_save_relations(struct catalog *c, struct sqldb *db, struct err *e)
 {
     enum err_code code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < c->relation_count; i++) {
+    for (size_t i = 0; code == ERR_OK && c->relations_dirty && i < c->relation_count; i++) {
         const struct catalog_relation *r = c->by_id[i];
         if (r->dirty) {
             code = sqldb_run(db, "tsdb_relation_put",
@@ -218,15 +260,19 @@ static enum err_code save_new(struct catalog *c, struct sqldb *db, struct err *e
 
 enum err_code catalog_save(struct catalog *c, struct sqldb *ingest, struct err *e)
 {
-    enum err_code code = ERR_OK;
+    enum err_code code = catalog_save_relations(c, ingest, e);
 
-    if (c->relations_dirty) {
-        code = save_relations(c, ingest, e);
-    }
     if (code == ERR_OK) {
         code = save_new(c, ingest, e);
     }
-    if (code == ERR_OK && c->ids_dirty) {
+    return code ? code : catalog_save_ids(c, ingest, e);
+}
+
+enum err_code catalog_save_ids(struct catalog *c, struct sqldb *ingest, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    if (c->ids_dirty) {
         code = sqldb_run(ingest, "tsdb_ids_put",
                          SQLDB_ARGS(sqldb_i64((int64_t)c->next_relation),
                                     sqldb_i64((int64_t)c->next_group),

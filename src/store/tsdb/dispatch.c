@@ -14,7 +14,7 @@ static const struct tsdb_ops *ops_of(const void *engine)
 
 enum err_code tsdb_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
 {
-    return tsdb_sqlite_open(config, out, e);
+    return config->url ? pgstore_open(config, out, e) : tsdb_sqlite_open(config, out, e);
 }
 
 void tsdb_close(struct tsdb *db)

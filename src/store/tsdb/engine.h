@@ -97,7 +97,8 @@ struct stream {
     struct uuid collector, uuid;
     uint64_t next_seq, stored, samples;
     bool backlog, closed;
-    bool busy; /* a push is under way: it alone touches `cache` */
+    bool busy;   /* a push is under way: it alone touches `cache` */
+    bool loaded; /* shared stores: the row was read at some time */
     int64_t last_push_ms;
     size_t gap_count;
     struct stream_gap *gaps;
@@ -150,6 +151,9 @@ struct tsdb {
     struct cond wake_writer, wake_flusher, wake_applier, done, stream_free, reader_free;
     /* guarded by state */
     enum run_state run;
+    bool shared; /* other processes push into the store, too: what we know of streams may be old */
+    bool restarting; /* names are read anew: no push is taken */
+    size_t busy_streams;
     bool flusher_over, applier_over;
     struct map *streams; /* collector + uuid -> struct stream */
     struct ingest_job *queue_first, *queue_last;
@@ -277,7 +281,16 @@ void reader_close(struct tsdb_reader *r);
 /* Let go of unlinked files that idle readers still have open. */
 void reader_close_idle(struct tsdb *db);
 
-/* What ops.h names, file by file. */
+/*
+ * What ops.h names, file by file. tsdb_front_*: before the store, used by every engine: streams,
+ * names, the queue of jobs.
+ */
+void tsdb_front_init(struct tsdb *db, const struct tsdb_config *config);
+void tsdb_front_fini(struct tsdb *db); /* not the struct itself */
+void tsdb_front_stop(struct tsdb *db);
+void tsdb_front_stop_fast(struct tsdb *db);
+enum err_code tsdb_front_flush(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+void tsdb_front_counters(struct tsdb *db, struct tsdb_stats *out);
 extern const struct tsdb_ops tsdb_sqlite_ops;
 
 /* --- writer.c --- */
@@ -290,13 +303,13 @@ void tsdb_sqlite_run_flusher(struct tsdb *db);
 void tsdb_sqlite_run_applier(struct tsdb *db);
 
 /* --- push.c --- */
-enum err_code tsdb_sqlite_admit(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
-enum err_code tsdb_sqlite_push(struct tsdb *db, struct arena *a, const struct push *push,
-                               struct tsdb_ack *ack, struct err *e) ERR_MUST_CHECK;
-enum err_code tsdb_sqlite_event_add(struct tsdb *db, const struct batch_event *event,
-                                    struct err *e) ERR_MUST_CHECK;
-enum err_code tsdb_sqlite_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
-                                      int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_front_admit(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_front_push(struct tsdb *db, struct arena *a, const struct push *push,
+                              struct tsdb_ack *ack, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_front_event_add(struct tsdb *db, const struct batch_event *event,
+                                   struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_front_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                                     int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 
 /* --- reader.c --- */
 enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
@@ -344,7 +357,7 @@ enum err_code tsdb_sqlite_copy(struct tsdb *db, const struct tsdb_copy *to,
                                struct err *e) ERR_MUST_CHECK;
 
 /* --- caps.c --- */
-enum err_code tsdb_sqlite_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
-                               size_t *count, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_front_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
+                              size_t *count, struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -378,16 +378,16 @@ static bool take_time(struct preparing *p, struct work *w)
     return true;
 }
 
+int64_t ingest_lease_ms(int64_t every_ms)
+{
+    int64_t lease = LEASE_READINGS * (every_ms < LEASE_MAX_MS ? every_ms : LEASE_MAX_MS);
+    return lease < LEASE_MIN_MS ? LEASE_MIN_MS : lease;
+}
+
 static bool claim(struct preparing *p, const struct work *w)
 {
-    int64_t every = w->slice->every_ms < LEASE_MAX_MS ? w->slice->every_ms : LEASE_MAX_MS;
-    int64_t lease = LEASE_READINGS * every;
-
-    if (lease < LEASE_MIN_MS) {
-        lease = LEASE_MIN_MS;
-    }
-    return catalog_claim(p->db->catalog, w->entry->group, &p->job->push->collector, lease,
-                         clock_mono_us());
+    return catalog_claim(p->db->catalog, w->entry->group, &p->job->push->collector,
+                         ingest_lease_ms(w->slice->every_ms), clock_mono_us());
 }
 
 static void note_slice(struct ingest_record *r, const struct work *w, size_t offset, size_t len)

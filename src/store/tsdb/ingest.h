@@ -61,6 +61,8 @@ struct ingest_job {
     struct arena *arena;
     struct ingest_record *records;
     size_t record_count;
+    bool load;  /* shared stores: only read the stream's row */
+    bool again; /* shared stores: the stream was not what we knew; it is now, so try again */
     enum job_state state;
     struct cond done; /* the state became JOB_DONE: who waits for one commit wakes for no other */
     enum err_code code;
@@ -76,6 +78,8 @@ enum ingest_mode {
 /* Resolve and encode one record: sets `ready`, or leaves it (only INGEST_LOOKUP). */
 enum err_code ingest_prepare(struct tsdb *db, struct ingest_job *job, struct ingest_record *r,
                              enum ingest_mode mode, struct err *e) ERR_MUST_CHECK;
+/* How long a group stays with its collector after a reading on this clock. */
+int64_t ingest_lease_ms(int64_t every_ms);
 /* Whether a prepared record has slices of a target that was deleted since. */
 bool ingest_is_stale(const struct ingest_record *r);
 /* The record was committed: its times count from now on. */

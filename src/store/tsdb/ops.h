@@ -69,5 +69,7 @@ struct tsdb_ops {
 /* The engines. */
 enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **out,
                                struct err *e) ERR_MUST_CHECK;
+enum err_code pgstore_open(const struct tsdb_config *config, struct tsdb **out,
+                           struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -17,8 +17,9 @@
 #define QUEUE_MAX      4096
 #define STREAMS_MAX    200000
 #define EVENT_ARENA    (4UL * 1024 * 1024)
+#define SHARED_TRIES   5
 
-enum err_code tsdb_sqlite_admit(struct tsdb *db, struct err *e)
+enum err_code tsdb_front_admit(struct tsdb *db, struct err *e)
 {
     lock_take(&db->state);
     enum run_state run = db->run;
@@ -52,6 +53,9 @@ static enum err_code take_stream(struct tsdb *db, const struct push *push, struc
         s = stream_new(&push->collector, &push->stream);
         (void)map_put(db->streams, key, s);
     }
+    if (code == ERR_OK && db->restarting) {
+        code = err_set(e, ERR_TIMEOUT, "the store reads its names again");
+    }
     while (code == ERR_OK && s->busy) {
         if (!cond_wait_until(&db->stream_free, &db->state, until) && s->busy) {
             code = err_set(e, ERR_TIMEOUT, "another push of this stream is under way");
@@ -59,6 +63,7 @@ static enum err_code take_stream(struct tsdb *db, const struct push *push, struc
     }
     if (code == ERR_OK) {
         s->busy = true;
+        db->busy_streams++;
         s->push_no++;
         *out = s;
     }
@@ -73,6 +78,7 @@ static void return_stream(struct tsdb *db, struct stream *s)
     }
     lock_take(&db->state);
     s->busy = false;
+    db->busy_streams--;
     cond_broadcast(&db->stream_free);
     lock_release(&db->state);
 }
@@ -167,16 +173,28 @@ static void enqueue(struct tsdb *db, struct ingest_job *job)
     db->queued++;
 }
 
+/* Caller holds state. */
+static enum err_code may_submit(const struct tsdb *db, struct err *e)
+{
+    if (db->run != RUN_OPEN) {
+        return err_set(e, ERR_CANCELLED, "the store is stopping");
+    }
+    if (db->restarting) {
+        return err_set(e, ERR_TIMEOUT, "the store reads its names again");
+    }
+    return db->queued >= QUEUE_MAX ? err_set(e, ERR_LIMIT, "too many pushes wait for the disk")
+                                   : ERR_OK;
+}
+
 static enum err_code submit(struct tsdb *db, struct ingest_job *job, struct err *e)
 {
     cond_init(&job->done);
     lock_take(&db->state);
-    if (db->run != RUN_OPEN || db->queued >= QUEUE_MAX) {
-        bool stopping = db->run != RUN_OPEN;
+    enum err_code code = may_submit(db, e);
+    if (code) {
         lock_release(&db->state);
         cond_fini(&job->done);
-        return stopping ? err_set(e, ERR_CANCELLED, "the store is stopping")
-                        : err_set(e, ERR_LIMIT, "too many pushes wait for the disk");
+        return code;
     }
     enqueue(db, job);
     cond_signal(&db->wake_writer);
@@ -235,12 +253,53 @@ static enum err_code push_stream(struct tsdb *db, struct ingest_job *job, struct
     if (code == ERR_OK) {
         code = submit(db, job, e);
     }
-    if (code == ERR_OK) {
+    if (code == ERR_OK && !job->again) {
         fill_ack(job, ack);
     } else if (code == ERR_INVALID || code == ERR_LIMIT) {
         ack->bad_seq = job->bad_seq;
     }
     return code;
+}
+
+/* --- stores that other processes push into, too --- */
+
+static enum err_code load_stream(struct tsdb *db, const struct ingest_job *job, struct err *e)
+{
+    struct ingest_job load = {.push = job->push, .stream = job->stream, .load = true};
+    return submit(db, &load, e);
+}
+
+/* Begin anew with what the stream is now. */
+static void start_again(struct ingest_job *job, struct tsdb_ack *ack, const struct uuid *epoch)
+{
+    for (size_t i = 0; i < job->record_count; i++) {
+        ingest_free_record(&job->records[i]);
+        job->records[i] = (struct ingest_record){0};
+    }
+    *job = (struct ingest_job){
+        .push = job->push, .arena = job->arena, .stream = job->stream, .records = job->records};
+    *ack = (struct tsdb_ack){.store_epoch = *epoch};
+    job->stream->push_no++; /* times of the attempt before count for nothing */
+}
+
+/* As push_stream, when another process may have taken records of the stream since. */
+static enum err_code push_shared(struct tsdb *db, struct ingest_job *job, struct tsdb_ack *ack,
+                                 struct err *e)
+{
+    bool fresh = !job->stream->loaded;
+    enum err_code code = fresh ? load_stream(db, job, e) : ERR_OK;
+
+    for (int tries = 0; code == ERR_OK && tries < SHARED_TRIES; tries++) {
+        code = push_stream(db, job, ack, e);
+        if (code == ERR_CONFLICT && !fresh) {
+            code = load_stream(db, job, e);
+            fresh = true;
+        } else if (code || !job->again) {
+            return code;
+        }
+        start_again(job, ack, &db->epoch);
+    }
+    return code ? code : err_set(e, ERR_TIMEOUT, "the stream is pushed to several servers at once");
 }
 
 static void count_refusal(struct tsdb *db, enum err_code code)
@@ -251,13 +310,13 @@ static void count_refusal(struct tsdb *db, enum err_code code)
     }
 }
 
-enum err_code tsdb_sqlite_push(struct tsdb *db, struct arena *a, const struct push *push,
-                               struct tsdb_ack *ack, struct err *e)
+enum err_code tsdb_front_push(struct tsdb *db, struct arena *a, const struct push *push,
+                              struct tsdb_ack *ack, struct err *e)
 {
     memset(ack, 0, sizeof(*ack));
     ack->store_epoch = db->epoch;
     struct ingest_job job = {.push = push, .arena = a};
-    enum err_code code = tsdb_sqlite_admit(db, e);
+    enum err_code code = tsdb_front_admit(db, e);
     if (code == ERR_OK) {
         code = take_stream(db, push, &job.stream, e);
     }
@@ -265,7 +324,11 @@ enum err_code tsdb_sqlite_push(struct tsdb *db, struct arena *a, const struct pu
         return code;
     }
     job.records = arena_array(a, push->record_count, sizeof(*job.records));
-    code = job.records ? push_stream(db, &job, ack, e) : arena_check(a, e);
+    if (!job.records) {
+        code = arena_check(a, e);
+    } else {
+        code = db->shared ? push_shared(db, &job, ack, e) : push_stream(db, &job, ack, e);
+    }
     ack->next_seq = job.stream->next_seq;
     for (size_t i = 0; i < job.record_count; i++) {
         ingest_free_record(&job.records[i]);
@@ -305,7 +368,7 @@ static void put_event(struct json_writer *w, const struct batch_event *event)
     json_object_end(w);
 }
 
-enum err_code tsdb_sqlite_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
+enum err_code tsdb_front_event_add(struct tsdb *db, const struct batch_event *event, struct err *e)
 {
     struct ingest_record r = {.span = 1, .ready = true};
     struct ingest_job job = {.records = &r, .record_count = 1};
@@ -351,8 +414,8 @@ static void wait_applied(struct tsdb *db, uint64_t lsn, int64_t mono_us)
     lock_release(&db->state);
 }
 
-enum err_code tsdb_sqlite_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
-                                      int64_t mono_us, struct err *e)
+enum err_code tsdb_front_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
+                                     int64_t mono_us, struct err *e)
 {
     struct ingest_record r = {.span = 1, .ready = true};
     struct drop drop = {*target, clock_wall_ms(), 0};

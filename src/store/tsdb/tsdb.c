@@ -45,14 +45,11 @@ static void set_defaults(struct tsdb_config *c)
     c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
 }
 
-static struct tsdb *make(const struct tsdb_config *config)
+void tsdb_front_init(struct tsdb *db, const struct tsdb_config *config)
 {
-    struct tsdb *db = alloc_new(sizeof(*db));
-
-    db->ops = &tsdb_sqlite_ops;
     db->config = *config;
     set_defaults(&db->config);
-    db->dir = alloc_strdup(config->dir);
+    db->dir = alloc_strdup(config->dir ? config->dir : "");
     db->config.dir = db->dir;
     db->lock_fd = -1;
     db->catalog = catalog_new();
@@ -69,7 +66,29 @@ static struct tsdb *make(const struct tsdb_config *config)
     cond_init(&db->done);
     cond_init(&db->stream_free);
     cond_init(&db->reader_free);
-    return db;
+}
+
+void tsdb_front_fini(struct tsdb *db)
+{
+    alloc_free(db->readers);
+    head_free(db->active);
+    head_free(db->frozen);
+    map_free(db->streams, stream_free);
+    catalog_free(db->catalog);
+    caps_free(db->caps);
+    alloc_free(db->days);
+    alloc_free(db->tiers);
+    alloc_free(db->dropped);
+    alloc_free(db->dropped_targets);
+    cond_fini(&db->reader_free);
+    cond_fini(&db->stream_free);
+    cond_fini(&db->done);
+    cond_fini(&db->wake_applier);
+    cond_fini(&db->wake_flusher);
+    cond_fini(&db->wake_writer);
+    lock_fini(&db->state);
+    file_close(db->lock_fd);
+    alloc_free(db->dir);
 }
 
 static enum err_code lock_store(struct tsdb *db, struct err *e)
@@ -228,34 +247,19 @@ static void tsdb_sqlite_close(struct tsdb *db)
     for (size_t i = 0; i < db->reader_count; i++) {
         reader_close(db->readers[i]);
     }
-    alloc_free(db->readers);
     apply_close(db);
     sqldb_close(db->ingest);
-    head_free(db->active);
-    head_free(db->frozen);
-    map_free(db->streams, stream_free);
-    catalog_free(db->catalog);
-    caps_free(db->caps);
-    alloc_free(db->days);
-    alloc_free(db->tiers);
-    alloc_free(db->dropped);
-    alloc_free(db->dropped_targets);
-    cond_fini(&db->reader_free);
-    cond_fini(&db->stream_free);
-    cond_fini(&db->done);
-    cond_fini(&db->wake_applier);
-    cond_fini(&db->wake_flusher);
-    cond_fini(&db->wake_writer);
-    lock_fini(&db->state);
-    file_close(db->lock_fd);
-    alloc_free(db->dir);
+    tsdb_front_fini(db);
     alloc_free(db);
 }
 
 enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **out, struct err *e)
 {
     int64_t start = clock_mono_ms();
-    struct tsdb *db = make(config);
+    struct tsdb *db = alloc_new(sizeof(*db));
+
+    db->ops = &tsdb_sqlite_ops;
+    tsdb_front_init(db, config);
     enum err_code code = open_all(db, e);
 
     if (code) {
@@ -281,17 +285,17 @@ static void stop(struct tsdb *db, enum run_state run)
     lock_release(&db->state);
 }
 
-static void tsdb_sqlite_stop(struct tsdb *db)
+void tsdb_front_stop(struct tsdb *db)
 {
     stop(db, RUN_STOPPING);
 }
 
-static void tsdb_sqlite_stop_fast(struct tsdb *db)
+void tsdb_front_stop_fast(struct tsdb *db)
 {
     stop(db, RUN_STOPPING_FAST);
 }
 
-static enum err_code tsdb_sqlite_flush(struct tsdb *db, int64_t mono_us, struct err *e)
+enum err_code tsdb_front_flush(struct tsdb *db, int64_t mono_us, struct err *e)
 {
     enum err_code code = ERR_OK;
 
@@ -366,7 +370,7 @@ void tsdb_measure_disk(struct tsdb *db)
     atomic_store(&db->count.disk_bytes, sum);
 }
 
-static void read_counters(struct tsdb *db, struct tsdb_stats *out)
+void tsdb_front_counters(struct tsdb *db, struct tsdb_stats *out)
 {
     struct tsdb_counters *n = &db->count;
 
@@ -401,8 +405,9 @@ static void read_counters(struct tsdb *db, struct tsdb_stats *out)
 static void tsdb_sqlite_stats(struct tsdb *db, struct tsdb_stats *out)
 {
     memset(out, 0, sizeof(*out));
+    out->engine = "sqlite";
     out->epoch = db->epoch;
-    read_counters(db, out);
+    tsdb_front_counters(db, out);
     lock_take(&db->state);
     out->head_bytes = head_bytes(db->active) + (db->frozen ? head_bytes(db->frozen) : 0);
     out->streams = map_count(db->streams);
@@ -427,13 +432,13 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .run_writer = tsdb_sqlite_run_writer,
     .run_flusher = tsdb_sqlite_run_flusher,
     .run_applier = tsdb_sqlite_run_applier,
-    .stop = tsdb_sqlite_stop,
-    .stop_fast = tsdb_sqlite_stop_fast,
-    .admit = tsdb_sqlite_admit,
-    .push = tsdb_sqlite_push,
-    .event_add = tsdb_sqlite_event_add,
-    .target_drop = tsdb_sqlite_target_drop,
-    .flush = tsdb_sqlite_flush,
+    .stop = tsdb_front_stop,
+    .stop_fast = tsdb_front_stop_fast,
+    .admit = tsdb_front_admit,
+    .push = tsdb_front_push,
+    .event_add = tsdb_front_event_add,
+    .target_drop = tsdb_front_target_drop,
+    .flush = tsdb_front_flush,
     .compact = tsdb_sqlite_compact,
     .stats = tsdb_sqlite_stats,
     .reader_borrow = tsdb_sqlite_reader_borrow,
@@ -452,5 +457,5 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .streams = tsdb_sqlite_streams,
     .records = tsdb_sqlite_records,
     .copy = tsdb_sqlite_copy,
-    .uses = tsdb_sqlite_uses,
+    .uses = tsdb_front_uses,
 };

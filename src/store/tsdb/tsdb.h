@@ -65,6 +65,7 @@ enum tsdb_cap {
 
 struct tsdb_config {
     const char *dir;      /* made when absent */
+    const char *url;      /* postgres://...: there instead of in dir; NULL = SQLite */
     size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
     size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
@@ -402,6 +403,7 @@ enum tsdb_removal {
 };
 
 struct tsdb_stats {
+    const char *engine; /* "sqlite", "postgresql" */
     struct uuid epoch;
     uint64_t journal_bytes, head_bytes, disk_bytes;
     uint64_t free_bytes; /* on the disk; as of the last look, at most 10 s ago */

@@ -8,7 +8,7 @@
  * their commit, in lsn order; (3) a journal row is deleted only when day files and appliers have
  * applied it.
  */
-#include "store/tsdb/ingest.h"
+#include "store/tsdb/writer.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -18,7 +18,6 @@
 
 #include <string.h>
 
-#define BATCH_JOBS         64
 #define BATCH_BYTES        (4UL * 1024 * 1024)
 #define IDLE_US            200000LL
 #define TRIM_ROWS          2000
@@ -33,11 +32,6 @@ static const struct log_ctx writer_log = {.component = "tsdb"};
 
 /* --- one batch --- */
 
-struct batch_of_jobs {
-    struct ingest_job *jobs[BATCH_JOBS];
-    size_t count;
-};
-
 static size_t job_bytes(const struct ingest_job *job)
 {
     size_t bytes = 0;
@@ -48,12 +42,12 @@ static size_t job_bytes(const struct ingest_job *job)
 }
 
 /* A deletion is a batch of its own. Caller holds state. */
-static void take_jobs(struct tsdb *db, struct batch_of_jobs *b)
+void writer_take_jobs(struct tsdb *db, struct batch_of_jobs *b)
 {
     size_t bytes = 0;
 
     b->count = 0;
-    while (db->queue_first && b->count < BATCH_JOBS && bytes < BATCH_BYTES) {
+    while (db->queue_first && b->count < WRITER_BATCH_JOBS && bytes < BATCH_BYTES) {
         struct ingest_job *job = db->queue_first;
         if (b->count && (job->drop || b->jobs[0]->drop)) {
             break;
@@ -66,7 +60,7 @@ static void take_jobs(struct tsdb *db, struct batch_of_jobs *b)
     }
 }
 
-static void fail_job(struct ingest_job *job, enum err_code code, const struct err *e)
+void writer_fail_job(struct ingest_job *job, enum err_code code, const struct err *e)
 {
     job->code = code;
     job->err = *e;
@@ -87,7 +81,7 @@ static void prepare_jobs(struct tsdb *db, struct batch_of_jobs *b)
             err_clear(&e);
             if (r->ready && ingest_is_stale(r)) {
                 (void)err_set(&e, ERR_TIMEOUT, "a target was deleted meanwhile: send again");
-                fail_job(job, ERR_TIMEOUT, &e);
+                writer_fail_job(job, ERR_TIMEOUT, &e);
             }
             if (r->ready) {
                 continue;
@@ -98,7 +92,7 @@ static void prepare_jobs(struct tsdb *db, struct batch_of_jobs *b)
                 /* A full store is nobody's record's fault: the push waits, nothing is given up. */
                 bool full = code == ERR_LIMIT && catalog_is_full(db->catalog);
                 job->bad_seq = full ? 0 : r->seq;
-                fail_job(job, code, &e);
+                writer_fail_job(job, code, &e);
             }
         }
     }
@@ -135,12 +129,7 @@ static enum err_code insert_record(struct tsdb *db, const struct ingest_job *job
     return sqldb_run(db->ingest, "tsdb_journal_insert", args, e);
 }
 
-/* What the stream will be when the transaction is durable. */
-struct stream_state {
-    uint64_t next_seq, stored, samples;
-};
-
-static struct stream_state after(const struct ingest_job *job)
+struct stream_state writer_after(const struct ingest_job *job)
 {
     const struct stream *s = job->stream;
     struct stream_state n = {s->next_seq, s->stored, s->samples};
@@ -176,7 +165,7 @@ static enum err_code add_stream(struct tsdb *db, struct stream *s, struct err *e
 
 static enum err_code write_stream(struct tsdb *db, const struct ingest_job *job, struct err *e)
 {
-    struct stream_state n = after(job);
+    struct stream_state n = writer_after(job);
     enum err_code code = sqldb_run(
         db->ingest, "tsdb_stream_update",
         SQLDB_ARGS(sqldb_i64((int64_t)job->stream->id), sqldb_i64((int64_t)n.next_seq),
@@ -276,10 +265,10 @@ static void link_record(struct tsdb *db, struct ingest_record *r)
 }
 
 /* Caller holds state. */
-static void advance_stream(struct ingest_job *job)
+void writer_advance_stream(struct ingest_job *job)
 {
     struct stream *s = job->stream;
-    struct stream_state n = after(job);
+    struct stream_state n = writer_after(job);
 
     s->next_seq = n.next_seq;
     s->stored = n.stored;
@@ -299,7 +288,7 @@ static void advance_stream(struct ingest_job *job)
     }
 }
 
-static void count_record(struct tsdb *db, const struct ingest_record *r)
+void writer_count_record(struct tsdb *db, const struct ingest_record *r)
 {
     struct tsdb_counters *n = &db->count;
     atomic_fetch_add(&n->records, 1);
@@ -313,7 +302,7 @@ static void count_record(struct tsdb *db, const struct ingest_record *r)
     atomic_fetch_add(&n->refused[TSDB_REFUSED_DELETED], r->rejected_deleted);
 }
 
-static void note_last(struct tsdb *db, const struct ingest_record *r)
+void writer_note_last(struct tsdb *db, const struct ingest_record *r)
 {
     for (size_t i = 0; i < r->slice_count; i++) {
         const struct ingest_slice *s = &r->slices[i];
@@ -331,7 +320,7 @@ static void publish(struct tsdb *db, struct batch_of_jobs *b)
             link_record(db, &job->records[i]);
         }
         if (job->code == ERR_OK && job->stream) {
-            advance_stream(job);
+            writer_advance_stream(job);
         }
     }
     bool due = head_bytes(db->active) >= db->config.flush_bytes;
@@ -346,14 +335,14 @@ static void publish(struct tsdb *db, struct batch_of_jobs *b)
     for (size_t j = 0; j < b->count; j++) {
         struct ingest_job *job = b->jobs[j];
         for (size_t i = 0; job->code == ERR_OK && i < job->record_count; i++) {
-            count_record(db, &job->records[i]);
-            note_last(db, &job->records[i]);
+            writer_count_record(db, &job->records[i]);
+            writer_note_last(db, &job->records[i]);
             ingest_committed(&job->records[i]);
         }
     }
 }
 
-static void finish_jobs(struct tsdb *db, struct batch_of_jobs *b)
+void writer_finish_jobs(struct tsdb *db, struct batch_of_jobs *b)
 {
     lock_take(&db->state);
     for (size_t j = 0; j < b->count; j++) {
@@ -404,7 +393,7 @@ static void commit_jobs(struct tsdb *db, struct batch_of_jobs *b)
         log_error(&writer_log, "commit failed: %s", e.text);
         for (size_t j = 0; j < b->count; j++) {
             if (b->jobs[j]->code == ERR_OK) {
-                fail_job(b->jobs[j], code == ERR_TIMEOUT ? ERR_TIMEOUT : ERR_IO, &e);
+                writer_fail_job(b->jobs[j], code == ERR_TIMEOUT ? ERR_TIMEOUT : ERR_IO, &e);
             }
         }
     } else {
@@ -420,7 +409,7 @@ static void commit_jobs(struct tsdb *db, struct batch_of_jobs *b)
     }
     check_full(db);
     FAULT_POINT("tsdb.before_answer");
-    finish_jobs(db, b);
+    writer_finish_jobs(db, b);
 }
 
 /* --- chores --- */
@@ -608,7 +597,7 @@ void tsdb_sqlite_run_writer(struct tsdb *db)
         if (!db->queue_first && !more && !is_over(db)) {
             (void)cond_wait_until(&db->wake_writer, &db->state, clock_mono_us() + IDLE_US);
         }
-        take_jobs(db, &b);
+        writer_take_jobs(db, &b);
         bool stuck = db->run != RUN_OPEN && failures >= FAILURES_AT_STOP && b.count == 0;
         bool over = is_over(db) || stuck; /* never with jobs in hand: their pushers wait */
         lock_release(&db->state);

@@ -1,0 +1,2 @@
+-- A target was deleted. No parameters.
+UPDATE ts_state SET drops = drops + 1

@@ -1,0 +1,2 @@
+-- Whether wide tables or days changed. No parameters. Columns: wide.
+SELECT wide FROM ts_state
