@@ -51,8 +51,9 @@ is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
     # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of PostgreSQL by
-    # store_pg.sh, those that need days by the unit tests tsdb_compact and tsdb_retain.
-    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|compact|retain)_)'
+    # store_pg.sh, those that need hours or days by the unit tests tsdb_compact, tsdb_retain
+    # and tsdb_rollup_store.
+    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|compact|retain|rollup)_)'
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
