@@ -87,7 +87,7 @@ static enum err_code list_groups(struct move *m, struct group_relation **out, si
     bool row = true;
 
     if (!list || !ids) {
-        return arena_check(&m->arena, e);
+        return arena_fail(&m->arena, e);
     }
     for (size_t i = 0; i < m->slice_count; i++) {
         ids[i] = m->slices[i].s.group;

@@ -190,13 +190,17 @@ struct streams {
 static enum err_code decode(struct move *m, const struct streams *in, struct cell ***out,
                             struct err *e)
 {
+    struct cell **cells = arena_array(&m->scratch, in->count, sizeof(*cells));
     enum err_code code = ERR_OK;
 
-    *out = arena_array(&m->scratch, in->count, sizeof(**out));
-    for (size_t i = 0; *out && code == ERR_OK && i < in->count; i++) {
-        code = codec_get_column(in->columns[i].stream, &m->scratch, in->rows, &(*out)[i], e);
+    if (!cells) {
+        return arena_fail(&m->scratch, e);
     }
-    return *out ? code : arena_check(&m->scratch, e);
+    for (size_t i = 0; code == ERR_OK && i < in->count; i++) {
+        code = codec_get_column(in->columns[i].stream, &m->scratch, in->rows, &cells[i], e);
+    }
+    *out = cells;
+    return code;
 }
 
 static const size_t *places(struct arena *a, const struct pgstore_wide_column *list, size_t count,
@@ -238,7 +242,8 @@ static void put_columns(struct buf *out, const struct placed *p, size_t row)
     static const struct cell null = {.tag = CELL_NULL};
 
     for (size_t i = 0; i < p->count; i++) {
-        put_cell(out, p->at[i] == SIZE_MAX ? &null : &p->cells[p->at[i]][row], p->list[i].type);
+        bool has = p->cells && p->at[i] != SIZE_MAX;
+        put_cell(out, has ? &p->cells[p->at[i]][row] : &null, p->list[i].type);
     }
 }
 
@@ -328,7 +333,7 @@ static enum err_code put_slice(struct move *m, const struct move_slice *n, struc
     if (code == ERR_OK && wide) {
         d.at = places(&m->scratch, wide->columns, wide->column_count, s->columns, s->column_count);
         d.key_at = places(&m->scratch, wide->keys, wide->key_count, s->keys, s->key_count);
-        code = arena_check(&m->scratch, e);
+        code = d.at && d.key_at ? ERR_OK : arena_fail(&m->scratch, e);
     }
     for (size_t row = 0; code == ERR_OK && wide && row < s->row_count; row++) {
         put_wide_row(&to->rows, &d, row);
@@ -405,7 +410,7 @@ enum err_code move_values(struct move *m, struct err *e)
 {
     struct move_slice **list = arena_array(&m->arena, m->slice_count, sizeof(*list));
     struct buf extra;
-    enum err_code code = list ? ERR_OK : arena_check(&m->arena, e);
+    enum err_code code = list ? ERR_OK : arena_fail(&m->arena, e);
 
     for (size_t i = 0; list && i < m->slice_count; i++) {
         list[i] = &m->slices[i];
