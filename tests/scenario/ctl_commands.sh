@@ -86,6 +86,8 @@ poll 60 eval 'ctl metric show pg_stat_database --target agent-db --column xact_c
 ok $? "metric show has values" || diag "$OUT $ERR"
 ctl -o csv metric show pg_stat_database --target agent-db --column xact_commit,blks_hit --by ''
 is "$(head -1 <<<"$OUT" | tr -d '\r"')" 't_ms,xact_commit,blks_hit' "as csv, a column a series"
+spawn busy psql -qXc "do 'begin while clock_timestamp() < now() + interval ''25 s'' loop end loop;
+    end'" # or no sample meets a session that computes
 poll 60 eval 'ctl session load; [[ $OUT =~ CPU ]]'
 ok $? "session load" || diag "$OUT $ERR"
 ctl row list pg_stat_database --target agent-db
