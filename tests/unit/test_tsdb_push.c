@@ -360,6 +360,69 @@ static void test_slices_of_one_record_have_names_of_their_own(void **state)
     }
 }
 
+static uint64_t streams_of(struct tsdb_fixture *f)
+{
+    struct tsdb_stats stats;
+
+    tsdb_stats(f->db, &stats);
+    return stats.streams;
+}
+
+/* Whoever sends nonsense under ever new streams leaves nothing behind. */
+static void test_streams_of_nothing_are_not_kept(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    uint64_t before = streams_of(f);
+
+    for (int i = 0; i < 50; i++) {
+        struct tsdb_sender s;
+        struct tsdb_ack ack;
+        struct err e = {0};
+        tsdb_sender_init(&s, f);
+        s.seq = 7; /* of a stream that must begin with 1 */
+        assert_int_equal(tsdb_send(&s, "{\"slices\":[]}", &ack, &e), ERR_CONFLICT);
+        assert_int_equal(ack.next_seq, 1);
+    }
+    assert_int_equal(streams_of(f), before);
+}
+
+/* The 301st stream of a collector makes the one that was silent longest rest; it may go on. */
+static void test_streams_that_were_silent_rest(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender first;
+    struct tsdb_stream *list = NULL;
+    struct tsdb_ack ack;
+    struct err e = {0};
+    struct arena a;
+    size_t count = 0, closed = 0;
+
+    tsdb_sender_init(&first, f);
+    tsdb_send_ok(&first, "{\"slices\":[]}");
+    clock_sleep_ms(2); /* what is older by the clock in ms */
+    for (int i = 0; i < 300; i++) {
+        struct tsdb_sender s;
+        tsdb_sender_init(&s, f);
+        tsdb_send_ok(&s, "{\"slices\":[]}");
+    }
+    struct tsdb_reader *r = tsdb_borrow(f);
+    arena_init(&a, "streams", 1 << 24);
+    assert_int_equal(tsdb_streams(r, &a, &list, &count, &e), ERR_OK);
+    assert_int_equal(count, 301);
+    for (size_t i = 0; i < count; i++) {
+        closed += list[i].closed;
+        assert_int_equal(list[i].closed, text_uuid_eq(&list[i].stream, &first.stream));
+    }
+    assert_int_equal(closed, 1);
+    arena_fini(&a);
+    tsdb_reader_return(r);
+    first.seq = 1; /* sent again, then on */
+    assert_int_equal(tsdb_send(&first, "{\"slices\":[]}", &ack, &e), ERR_OK);
+    assert_int_equal(ack.duplicate_records, 1);
+    tsdb_send_ok(&first, "{\"slices\":[]}");
+    assert_int_equal(first.seq, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +433,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slices_of_one_record_have_names_of_their_own, set_up,
                                         tear_down),
         cmocka_unit_test(test_a_new_day_file_hides_nothing),
+        cmocka_unit_test_setup_teardown(test_streams_of_nothing_are_not_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_streams_that_were_silent_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_store_blames_no_record, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,7 @@ struct stream {
     int64_t last_push_ms;
     size_t gap_count;
     struct stream_gap *gaps;
-    struct known_record known[TSDB_HASHES_KEPT]; /* ring */
+    struct known_record *known; /* ring of TSDB_HASHES_KEPT; NULL while there is nothing in it */
     size_t known_next;
     struct map *cache; /* relation, target, scope -> struct stream_entry */
     uint64_t push_no;

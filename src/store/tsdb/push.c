@@ -16,6 +16,9 @@
 #define STREAM_WAIT_US 20000000LL
 #define QUEUE_MAX      4096
 #define STREAMS_MAX    200000
+/* Of one collector: more than an agent keeps (SPOOL_STREAMS_MAX), and how many may rest. */
+#define STREAMS_AWAKE  300
+#define STREAMS_OF_ONE 20000
 #define EVENT_ARENA    (4UL * 1024 * 1024)
 #define SHARED_TRIES   5
 
@@ -36,28 +39,80 @@ enum err_code tsdb_front_admit(struct tsdb *db, struct err *e)
 
 /* --- the stream --- */
 
-/* Find or make the stream and take it for this push. Holds no lock when it returns. */
-static enum err_code take_stream(struct tsdb *db, const struct push *push, struct stream **out,
+static bool may_rest(const struct stream *s, const struct stream *idlest)
+{
+    return !s->closed && !s->busy && !stream_is_unnumbered(s) &&
+           (!idlest || s->last_push_ms < idlest->last_push_ms);
+}
+
+/*
+ * Room for one more stream of this collector: of those that are awake the one that was silent
+ * longest rests. It loses its caches alone, and may go on. Caller holds state.
+ */
+static enum err_code make_room(struct tsdb *db, const struct uuid *collector, struct err *e)
+{
+    size_t pos = 0, all = 0, awake = 0;
+    struct stream *idlest = NULL;
+    struct str key;
+    void *value = NULL;
+
+    if (map_count(db->streams) >= STREAMS_MAX) {
+        return err_set(e, ERR_LIMIT, "more than %d streams", STREAMS_MAX);
+    }
+    while (map_next(db->streams, &pos, &key, &value)) {
+        struct stream *s = value;
+        if (text_uuid_eq(&s->collector, collector)) {
+            all++;
+            awake += !s->closed;
+            idlest = may_rest(s, idlest) ? s : idlest;
+        }
+    }
+    if (all >= STREAMS_OF_ONE) {
+        return err_set(e, ERR_LIMIT, "this collector has made %d streams", STREAMS_OF_ONE);
+    }
+    if (awake >= STREAMS_AWAKE && idlest) {
+        idlest->closed = true;
+        stream_rest(idlest);
+    }
+    return ERR_OK;
+}
+
+/* Caller holds state. */
+static enum err_code find_stream(struct tsdb *db, const struct push *push, struct stream **out,
                                  struct err *e)
 {
     struct uuid both[2] = {push->collector, push->stream};
     struct str key = str_make(both, sizeof(both));
+
+    *out = map_get(db->streams, key);
+    if (*out) {
+        return ERR_OK;
+    }
+    enum err_code code = make_room(db, &push->collector, e);
+    if (code == ERR_OK) {
+        *out = stream_new(&push->collector, &push->stream);
+        (void)map_put(db->streams, key, *out);
+    }
+    return code;
+}
+
+/* Find or make the stream and take it for this push. Holds no lock when it returns. */
+static enum err_code take_stream(struct tsdb *db, const struct push *push, struct stream **out,
+                                 struct err *e)
+{
     int64_t until = clock_mono_us() + STREAM_WAIT_US;
-    enum err_code code = ERR_OK;
+    struct stream *s = NULL;
 
     lock_take(&db->state);
-    struct stream *s = map_get(db->streams, key);
-    if (!s && map_count(db->streams) >= STREAMS_MAX) {
-        code = err_set(e, ERR_LIMIT, "more than %d streams", STREAMS_MAX);
-    } else if (!s) {
-        s = stream_new(&push->collector, &push->stream);
-        (void)map_put(db->streams, key, s);
-    }
+    enum err_code code = find_stream(db, push, &s, e);
     if (code == ERR_OK && db->restarting) {
         code = err_set(e, ERR_TIMEOUT, "the store reads its names again");
     }
+    /* Who had it may have given it up: it is looked for after each wait. */
     while (code == ERR_OK && s->busy) {
-        if (!cond_wait_until(&db->stream_free, &db->state, until) && s->busy) {
+        bool in_time = cond_wait_until(&db->stream_free, &db->state, until);
+        code = find_stream(db, push, &s, e);
+        if (code == ERR_OK && !in_time && s->busy) {
             code = err_set(e, ERR_TIMEOUT, "another push of this stream is under way");
         }
     }
@@ -71,14 +126,25 @@ static enum err_code take_stream(struct tsdb *db, const struct push *push, struc
     return code;
 }
 
+/* A stream of which nothing was ever stored: whoever sends nonsense must not fill the memory. */
+static bool is_nothing(const struct tsdb *db, const struct stream *s)
+{
+    return s->id == 0 && !db->shared;
+}
+
 static void return_stream(struct tsdb *db, struct stream *s)
 {
+    struct uuid both[2] = {s->collector, s->uuid};
+
     if (s->closed) {
-        stream_forget(s);
+        stream_rest(s);
     }
     lock_take(&db->state);
     s->busy = false;
     db->busy_streams--;
+    if (is_nothing(db, s)) {
+        stream_free(map_remove(db->streams, str_make(both, sizeof(both))));
+    }
     cond_broadcast(&db->stream_free);
     lock_release(&db->state);
 }

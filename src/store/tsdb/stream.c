@@ -43,10 +43,18 @@ void stream_forget(struct stream *s)
     s->cache = NULL;
 }
 
+void stream_rest(struct stream *s)
+{
+    stream_forget(s);
+    alloc_free(s->known);
+    s->known = NULL;
+    s->known_next = 0;
+}
+
 void stream_free(void *stream)
 {
     struct stream *s = stream;
-    stream_forget(s);
+    stream_rest(s);
     for (size_t i = 0; i < s->gap_count; i++) {
         alloc_free(s->gaps[i].reason);
     }
@@ -133,13 +141,16 @@ void stream_remember(struct stream *s, const struct known_record *k)
     if (stream_is_unnumbered(s) && !k->is_gap) {
         stream_hear(s, k->hash);
     }
+    if (!s->known) {
+        s->known = alloc_array(TSDB_HASHES_KEPT, sizeof(*s->known));
+    }
     s->known[s->known_next] = *k;
     s->known_next = (s->known_next + 1) % TSDB_HASHES_KEPT;
 }
 
 const struct known_record *stream_known(const struct stream *s, uint64_t seq)
 {
-    for (size_t i = 0; i < TSDB_HASHES_KEPT; i++) {
+    for (size_t i = 0; s->known && i < TSDB_HASHES_KEPT; i++) {
         const struct known_record *k = &s->known[i];
         if (k->span > 0 && seq >= k->seq && seq - k->seq < k->span) {
             return k;
