@@ -112,6 +112,24 @@ async function serverPages(page, conf, t, where) {
   t.ok(tree >= 2, `a blocking chain has its blocker and who waits (${tree} sessions)`);
 }
 
+async function fillOfTheStore(page, conf, t) {
+  const panel = page.locator('section[aria-label="What fills it"]');
+  const numbers = panel.locator("table").first().locator("tbody tr");
+  const names = async () => (await numbers.allTextContents()).map((text) => text.trim());
+  const relations = (await api(page, "/cardinality?by=relation&limit=200")).data;
+  t.ok((await numbers.count()) === Math.min(relations.length, 200)
+    && relations.every((r) => r.relation), `the store's rows by relation (${relations.length})`);
+  await panel.locator('[aria-label="Count by"]').selectOption("collector");
+  const agent = (await api(page, "/collectors")).data[0].name;
+  await page.waitForFunction(
+    (name) => document.querySelector('section[aria-label="What fills it"] tbody')?.textContent
+      .includes(name), agent, { timeout: conf.waitMs });
+  t.ok((await names()).some((text) => text.startsWith(agent)), `and by agent (${agent})`);
+  const limits = await panel.locator("table").last().locator("tbody tr").allTextContents();
+  t.ok(limits.length === 8 && limits.some((text) => /^objects\s*\d/.test(text)),
+    `what an agent may have (${limits.length} limits)`);
+}
+
 async function adminPages(page, conf, t) {
   await page.goto(`${conf.url}/collectors`);
   const agents = (await api(page, "/collectors")).data;
@@ -157,6 +175,7 @@ async function adminPages(page, conf, t) {
   await settle(page);
   const probes = await page.locator('section[aria-label="Sources"] tbody').first().locator("tr").count();
   t.ok(probes > 10, `the state and cost of ${probes} probes are shown`);
+  await fillOfTheStore(page, conf, t);
   await page.keyboard.press("g");
   await page.keyboard.press("f");
   await page.waitForFunction(() => location.pathname === "/");

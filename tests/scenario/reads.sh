@@ -199,6 +199,9 @@ ok({r["relation"]: r["objects"] for r in c["data"]} ==
    {"tables": 4, "pg_session_history": 0, "pg_session_ticks": 1}, "objects by relation", c)
 c = people.get("cardinality", by="server")
 ok([(r["server"], r["objects"]) for r in c["data"]] == [(target, 5)], "and by server", c)
+c = people.get("cardinality", by="collector")
+ok([(r["collector"], r["groups"], r["objects"]) for r in c["data"]]
+   == [(who["collector_id"], 3, 5)], "and by collector", c)
 limits = {r["limit"]: r for r in people.get("collectors/%s/limits" % who["collector_id"])["data"]}
 ok(limits["objects"]["used"] == 5 and limits["relations"]["used"] == 3
    and limits["cells"]["used"] == 20 * (12 + 4 + 1),

@@ -200,6 +200,8 @@ export interface Collector {
   config_version?: Num;
   metrics_count_24h?: Num;
   metrics_count_total?: Num;
+  /** Limits beyond which something was left out since the server started. */
+  over_limits?: string[];
 }
 
 export interface RegistrationSecret {
@@ -235,6 +237,23 @@ export interface Stream {
 export interface Monitoring {
   store: Record<string, unknown> & { refused?: Record<string, number> };
   streams: Stream[];
+}
+
+/** What fills the store: row objects by relation, server or collector. */
+export interface Cardinality {
+  groups: number;
+  objects: number;
+  rows: number;
+  data: Array<{
+    relation?: string; server?: string; collector?: string; groups: number; objects: number;
+  }>;
+}
+
+export interface CollectorLimit {
+  limit: string;
+  used: Num;
+  max: number;
+  refused: number;
 }
 
 export interface Health {

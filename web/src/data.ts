@@ -256,6 +256,8 @@ export const paths = {
   users: "/users?limit=500",
   monitoring: "/monitoring",
   health: "/health",
+  cardinality: (by: string) => pathOf("/cardinality", { by, limit: 200 }),
+  limits: (collector: string) => `/collectors/${encodeURIComponent(collector)}/limits`,
   server: (id: string) => `/servers/${encodeURIComponent(id)}`,
   load: (id: string, p: Record<string, string | number | null>) =>
     pathOf(`/servers/${encodeURIComponent(id)}/sessions/load`, p),

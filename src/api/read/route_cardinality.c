@@ -17,7 +17,7 @@ struct counted {
 
 struct cardinality {
     struct api_call *call;
-    bool by_target;
+    const char *by; /* the member of a row that names it */
     struct uuid target;
     bool one_target;
     struct map *by_key;
@@ -30,9 +30,9 @@ static struct str key_of(const struct cardinality *c, const struct tsdb_group *g
 {
     char text[TEXT_UUID_SIZE];
 
-    if (!c->by_target)
+    if (strcmp(c->by, "relation") == 0)
         return g->relation;
-    text_uuid(&g->target, text);
+    text_uuid(strcmp(c->by, "server") == 0 ? &g->target : &g->collector, text);
     return arena_str(c->call->arena, str_of(text));
 }
 
@@ -96,13 +96,25 @@ static void answer(const struct cardinality *c, int64_t limit)
     json_array_begin(w);
     for (size_t i = 0; i < shown; i++) {
         json_object_begin(w);
-        json_member_str(w, c->by_target ? "server" : "relation", c->rows[i].key);
+        json_member_str(w, c->by, c->rows[i].key);
         json_member_u64(w, "groups", c->rows[i].groups);
         json_member_u64(w, "objects", c->rows[i].objects);
         json_object_end(w);
     }
     json_array_end(w);
     json_object_end(w);
+}
+
+/* NULL: there is no such thing to count by. */
+static const char *by_name(struct str by)
+{
+    static const char *const names[] = {"relation", "server", "collector"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (str_eq_c(by, names[i]))
+            return names[i];
+    }
+    return by.len == 0 ? names[0] : NULL;
 }
 
 static enum err_code get(struct api_call *call, struct err *e)
@@ -118,9 +130,9 @@ static enum err_code get(struct api_call *call, struct err *e)
         rc = api_param_i64(call, "limit", (struct api_bounds){100, 1, LIMIT_LIST_PAGE}, &limit, e);
     if (rc != ERR_OK)
         return rc;
-    c.by_target = str_eq_c(by, "server");
-    if (by.len > 0 && !c.by_target && !str_eq_c(by, "relation"))
-        return err_set(e, ERR_INVALID, "by: relation or server");
+    c.by = by_name(by);
+    if (c.by == NULL)
+        return err_set(e, ERR_INVALID, "by: relation, server or collector");
     c.one_target = server.len > 0;
     if (c.one_target && !text_parse_uuid(server, &c.target))
         return err_set(e, ERR_INVALID, "server: not an id");
@@ -131,7 +143,7 @@ static enum err_code get(struct api_call *call, struct err *e)
 }
 
 static const char *const cardinality_query[] = {
-    "by text(relation|server): default relation",
+    "by text(relation|server|collector): default relation",
     "server uuid: only of this one",
     "limit int: at most this many, default 100, up to 1000",
     NULL,
@@ -144,10 +156,10 @@ const struct route route_cardinality_get = {
     .classes = HTTPD_API,
     .query = cardinality_query,
     .handle = get,
-    .summary = "How many objects (rows of their own) the store has, by relation or by server, "
-               "most first.",
+    .summary = "How many objects (rows of their own) the store has, by relation, by server "
+               "or by the collector that sent them first, most first.",
     .answer = "{groups: int, objects: int, rows: int 'in all', data: [{relation~: text,"
-              " server~: uuid, groups: int 'of a server, relation and scope', objects: int}]}",
+              " server~: uuid, collector~: uuid, groups: int 'of a server, relation and scope', objects: int}]}",
 };
 
 /* --- what a collector has of what it may have --- */

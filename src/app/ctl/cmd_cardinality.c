@@ -17,6 +17,11 @@ static int run_list(struct ctl *ctl)
         {"GROUPS", "groups", OUTPUT_INTEGER},
         {"OBJECTS", "objects", OUTPUT_INTEGER},
     };
+    static const struct output_column collectors[] = {
+        {"COLLECTOR", "collector", OUTPUT_TEXT},
+        {"GROUPS", "groups", OUTPUT_INTEGER},
+        {"OBJECTS", "objects", OUTPUT_INTEGER},
+    };
     const char *by = ctl_option_or(ctl, "by", "relation");
     const char *id = NULL;
     struct buf path;
@@ -30,8 +35,10 @@ static int run_list(struct ctl *ctl)
     ctl_query_add(&path, "by", by);
     ctl_query_add(&path, "server", id);
     ctl_query_add(&path, "limit", ctl_option(ctl, "limit"));
-    int rc = cmd_list_show(ctl, path.ptr, strcmp(by, "server") == 0 ? servers : relations,
-                           CMD_COUNT(relations));
+    const struct output_column *columns = strcmp(by, "server") == 0      ? servers
+                                          : strcmp(by, "collector") == 0 ? collectors
+                                                                         : relations;
+    int rc = cmd_list_show(ctl, path.ptr, columns, CMD_COUNT(relations));
     buf_fini(&path);
     return rc;
 }
@@ -55,7 +62,7 @@ static int run_limits(struct ctl *ctl)
 }
 
 static const struct ctl_option options[] = {
-    {"by", "WHAT", "relation (default) or server"},
+    {"by", "WHAT", "relation (default), server or collector"},
     {"target", "NAME", "only of this target"},
     {"limit", "N", "at most N (default 100)"},
     {NULL, NULL, NULL},
@@ -64,7 +71,7 @@ static const struct ctl_option options[] = {
 const struct ctl_command ctl_command_cardinality_list = {
     .noun = "cardinality",
     .verb = "list",
-    .summary = "list how many objects the store has, by relation or by server, most first",
+    .summary = "list how many objects the store has, by relation, server or collector, most first",
     .options = options,
     .needs = CTL_NEEDS_LOGIN,
     .run = run_list,

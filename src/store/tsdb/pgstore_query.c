@@ -136,6 +136,7 @@ static void take_group(struct sqldb_stmt *s, struct arena *a, struct tsdb_group 
                              .last_reason = arena_str(a, sqldb_get_text(s, 7)),
                              .objects = (uint64_t)sqldb_get_i64(s, 8)};
     take_uuid(sqldb_get_blob(s, 1), &g->target);
+    take_uuid(sqldb_get_blob(s, 9), &g->collector);
 }
 
 struct group_list {

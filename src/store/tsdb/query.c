@@ -146,6 +146,7 @@ static void copy_group(const struct catalog_group *g, struct arena *a, struct ts
     *out = (struct tsdb_group){
         .id = g->id,
         .target = g->target,
+        .collector = g->maker,
         .relation = g->relation->name, /* never changes */
         .scope = g->scope,
         .has_last = g->has_last,

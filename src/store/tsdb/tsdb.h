@@ -289,6 +289,7 @@ enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str n
 struct tsdb_group {
     uint64_t id;
     struct uuid target;
+    struct uuid collector; /* that sent it first: its caps count the group */
     struct str relation;
     struct str scope;
     bool has_last;

@@ -11,6 +11,7 @@ import { formatDuration } from "../time";
 import { AdminFrame, Shown } from "../parts/admin";
 import { Grid, type Column } from "../parts/grid";
 import { Age, Chip, Failure } from "../parts/status";
+import { FillPanel } from "./fill";
 
 export function AboutPage() {
   const slow = Math.floor(pulse.value / 2);
@@ -24,6 +25,7 @@ export function AboutPage() {
         {(m) => (
           <>
             <StorePanel m={m} />
+            <FillPanel targets={targets.data?.data ?? []} />
             <StreamPanel m={m} targets={targets.data?.data ?? []} />
           </>
         )}
@@ -65,7 +67,9 @@ function HealthPanel({ health }: { health: Health }) {
   );
 }
 
-const BYTES = ["disk_bytes", "journal_bytes", "head_bytes", "free_bytes"];
+const BYTES = [
+  "disk_bytes", "journal_bytes", "head_bytes", "free_bytes", "max_bytes", "removed_bytes",
+];
 
 function StorePanel({ m }: { m: Monitoring }) {
   const s = m.store;
@@ -82,7 +86,13 @@ function StorePanel({ m }: { m: Monitoring }) {
       <Facts rows={[
         ["engine", String(s["engine"] ?? "–")],
         ["on disk", show("disk_bytes")],
+        ["quota", of("max_bytes") ? show("max_bytes") : "none", "store.max_bytes"],
         ["free on that disk", show("free_bytes")],
+        [
+          "removed", show("removed_bytes"),
+          `since the start: ${show("removed_for_age")} files for their age, ` +
+            `${show("removed_for_quota")} for the quota`,
+        ],
         ["waiting in the journal", show("journal_bytes"), "taken, and not yet in its final files"],
         ["in memory", show("head_bytes")],
         ["values stored", show("samples_stored")],
@@ -97,6 +107,8 @@ function StorePanel({ m }: { m: Monitoring }) {
         ["row objects", show("objects")],
         ["flushes", show("flushes")],
         ["flushes that failed", show("flush_errors")],
+        ["compactions", show("compactions")],
+        ["damaged pieces put aside", show("quarantined"), "since the start; pga migrate verify"],
         ["last flush", last ? formatNear(last, clock.value, view.value.utc) : "none yet"],
         ["store epoch", String(s["epoch"] ?? "–")],
       ]} />

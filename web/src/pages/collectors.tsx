@@ -66,6 +66,12 @@ function CollectorTable({ rows, targets }: { rows: Collector[]; targets: Target[
       key: "total", head: "Values", numeric: true, spare: true,
       value: (c) => c.metrics_count_total ?? null, cell: (c) => formatCount(c.metrics_count_total),
     },
+    {
+      key: "over", head: "Over its limits", title: "what was left out beyond, since the start",
+      value: (c) => (c.over_limits ?? []).join(" "),
+      cell: (c) => c.over_limits?.length
+        ? <Chip tone="warn" icon="warn">{c.over_limits.join(", ").replaceAll("_", " ")}</Chip> : "–",
+    },
     { key: "id", head: "Id", spare: true, value: (c) => c.id, cell: (c) => <code>{c.id}</code> },
   ];
   if (mayAct("operator")) {
