@@ -70,7 +70,8 @@ function CollectorTable({ rows, targets }: { rows: Collector[]; targets: Target[
       key: "over", head: "Over its limits", title: "what was left out beyond, since the start",
       value: (c) => (c.over_limits ?? []).join(" "),
       cell: (c) => c.over_limits?.length
-        ? <Chip tone="warn" icon="warn">{c.over_limits.join(", ").replaceAll("_", " ")}</Chip> : "–",
+        ? <Chip tone="warn" icon="warn">{c.over_limits.join(", ").replaceAll("_", " ")}</Chip>
+        : "–",
     },
     { key: "id", head: "Id", spare: true, value: (c) => c.id, cell: (c) => <code>{c.id}</code> },
   ];
