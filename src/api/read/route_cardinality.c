@@ -158,9 +158,9 @@ const struct route route_cardinality_get = {
     .handle = get,
     .summary = "How many objects (rows of their own) the store has, by relation, by server "
                "or by the collector that sent them first, most first.",
-    .answer =
-        "{groups: int, objects: int, rows: int 'in all', data: [{relation~: text,"
-        " server~: uuid, collector~: uuid, groups: int 'of a server, relation and scope', objects: int}]}",
+    .answer = "{groups: int, objects: int, rows: int 'in all', data: [{relation~: text,"
+              " server~: uuid, collector~: uuid, groups: int 'of a server, relation and scope',"
+              " objects: int}]}",
 };
 
 /* --- what a collector has of what it may have --- */
