@@ -64,7 +64,10 @@ static const char *const fault_table[] = {
     "tsdb.flush_begin",
     "tsdb.flush_day_written",
     "tsdb.replay",
+    "tsdb.retain_tier",
+    "tsdb.retain_unlinked",
     "tsdb.retain_unlisted",
+    "tsdb.rollup_hour",
     "tsdb.rollup_marks",
     "tsdb.rollup_watermark",
     "tsdb.rollup_writing",
@@ -77,6 +80,7 @@ static const char *const fault_table[] = {
 static pthread_once_t fault_once = PTHREAD_ONCE_INIT;
 static struct str fault_wanted; /* empty = none */
 static _Atomic int64_t fault_left;
+static void (*_Atomic fault_watcher)(const char *name);
 
 static void fault_read_env(void)
 {
@@ -107,10 +111,18 @@ void fault_hit(const char *name)
 {
     (void)pthread_once(&fault_once, fault_read_env);
     fault_check_name(name);
+    void (*saw)(const char *) = atomic_load(&fault_watcher);
+    if (saw)
+        saw(name);
     if (!str_eq_c(fault_wanted, name))
         return;
     if (atomic_fetch_sub(&fault_left, 1) == 1)
         (void)kill(getpid(), SIGKILL);
+}
+
+void fault_watch(void (*saw)(const char *name))
+{
+    atomic_store(&fault_watcher, saw);
 }
 
 const char *const *fault_names(size_t *count)
@@ -124,6 +136,11 @@ const char *const *fault_names(size_t *count)
 void fault_hit(const char *name)
 {
     (void)name;
+}
+
+void fault_watch(void (*saw)(const char *name))
+{
+    (void)saw;
 }
 
 const char *const *fault_names(size_t *count)

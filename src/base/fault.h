@@ -19,6 +19,8 @@
 #endif
 
 void fault_hit(const char *name);
+/* Test builds: call `saw` at each passage of a point, from whichever thread; NULL = nobody. */
+void fault_watch(void (*saw)(const char *name));
 /* The table of names, `*count` of them (0 in release builds). */
 const char *const *fault_names(size_t *count);
 

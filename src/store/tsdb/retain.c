@@ -65,6 +65,7 @@ static bool unlink_file(struct tsdb *db, const struct day_file *f, enum tsdb_rem
         log_error(&retain_log, "a file that is to go stays until the next start: %s", e.text);
         return false;
     }
+    FAULT_POINT("tsdb.retain_unlinked");
     atomic_fetch_add(&db->count.removed[why], 1);
     atomic_fetch_add(&db->count.removed_bytes, bytes);
     if (why == TSDB_REMOVED_AGE) {

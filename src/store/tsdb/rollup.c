@@ -338,6 +338,7 @@ static enum err_code roll_file(struct tsdb *db, const struct day_file *f, struct
     struct work w = {.db = db, .hour = f->dirty_hour};
 
     days_path(db, f, path, sizeof(path));
+    FAULT_POINT("tsdb.rollup_hour");
     enum err_code code = days_open(path, SQLDB_OWN_CHECKPOINT, &day, e);
     if (code == ERR_OK) {
         code = roll_marks(&w, f, day, e);

@@ -8,6 +8,7 @@
 #include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "os/file.h"
@@ -197,6 +198,7 @@ static void remove_file(const struct tsdb *db, const struct tier_file *f)
     struct err e;
 
     tier_path(db, f->tier, f->month, path, sizeof(path));
+    FAULT_POINT("tsdb.retain_tier");
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
         (void)snprintf(full, sizeof(full), "%s%s", path, endings[i]);
         if (file_remove(full, &e) != ERR_OK) {

@@ -79,6 +79,18 @@ __attribute__((format(printf, 2, 3))) static void repaired(struct verify *v, con
     }
 }
 
+/* ERR_NOT_FOUND for a file of which a kill ended the making: the next start goes on with it. */
+static enum err_code check_begun(struct sqldb *db, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(db, "tsdb_file_begun", SQLDB_NO_ARGS, &s, e);
+    bool begun = code == ERR_OK && sqldb_get_i64(s, 0) != 0;
+
+    sqldb_end(s);
+    return code || begun ? code : err_set(e, ERR_NOT_FOUND, "there is nothing in it yet");
+}
+
+/* What is wrong is told; ERR_NOT_FOUND, without a word, when there is nothing in it yet. */
 static enum err_code open_file(struct verify *v, struct sqldb **out, struct err *e)
 {
     char url[2 * PATH_MAX];
@@ -100,6 +112,9 @@ static enum err_code open_file(struct verify *v, struct sqldb **out, struct err 
                    : ERR_OK;
         code = code ? code : repair_indexes(*out, e);
         code == ERR_OK ? repaired(v, "its indexes were built anew") : (void)0;
+    }
+    if (code == ERR_OK) {
+        code = check_begun(*out, e);
     }
     if (code) {
         sqldb_close(*out);
@@ -308,9 +323,14 @@ static void mend_search(struct verify *v, struct sqldb *db)
 static void check_derived(struct verify *v, const char *name)
 {
     struct sqldb *db = NULL;
+    char path[PATH_MAX];
     struct err e;
     uint64_t applied = 0;
 
+    (void)snprintf(path, sizeof(path), "%s/%s", v->dir, name);
+    if (v->next_lsn <= 1 && access(path, F_OK) != 0) {
+        return; /* a kill ended the first start: nothing was acknowledged yet */
+    }
     (void)snprintf(v->file, sizeof(v->file), "%s", name);
     if (open_file(v, &db, &e) == ERR_OK) {
         check_applied(v, db, &applied);

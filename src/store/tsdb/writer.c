@@ -569,6 +569,12 @@ static bool is_over(const struct tsdb *db)
            (db->run == RUN_STOPPING_FAST || db->trimmed_lsn >= limit);
 }
 
+/* Whether journal rows wait for nothing but the writer. Caller holds state. */
+static bool trim_is_due(const struct tsdb *db)
+{
+    return !db->hold_trim && derived_lsn(db) > db->trimmed_lsn;
+}
+
 static void end_clean(struct tsdb *db)
 {
     struct err e;
@@ -594,6 +600,7 @@ void tsdb_sqlite_run_writer(struct tsdb *db)
 
     for (;;) {
         lock_take(&db->state);
+        more = more || (failures == 0 && trim_is_due(db)); /* pushes may leave no longer gap */
         if (!db->queue_first && !more && !is_over(db)) {
             (void)cond_wait_until(&db->wake_writer, &db->state, clock_mono_us() + IDLE_US);
         }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * child.h: the process that is killed: it works on a store until it dies.
+ */
+#ifndef KILLS_CHILD_H
+#define KILLS_CHILD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "kills_ledger.h"
+#include "moment.h"
+
+enum kills_phase_id {
+    PHASE_START,
+    PHASE_INGEST,
+    PHASE_FLUSH,
+    PHASE_COMPACT,
+    PHASE_ROLLUP,
+    PHASE_RETAIN,
+    PHASE_COPY,
+    PHASES
+};
+
+/* What both processes see; the one that waits keeps it over many deaths. */
+struct kills_shared {
+    struct kills_ledger ledger;
+    struct moment moment;
+    char error[300]; /* why the process ended instead of dying */
+    /* the newest copy of the store that was completed: its number, and what it must and may have */
+    _Atomic uint64_t copies;
+    uint64_t copy_least[KILLS_STREAMS], copy_most[KILLS_STREAMS];
+};
+
+#define KILLS_RETENTION_DAYS 3
+#define KILLS_ROLLUP_5M_DAYS 1
+
+const struct moment_phase *kills_phase(enum kills_phase_id id);
+/* Work on the store in `dir` until the moment comes. Copies go to `copies`/NUMBER. */
+_Noreturn void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char *dir,
+                           const char *copies);
+
+#endif
