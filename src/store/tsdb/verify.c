@@ -320,6 +320,12 @@ static void mend_search(struct verify *v, struct sqldb *db)
     }
 }
 
+/* A kill ended the first start: nothing was acknowledged yet. */
+static bool was_never_there(const struct verify *v, const char *path)
+{
+    return v->next_lsn <= 1 && access(path, F_OK) != 0;
+}
+
 static void check_derived(struct verify *v, const char *name)
 {
     struct sqldb *db = NULL;
@@ -328,8 +334,8 @@ static void check_derived(struct verify *v, const char *name)
     uint64_t applied = 0;
 
     (void)snprintf(path, sizeof(path), "%s/%s", v->dir, name);
-    if (v->next_lsn <= 1 && access(path, F_OK) != 0) {
-        return; /* a kill ended the first start: nothing was acknowledged yet */
+    if (was_never_there(v, path)) {
+        return;
     }
     (void)snprintf(v->file, sizeof(v->file), "%s", name);
     if (open_file(v, &db, &e) == ERR_OK) {
@@ -514,6 +520,9 @@ static void check_days(struct verify *v, const char *folder)
 
     (void)snprintf(path, sizeof(path), "%s/%s", v->dir, folder);
     (void)snprintf(v->file, sizeof(v->file), "%s", folder);
+    if (was_never_there(v, path)) {
+        return;
+    }
     if (file_list(path, on_day, v, &e)) {
         found(v, e.text);
     }
