@@ -213,7 +213,7 @@ void kills_check_readings(struct tsdb_fixture *f, struct kills_check *c)
         check_relation(&l);
     }
     tsdb_reader_return(l.reader);
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         for (int day = 0; day < DAYS_MAX; day++) {
             if (there[class][day] && gone[class][day]) {
                 c->lost += gone[class][day];
@@ -359,9 +359,9 @@ void kills_check_files(const char *dir, struct kills_check *c, bool expired)
     for (size_t i = 0; i < 4; i++) {
         char path[256];
         (void)snprintf(path, sizeof(path), "%s/%s", dir, folders[i]);
-        l.oldest = expired && i < 2 ? date_of(atomic_load(&c->ledger->wall_ms) -
-                                              c->retention_days * KILLS_DAY)
-                                    : 0;
+        l.oldest = expired && i < 2
+                       ? date_of(atomic_load(&c->ledger->wall_ms) - c->retention_days * KILLS_DAY)
+                       : 0;
         if (file_list(path, on_file, &l, &e)) {
             c->wrong++;
             kills_say(c, "%s", e.text);

@@ -120,8 +120,8 @@ static void put_slice(const struct kills_ledger *l, struct buf *out, enum kills_
     buf_printf(out,
                "{\"relation\":\"%s\",\"target\":\"%s\",\"scope\":\"\",\"t\":%lld,\"every_ms\":%lld,"
                "\"flags\":[\"complete\"],\"rows\":%zu,\"keys\":{\"k\":[",
-               kinds[relation].name, target, (long long)r->t_ms, (long long)kinds[relation].every_ms,
-               kinds[relation].rows);
+               kinds[relation].name, target, (long long)r->t_ms,
+               (long long)kinds[relation].every_ms, kinds[relation].rows);
     put_list(out, relation, r, 'k');
     buf_add_c(out, "]},\"columns\":{");
     for (const char *what = "ndgw"; *what; what++) {
@@ -158,8 +158,7 @@ static void put_hour(const struct kills_ledger *l, enum kills_stream_id stream, 
 
     buf_add_c(out, "\"slices\":[");
     for (int r = KILLS_SLOW; r <= KILLS_FACT; r++) {
-        size_t count =
-            readings_of(l, stream, (enum kills_relation)r, l->hour_of[seq], readings);
+        size_t count = readings_of(l, stream, (enum kills_relation)r, l->hour_of[seq], readings);
         for (size_t i = 0; i < count; i++) {
             buf_add_c(out, comma);
             put_slice(l, out, (enum kills_relation)r, &readings[i]);
@@ -234,8 +233,7 @@ size_t kills_expect(const struct kills_ledger *l, const uint64_t next[KILLS_STRE
     }
     for (int s = KILLS_LIVE; relation != KILLS_STEADY && s <= KILLS_LATE; s++) {
         for (uint64_t seq = 1; seq < next[s]; seq++) {
-            count +=
-                readings_of(l, (enum kills_stream_id)s, relation, l->hour_of[seq], r + count);
+            count += readings_of(l, (enum kills_stream_id)s, relation, l->hour_of[seq], r + count);
         }
     }
     qsort(r, count, sizeof(*r), by_time);

@@ -21,7 +21,8 @@ struct before {
 /* A row over a bucket. */
 struct rolled {
     char name[16];
-    int64_t readings, n_base, n_last, n_rise, d_sum, d_max; /* n_base: the value before, or the first */
+    int64_t readings, n_base, n_last, n_rise, d_sum,
+        d_max; /* n_base: the value before, or the first */
     double g_last, g_min, g_max, g_sum;
 };
 
@@ -132,8 +133,7 @@ static bool same_row(const struct rolling_on *o, const struct tsdb_bucket *b, si
            number(&d->sum[row]) == (double)want->d_sum &&
            number(&d->max[row]) == (double)want->d_max && number(&g->last[row]) == want->g_last &&
            number(&g->min[row]) == want->g_min && number(&g->max[row]) == want->g_max &&
-           number(&g->sum[row]) == want->g_sum &&
-           number(&g->count[row]) == (double)want->readings;
+           number(&g->sum[row]) == want->g_sum && number(&g->count[row]) == (double)want->readings;
 }
 
 static bool row_name(const struct rolling_on *o, const struct tsdb_bucket *b, size_t row,

@@ -339,17 +339,17 @@ static void kill_many(struct killing *k, enum kills_phase_id phase)
         memcpy(k->now.text, died.text, sizeof(died.text));
         check(k, k->number % 2 == 0 || k->number == count);
     }
-    print_message("%s: %" PRIu64 " kills, %" PRIu64 " settled, %" PRIu64 " copies restored; lost %" PRIu64
-                  ", doubled %" PRIu64 ", wrong %" PRIu64 "\n",
-                  kills_phase(phase)->name, k->sum.kills, k->sum.settled, k->sum.copies, k->sum.lost,
-                  k->sum.doubled, k->sum.wrong);
+    print_message("%s: %" PRIu64 " kills, %" PRIu64 " settled, %" PRIu64
+                  " copies restored; lost %" PRIu64 ", doubled %" PRIu64 ", wrong %" PRIu64 "\n",
+                  kills_phase(phase)->name, k->sum.kills, k->sum.settled, k->sum.copies,
+                  k->sum.lost, k->sum.doubled, k->sum.wrong);
     assert_false(k->failed);
 }
 
-#define KILLS_OF(name, phase)              \
+#define KILLS_OF(name, phase)                   \
     static void test_kills_##name(void **state) \
-    {                                      \
-        kill_many(*state, phase);          \
+    {                                           \
+        kill_many(*state, phase);               \
     }
 
 KILLS_OF(during_start, PHASE_START)
@@ -365,7 +365,7 @@ KILLS_OF(during_copy, PHASE_COPY)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(during_start),      TEST(during_ingest), TEST(during_flush), TEST(during_compaction),
+        TEST(during_start),  TEST(during_ingest),    TEST(during_flush), TEST(during_compaction),
         TEST(during_rollup), TEST(during_retention), TEST(during_copy),
     };
     const char *phase = getenv("PGA_KILLS_PHASE");

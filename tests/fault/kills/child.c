@@ -162,7 +162,8 @@ static void push(struct child *c, enum kills_stream_id id, uint64_t seq, uint64_
     push_text(c, buf_view(&text), &ack);
     buf_fini(&text);
     if (ack.next_seq <= last || ack.rejected > 0) {
-        give_up(c, "push of stream %d up to %" PRIu64 ": %" PRIu64 " expected, %" PRIu64 " rejected",
+        give_up(c,
+                "push of stream %d up to %" PRIu64 ": %" PRIu64 " expected, %" PRIu64 " rejected",
                 (int)id, last, ack.next_seq, ack.rejected);
     }
     if (last > atomic_load(&s->answered)) {
