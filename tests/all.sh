@@ -43,9 +43,9 @@ exists() { compgen -G "$1" >/dev/null; }
 
 stage build make build
 [ "$full" -eq 0 ] || stage lint make lint
-# The long form of the power cuts is for this stage alone.
+# The long forms of power cuts and kills are for this stage alone.
 if [ "$full" -eq 1 ]; then
-    stage unit env PGA_POWER_CUTS=10000 PGA_UNIT_TIMEOUT=900 make unit
+    stage unit env PGA_POWER_CUTS=10000 PGA_KILLS=200 PGA_UNIT_TIMEOUT=900 make unit
 else
     stage unit make unit
 fi
