@@ -91,12 +91,36 @@ static void every_point_in_the_sources_is_listed(void **state)
     assert_int_equal(found, count); /* and none is listed that is gone */
 }
 
+static const char *seen_point;
+static int seen_times;
+
+static void see(const char *name)
+{
+    seen_point = name;
+    seen_times++;
+}
+
+static void a_watcher_sees_each_passage(void **state)
+{
+    size_t count;
+    const char *name = fault_names(&count)[0];
+
+    (void)state;
+    fault_watch(see);
+    FAULT_POINT(name);
+    FAULT_POINT(name);
+    fault_watch(NULL);
+    FAULT_POINT(name);
+    assert_ptr_equal(seen_point, name);
+    assert_int_equal(seen_times, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_nth_passage_kills),
-        cmocka_unit_test(names_are_sorted_and_unique),
+        cmocka_unit_test(the_nth_passage_kills), cmocka_unit_test(names_are_sorted_and_unique),
         cmocka_unit_test(every_point_in_the_sources_is_listed),
+        cmocka_unit_test(a_watcher_sees_each_passage), /* last: the setting is read once */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -488,6 +488,27 @@ static void test_repair_of_any_flipped_bytes(void **state)
     }
 }
 
+/* What a kill leaves of a file, or of a whole store, that was being made. */
+static void test_what_a_kill_left_empty_is_no_damage(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    uint64_t blocks = 0;
+
+    tsdb_fixture_stop(f);
+    shell(f, "touch raw/fast/20260101.db raw/slow/20260101-1.db tier5m/202601.db");
+    assert_int_equal(verify(f, false, &blocks), ERR_OK);
+    assert_int_equal(verify(f, true, &blocks), ERR_OK);
+    shell(f, "rm -r raw tier5m tier1h text.db* event.db*");
+    assert_int_equal(verify(f, false, &blocks), ERR_OK);
+    tsdb_fixture_start(f);
+    struct tsdb_sender s;
+    tsdb_sender_init(&s, f);
+    send(&s, 1);
+    tsdb_fixture_stop(f);
+    shell(f, "rm text.db*"); /* now it says what was acknowledged */
+    assert_int_equal(verify(f, false, &blocks), ERR_CORRUPT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +527,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_repair_of_a_file_that_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_repair_of_any_flipped_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_a_kill_left_empty_is_no_damage, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
