@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/api_call.h"
+#include "api/api_form.h"
 #include "api/prometheus/prometheus.h"
 #include "api/shape.h"
 #include "base/alloc.h"
@@ -36,6 +37,7 @@ struct api *api_new(const struct api_config *config)
     api->announced = map_new();
     api->targets = prometheus_target_cache_new();
     api->count = api_count_new();
+    api->forms = api_forms_new();
     return api;
 }
 
@@ -48,6 +50,7 @@ void api_free(struct api *api)
     map_free(api->announced, alloc_free);
     lock_fini(&api->seen_lock);
     lock_fini(&api->setup.lock);
+    api_forms_free(api->forms);
     api_count_free(api->count);
     crypto_wipe(&api->people, sizeof(api->people));
     crypto_wipe(&api->agents, sizeof(api->agents));

@@ -29,6 +29,7 @@ struct api_setup {
     int wrong;
 };
 
+struct api_forms;
 struct prometheus_target_cache;
 
 struct api {
@@ -43,6 +44,7 @@ struct api {
     atomic_llong inflated_bytes;             /* of pushes in work */
     struct prometheus_target_cache *targets; /* prometheus/prometheus.h */
     struct api_count *count;
+    struct api_forms *forms; /* api_form.h */
 };
 
 enum api_principal_kind { API_NOBODY, API_USER, API_COLLECTOR };

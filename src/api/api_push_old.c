@@ -9,9 +9,12 @@
  */
 #include "api/api_push_old.h"
 
+#include <endian.h>
 #include <string.h>
 
+#include "api/api_form.h"
 #include "base/alloc.h"
+#include "base/fingerprint.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "os/clock.h"
@@ -39,13 +42,28 @@ static struct uuid target_id(const struct uuid *collector, const char *kind)
     return id;
 }
 
-/* The identity of the body. One that does not tell all its times is another each time it comes. */
-static void body_hash(struct str text, bool timed, unsigned char hash[HASH_BYTES])
+/*
+ * The identity of the body. One that does not tell all its times is another each time it comes.
+ * The key is no secret of the collector's, but whoever can write into what it reads does not know
+ * it, and so cannot make it send two bodies that look alike.
+ */
+static void body_hash(const struct api_call *call, struct str text, bool timed,
+                      unsigned char hash[PUSH_HASH_BYTES])
 {
     int64_t now[2] = {clock_wall_ms(), clock_mono_us()};
-    const struct str parts[] = {text, str_make(now, sizeof(now))};
+    uint64_t len = htole64(text.len);
+    struct fingerprint_key key;
+    struct fingerprint print;
 
-    hash_blake2b_parts(parts, timed ? 1 : 2, hash);
+    fingerprint_key_of(call->who.collector.bytes, &key);
+    print = fingerprint_of(&key, text);
+    print = (struct fingerprint){{htole64(print.word[0]), htole64(print.word[1])}};
+    memset(hash, 0, PUSH_HASH_BYTES);
+    memcpy(hash, print.word, sizeof(print.word));
+    if (timed)
+        memcpy(hash + sizeof(print.word), &len, sizeof(len));
+    else
+        memcpy(hash + sizeof(print.word), now, sizeof(now));
 }
 
 /* --- targets --- */
@@ -181,26 +199,72 @@ static enum err_code fill_push(struct api_call *call, struct api_push_old *old, 
     return ERR_OK;
 }
 
-enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old, struct push *push,
-                                struct err *e)
+static struct flatten_spec spec_of(const struct api_call *call)
 {
-    const struct flatten_spec spec = {.database = target_id(&call->who.collector, "postgresql"),
-                                      .host = target_id(&call->who.collector, "host"),
-                                      .now_ms = clock_wall_ms()};
-    enum err_code rc = flatten_push(call->arena, old->root, &spec, &old->flat, e);
+    return (struct flatten_spec){.database = target_id(&call->who.collector, "postgresql"),
+                                 .host = target_id(&call->who.collector, "host"),
+                                 .now_ms = clock_wall_ms()};
+}
 
-    if (rc == ERR_OK)
-        rc = check_collector(call, &old->flat, e);
+/* The rest, once the body is flattened. */
+static enum err_code make_push(struct api_call *call, const struct flatten_spec *spec,
+                               struct api_push_old *old, struct push *push, struct err *e)
+{
+    enum err_code rc = check_collector(call, &old->flat, e);
+
     if (rc != ERR_OK)
         return rc;
     old->print = str_hash(old->flat.hostname) ^ (str_hash(old->flat.version) << 1);
     look_up(call, old);
     if (old->announces)
-        add_targets(call, &spec, old);
+        add_targets(call, spec, old);
     rc = fill_push(call, old, push, e);
     if (rc == ERR_OK)
-        body_hash(old->text, old->flat.timed, push->records[0].hash);
+        body_hash(call, old->text, old->flat.timed, push->records[0].hash);
     return rc;
+}
+
+enum err_code api_push_old_known(struct api_call *call, struct api_push_old *old, struct push *push,
+                                 bool *known, struct err *e)
+{
+    struct flatten_spec spec = spec_of(call);
+
+    old->form = api_form_take(call->api->forms, call->who.collector_id, &old->learns);
+    old->asked = true;
+    old->fits = old->form &&
+                flatten_form_read(old->form, call->arena, old->text, &spec, &old->flat);
+    *known = old->fits;
+    if (!old->fits)
+        old->flat = (struct flatten){0};
+    return old->fits ? make_push(call, &spec, old, push, e) : ERR_OK;
+}
+
+void api_push_old_unknown(struct api_push_old *old)
+{
+    flatten_form_free(old->form);
+    old->form = NULL;
+    old->fits = false;
+}
+
+void api_push_old_end(struct api_call *call, struct api_push_old *old)
+{
+    if (old->asked && (old->form || old->flat.item_count > 0))
+        api_form_give(call->api->forms, call->who.collector_id, old->form, old->fits);
+    old->form = NULL;
+    old->asked = false;
+}
+
+enum err_code api_push_old_read(struct api_call *call, struct api_push_old *old, struct push *push,
+                                struct err *e)
+{
+    struct flatten_spec spec = spec_of(call);
+    enum err_code rc = flatten_push(call->arena, old->root, &spec, &old->flat, e);
+
+    if (rc == ERR_OK && old->asked && old->learns) {
+        flatten_form_free(old->form);
+        old->form = flatten_form_learn(old->text, &old->flat);
+    }
+    return rc == ERR_OK ? make_push(call, &spec, old, push, e) : rc;
 }
 
 void api_push_old_errors(const struct api_push_old *old, struct json_writer *w)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/api_call.h"
+#include "api/api_form.h"
 #include "base/alloc.h"
 #include "base/map.h"
 #include "os/clock.h"
@@ -123,6 +124,7 @@ enum err_code api_tick(struct api *api, struct err *e)
     if (count > 0)
         rc = store_collector_seen(api->config.store, rows, count, e);
     alloc_free(rows);
+    api_forms_trim(api->forms);
     if (rc == ERR_OK)
         rc = look_for_silence(api, e);
     if (rc == ERR_OK && now - api->purged_mono_ms > PURGE_EVERY_MS) {

@@ -67,6 +67,7 @@ static enum err_code read_text(struct api_call *call, struct delivery *d, struct
     return rc;
 }
 
+/* The whole text as a tree of values. */
 static enum err_code parse(struct api_call *call, struct delivery *d, struct err *e)
 {
     const struct json_limits limits = {call->api->config.push_bytes, LIMIT_JSON_DEPTH, false};
@@ -83,7 +84,6 @@ static enum err_code parse(struct api_call *call, struct delivery *d, struct err
     if (rc != ERR_OK)
         return rc;
     d->is_old = flatten_is_push(root);
-    d->old.text = d->text;
     d->old.root = root;
     if (d->is_old)
         return api_push_old_read(call, &d->old, &d->push, e);
@@ -91,6 +91,17 @@ static enum err_code parse(struct api_call *call, struct delivery *d, struct err
     if (rc == ERR_OK && !text_uuid_eq(&d->push.collector, &call->who.collector))
         return err_set(e, ERR_DENIED, "collector_id is not that of the token");
     return rc;
+}
+
+/* What the body says; one that has the form of the collector's last is not parsed. */
+static enum err_code understand(struct api_call *call, struct delivery *d, struct err *e)
+{
+    enum err_code rc = ERR_OK;
+
+    d->old.text = d->text;
+    if (call->who.kind == API_COLLECTOR)
+        rc = api_push_old_known(call, &d->old, &d->push, &d->is_old, e);
+    return rc == ERR_OK && !d->is_old ? parse(call, d, e) : rc;
 }
 
 /* --- answers --- */
@@ -214,6 +225,14 @@ static enum err_code store(struct api_call *call, struct delivery *d, struct err
 {
     enum err_code rc = tsdb_push(call->api->config.tsdb, call->arena, &d->push, &d->ack, e);
 
+    if (rc == ERR_NOT_FOUND && d->old.fits) { /* the rows are others than before */
+        api_push_old_unknown(&d->old);
+        d->is_old = false;
+        rc = parse(call, d, e);
+        if (rc != ERR_OK)
+            return refuse_body(call, e);
+        rc = tsdb_push(call->api->config.tsdb, call->arena, &d->push, &d->ack, e);
+    }
     api_seen(call->api, call->who.collector_id, rc == ERR_OK ? (int64_t)d->ack.samples : 0);
     switch (rc) {
     case ERR_OK:
@@ -245,7 +264,7 @@ static enum err_code take(struct api_call *call, struct delivery *d, struct err 
     enum err_code rc = read_text(call, d, e);
 
     if (rc == ERR_OK)
-        rc = parse(call, d, e);
+        rc = understand(call, d, e);
     return rc == ERR_OK ? store(call, d, e) : refuse_body(call, e);
 }
 
@@ -279,6 +298,7 @@ static enum err_code push(struct api_call *call, struct err *e)
     buf_init(&d.raw, call->api->config.push_bytes);
     buf_init(&d.plain, call->api->config.push_bytes);
     rc = take(call, &d, e);
+    api_push_old_end(call, &d.old);
     let_go(call, &d);
     json_doc_free(d.doc);
     buf_fini(&d.plain);

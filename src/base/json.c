@@ -324,3 +324,18 @@ bool json_next_scalar(struct json_iter *it, struct json_scalar *out)
         out->u64 = v->uni.u64; /* i64, u64 and f64 share the bytes */
     return true;
 }
+
+const char *json_read_number(const char *text, struct json_scalar *out)
+{
+    yyjson_val value;
+    const char *end;
+
+    if (*text != '-' && (*text < '0' || *text > '9'))
+        return NULL;
+    end = yyjson_read_number(text, &value, 0, NULL, NULL);
+    if (!end)
+        return NULL;
+    out->type = json_type(json_node(&value));
+    out->u64 = value.uni.u64;
+    return end;
+}

@@ -81,6 +81,11 @@ struct json_scalar {
     };
 };
 bool json_next_scalar(struct json_iter *it, struct json_scalar *out);
+/*
+ * The number that a text begins with, exactly as json_parse reads it; the text goes on to a NUL.
+ * Returns where the number ends; NULL when there is none.
+ */
+const char *json_read_number(const char *text, struct json_scalar *out);
 
 /* Writing */
 struct json_writer {

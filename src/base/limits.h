@@ -21,6 +21,7 @@
 /* Push contents */
 #define LIMIT_PUSH_RECORDS      256
 #define LIMIT_PUSH_ITEMS        100000 /* of the older forms; 640 bytes of a 64 MiB body each */
+#define LIMIT_FORM_HOLES        40000  /* 160 kB a collector, of which the form of a push is kept */
 #define LIMIT_PUSH_ERRORS       100    /* refusals that an answer lists */
 #define LIMIT_RECORD_BYTES      (16 * 1024 * 1024)
 #define LIMIT_RECORD_SLICES     4096

@@ -59,7 +59,13 @@ struct slice {
     size_t row_count;
     size_t key_count;
     struct str *key_names;
-    struct str **keys; /* keys[k][row] */
+    struct str **keys; /* keys[k][row]; NULL only as `rows_like` allows */
+    /*
+     * 0, or a number for the keys of all rows: slices of one stream with the same number have the
+     * same keys, row by row. One with a number may come without keys, to a store that took one
+     * with them before.
+     */
+    uint64_t rows_like;
     size_t column_count;
     struct slice_column *columns;
     size_t gone_count;  /* row objects that ended, for sparse relations */

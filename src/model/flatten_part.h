@@ -25,6 +25,8 @@ bool flatten_word_is_container(struct str name, struct str *key);
 bool flatten_word_is_query(struct str name);
 /* "12 MB", "8192 bytes". */
 bool flatten_word_size(struct str text, int64_t *bytes);
+/* What stands as a time: Unix seconds or milliseconds, or RFC 3339. */
+bool flatten_word_instant(const struct json *n, int64_t *ms);
 /* A time in RFC 3339. */
 bool flatten_word_time(struct str text, int64_t *ms);
 /* "0/3000060" */

@@ -66,6 +66,7 @@ static const struct {
 
 static const char *const query_words[] = {"query", "query_text", "sql", "statement"};
 
+#define TIME_MAX_S  253402300799.0 /* the year 9999 */
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static bool is_in(struct str word, const char *const *list, size_t count)
@@ -168,6 +169,18 @@ bool flatten_word_time(struct str text, int64_t *ms)
     /* A bare number is a number; only the form with dashes is a time. */
     return text.len >= 20 && text.ptr[4] == '-' && text.ptr[7] == '-' &&
            num_parse_time_ms(text, ms, NULL) == ERR_OK && *ms >= 0;
+}
+
+bool flatten_word_instant(const struct json *n, int64_t *ms)
+{
+    double value = json_f64(n, -1);
+
+    if (json_type(n) == JSON_STR)
+        return num_parse_time_ms(json_str(n), ms, NULL) == ERR_OK && *ms >= 0;
+    if (!(value >= 0) || value > TIME_MAX_S * 1000)
+        return false;
+    *ms = llround(value < 1e11 ? value * 1000 : value);
+    return true;
 }
 
 static bool parse_hex32(struct str s, uint64_t *out)

@@ -239,6 +239,9 @@ static enum err_code resolve_slice(struct preparing *p, struct work *w, struct e
         w->entry->group = NULL;
         w->entry->row_count = 0;
     }
+    if (!w->slice->keys && w->slice->row_count && !ingest_knows_rows(w->entry, w->slice)) {
+        return err_set(e, ERR_NOT_FOUND, "rows without keys that are not those of before");
+    }
     if (!w->entry->group) {
         code = resolve_group(p, w, e);
     }

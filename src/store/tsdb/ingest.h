@@ -21,6 +21,7 @@ struct stream_entry {
     struct catalog_column **columns; /* as the slice orders them */
     enum relation_type *types;       /* of the columns, as last described */
     struct catalog_object **rows;    /* objects of the last slice, row by row */
+    uint64_t rows_like;              /* of that slice, when all its rows are in `rows`; else 0 */
     int64_t last_t_ms;               /* of the last acknowledged slice */
     int64_t push_t_ms;               /* of the last slice of this push */
     uint64_t push_no;

@@ -33,6 +33,8 @@ struct preparing {
 /* ingest_rows.c: fill objects and gone of a slice whose keys and columns are resolved. */
 enum err_code ingest_resolve_rows(struct preparing *p, struct work *w,
                                   struct err *e) ERR_MUST_CHECK;
+/* Whether the rows of a slice are those of the last one of its entry, by `rows_like`. */
+bool ingest_knows_rows(const struct stream_entry *n, const struct slice *s);
 /* Whether the collector may have one more. A push that only looks up asks without taking. */
 bool ingest_may_add(struct preparing *p, enum tsdb_cap cap);
 /* Values were left out for a cap. */

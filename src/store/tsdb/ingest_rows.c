@@ -2,8 +2,10 @@
 /*
  * ingest_rows.c: the rows of a slice become objects.
  *
- * Invariants: (1) a steady push compares each row's keys with those of the last push and hashes
- *             none; (2) an object is in a slice at most once; (3) a row over a cap is left out.
+ * Invariants: (1) a steady push compares each row's keys with those of the last push, or one number
+ *             for all of them (slice.rows_like), and hashes none; (2) an object is in a slice at
+ *             most once; (3) a row over a cap is left out; (4) the objects of an entry whose group
+ *             was not dropped are in memory as long as the entry is.
  */
 #include "store/tsdb/ingest_private.h"
 
@@ -84,6 +86,13 @@ static enum err_code resolve_object(struct preparing *p, struct work *w, struct 
         return ERR_OK;
     }
     return catalog_add_object(p->db->catalog, w->entry->group, keys, out, e);
+}
+
+bool ingest_knows_rows(const struct stream_entry *n, const struct slice *s)
+{
+    return s->rows_like != 0 && n->rows_like == s->rows_like && n->group &&
+           n->group->relation->shape != RELATION_FACT && n->row_count == s->row_count &&
+           n->key_count == s->key_count;
 }
 
 static void fit_rows(struct stream_entry *n, size_t count)
@@ -251,9 +260,18 @@ static bool ids_rise(const uint64_t *ids, size_t n)
     return true;
 }
 
+/* The rows of the last slice again. */
+static void repeat_rows(struct work *w)
+{
+    for (size_t row = 0; row < w->slice->row_count; row++) {
+        w->objects[row] = w->entry->rows[row]->id;
+    }
+}
+
 enum err_code ingest_resolve_rows(struct preparing *p, struct work *w, struct err *e)
 {
     bool moved = false;
+    size_t count = w->slice->row_count;
 
     w->objects = arena_array(p->job->arena, w->slice->row_count, sizeof(*w->objects));
     w->gone = arena_array(p->job->arena, w->slice->gone_count, sizeof(*w->gone));
@@ -261,6 +279,12 @@ enum err_code ingest_resolve_rows(struct preparing *p, struct work *w, struct er
     if (!w->objects || !w->gone) {
         return arena_check(p->job->arena, e);
     }
+    if (ingest_knows_rows(w->entry, w->slice)) {
+        repeat_rows(w);
+        resolve_gone(p, w);
+        return ERR_OK;
+    }
+    w->entry->rows_like = 0;
     enum err_code code = resolve_rows(p, w, &moved, e);
     if (code == ERR_OK && !p->missing && moved) {
         code = drop_capped(p, w, e);
@@ -270,6 +294,9 @@ enum err_code ingest_resolve_rows(struct preparing *p, struct work *w, struct er
         if (moved && !ids_rise(w->objects, w->slice->row_count)) {
             code = drop_repeated(p, w, e);
         }
+    }
+    if (code == ERR_OK && !p->missing && w->slice->row_count == count) {
+        w->entry->rows_like = w->slice->rows_like;
     }
     return code;
 }

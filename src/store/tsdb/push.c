@@ -400,6 +400,9 @@ enum err_code tsdb_front_push(struct tsdb *db, struct arena *a, const struct pus
         ingest_free_record(&job.records[i]);
     }
     return_stream(db, job.stream);
+    if (code == ERR_NOT_FOUND) { /* it comes again, with keys */
+        return code;
+    }
     atomic_fetch_add(&db->count.pushes, 1);
     atomic_fetch_add(&db->count.duplicates, ack->duplicate_records);
     count_refusal(db, code);

@@ -129,7 +129,8 @@ enum err_code tsdb_admit(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
  * Errors: ERR_CONFLICT (gap or mismatch: see ack), ERR_INVALID (a record is wrong; ack->bad_seq),
  * ERR_LIMIT (full when
  *         ack->bad_seq is 0: 503; a record beyond limits.h: 413), ERR_IO (507), ERR_CANCELLED,
- *         ERR_TIMEOUT (503)
+ *         ERR_TIMEOUT (503), ERR_NOT_FOUND (a slice without keys whose rows are not those of the
+ *         stream's last one: come again with keys)
  */
 enum err_code tsdb_push(struct tsdb *db, struct arena *a, const struct push *push,
                         struct tsdb_ack *ack, struct err *e) ERR_MUST_CHECK;
