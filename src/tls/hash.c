@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * hash.c: digests over Mbed TLS; BLAKE2b is the one that libargon2 carries.
+ * hash.c: digests over Mbed TLS.
  *
  * The software implementations cannot fail on valid arguments; a failure is our own bug and ends
  * the process, so that no caller has to invent what to do without a digest.
  */
 #include "tls/hash.h"
 
-#include <blake2.h>
 #include <mbedtls/hkdf.h>
 #include <mbedtls/md.h>
 #include <mbedtls/sha256.h>
@@ -44,16 +43,6 @@ void hash_sha256_parts(const struct str *parts, size_t count, unsigned char out[
         must(mbedtls_sha256_update(&ctx, bytes_of(parts[i]), parts[i].len));
     must(mbedtls_sha256_finish(&ctx, out));
     mbedtls_sha256_free(&ctx);
-}
-
-void hash_blake2b_parts(const struct str *parts, size_t count, unsigned char out[HASH_BYTES])
-{
-    blake2b_state state;
-
-    must(blake2b_init(&state, HASH_BYTES));
-    for (size_t i = 0; i < count; i++)
-        must(blake2b_update(&state, bytes_of(parts[i]), parts[i].len));
-    must(blake2b_final(&state, out, HASH_BYTES));
 }
 
 void hash_sha256_hex(struct str in, char out[HASH_HEX_SIZE])

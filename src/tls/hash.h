@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * hash.h: SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF (RFC 5869) and BLAKE2b (RFC 7693).
+ * hash.h: SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869).
  *
  * Needs no set-up; crypto_init need not have run.
  * Threads: any; no shared state.
@@ -19,8 +19,6 @@
 void hash_sha256(struct str in, unsigned char out[HASH_BYTES]);
 /* Of the parts, one after the other. The caller frames them when their borders matter. */
 void hash_sha256_parts(const struct str *parts, size_t count, unsigned char out[HASH_BYTES]);
-/* BLAKE2b-256: for large texts of our own use alone, at a third of the time. */
-void hash_blake2b_parts(const struct str *parts, size_t count, unsigned char out[HASH_BYTES]);
 /* As hash_sha256, written as 64 hexadecimal digits and a NUL. */
 void hash_sha256_hex(struct str in, char out[HASH_HEX_SIZE]);
 

@@ -151,6 +151,44 @@ def check_samples(old, now):
                "type with value, with data, with members at the top", (answer, got))
 
 
+def check_steady(old, now):
+    """The same names and labels each time: from the second push on they are not parsed again."""
+    def body(step, names=("s0", "s1", "s2"), values=None):
+        return {"collector_id": old.collector, "hostname": "old-db1", "metrics": [
+            {"name": "steady", "value": (values or (step, -step, step + 0.5))[i],
+             "timestamp": now - 60 + step, "labels": {"n": n}}
+            for i, n in enumerate(names)]}
+
+    target = old.target("postgresql")
+
+    def sums(names):
+        return [old.last(target, "sample", "value",
+                         {"name": "steady", "labels": '{n="%s"}' % n}, "sum") for n in names]
+
+    answers = [old.push(body(step))[1] for step in range(1, 6)]
+    old.tap.ok([(a["success"], a["metrics_inserted"], a["message"]) for a in answers]
+               == [(True, 3, "Received 3 metrics")] * 5, "five pushes of one form", answers)
+    old.tap.ok(sums(("s0", "s1", "s2")) == [[15], [-15], [17.5]], "all values read back",
+               sums(("s0", "s1", "s2")))
+    answer = old.push(body(5))[1]
+    old.tap.ok(answer["duplicate"] and answer["metrics_inserted"] == 0,
+               "the last of them again is known", answer)
+    status, answer = old.push(body(6, values=(1, "x", 2)))
+    old.tap.ok(status == 200 and answer["metrics_inserted"] == 2 and
+               [(e["item"], e["reason"]) for e in answer["errors"]] == [(1, "value is no number")],
+               "an item of that form that is wrong is refused alone", answer)
+    answer = old.push(body(7, ("s0", "s2", "s3")))[1]
+    old.tap.ok(answer["metrics_inserted"] == 3, "rows that changed place are taken", answer)
+    old.tap.ok(sums(("s0", "s1", "s2", "s3")) == [[23], [-15], [12.5], [7.5]],
+               "each value is with its own labels", sums(("s0", "s1", "s2", "s3")))
+    text = json.dumps(body(8))
+    status, answer = old.push(text[:-1])
+    old.tap.ok(status == 400 and "JSON" in answer["message"], "a body that is cut short: 400",
+               (status, answer))
+    status, answer = old.push(text.replace(old.collector, olddocs.EXAMPLE))
+    old.tap.ok(status == 401, "that form in the name of another collector: 401", (status, answer))
+
+
 def check_refusals(old, now):
     items = [7, {"type": "good", "value": 1}, {"type": 5, "value": 1}, {"value": 1},
              {"type": "x"}, {"type": "x", "data": 5}, {"name": "x", "value": "a"},
@@ -309,6 +347,7 @@ def main():
     if args.part == "forms":
         check_documents(old, now)
         check_events(old, now)
+        check_steady(old, now)
         check_samples(old, now)
         check_refusals(old, now)
         check_duplicates(old, now)

@@ -43,21 +43,6 @@ static void parts_hash_like_the_whole(void **state)
     assert_memory_equal(out, whole, HASH_BYTES);
 }
 
-static void blake2b_rfc7693(void **state)
-{
-    const struct str abc[] = {STR("a"), STR("bc")}, nothing[] = {STR("")};
-    unsigned char out[HASH_BYTES];
-    char hex[HASH_HEX_SIZE];
-
-    (void)state;
-    hash_blake2b_parts(abc, 2, out); /* by Python's hashlib, digest_size=32 */
-    text_hex(out, sizeof(out), hex);
-    assert_string_equal(hex, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
-    hash_blake2b_parts(nothing, 1, out);
-    text_hex(out, sizeof(out), hex);
-    assert_string_equal(hex, "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
-}
-
 static void hmac_rfc4231_case_2_and_6(void **state)
 {
     unsigned char out[HASH_BYTES], key[131];
@@ -105,7 +90,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_of_abc_and_of_nothing),
         cmocka_unit_test(parts_hash_like_the_whole),
-        cmocka_unit_test(blake2b_rfc7693),
         cmocka_unit_test(hmac_rfc4231_case_2_and_6),
         cmocka_unit_test(hkdf_rfc5869_case_1_and_3),
     };

@@ -1,4 +1,4 @@
 sources := src/argon2.c src/core.c src/encoding.c src/ref.c src/thread.c src/blake2/blake2b.c
 flags   := -std=c99 -I$(TREE)/include -I$(TREE)/src
-headers := include/argon2.h=argon2.h src/blake2/blake2.h=blake2.h
+headers := include/argon2.h=argon2.h
 licence := LICENSE
