@@ -74,20 +74,8 @@ ask() { # BASE PID [OPTION...]
 
 run_pga() { # NAME FORM
     start_server "$1" && set_up_owner && enrol_secret "$T/secret" "$agents" || return 1
-    python3 - "$SERVER_URL" "$T/secret" "$agents" "$ROOT/tests/tool" >"$T/collectors" <<'P'
-import json, sys
-sys.path.insert(0, sys.argv[4])
-from api import Api
-secret = open(sys.argv[2]).read().strip()
-for i in range(int(sys.argv[3])):
-    status, _, body = Api(sys.argv[1]).request(
-        "POST", "collectors/register",
-        json.dumps({"name": "t%d" % i, "hostname": "t%d" % i}), {"X-Registration-Secret": secret})
-    if status not in (200, 201):
-        sys.exit("register: %d %s" % (status, body))
-    answer = json.loads(body)
-    print(answer["collector_id"], answer["token"])
-P
+    python3 "$ROOT/tests/bench/collectors.py" "$SERVER_URL" "$T/secret" "$agents" \
+        >"$T/collectors" || return 1
     send "$2" "$SERVER_PORT" "$(pid_of "$1")" --collectors "$T/collectors" || return 1
     [ "$2" != native ] ||
         ask "$SERVER_URL/prometheus/api/v1" "$(pid_of "$1")" --token-file "$T/token"
