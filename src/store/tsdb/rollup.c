@@ -21,11 +21,8 @@
 #include <limits.h>
 #include <string.h>
 
-#define GRACE_MS     180000LL /* an hour is over when its readings had that long to come */
-#define STEP_GROUPS  32
-#define READER_US    2000000LL
-#define SEARCH_MS    (40 * TSDB_DAY_MS) /* how far back a group's last bucket is looked for */
-#define LATE_MOST_MS (4 * TSDB_DAY_MS)  /* late readings are younger; so is what follows them */
+#define STEP_GROUPS 32
+#define READER_US   2000000LL
 
 static const struct log_ctx rollup_log = {.component = "tsdb"};
 
@@ -47,7 +44,7 @@ bool rollup_passed(const struct day_file *f)
 
 void rollup_allow(struct tsdb *db, int64_t wall_ms)
 {
-    int64_t limit = (wall_ms - GRACE_MS) / TIER_HOUR_MS * TIER_HOUR_MS;
+    int64_t limit = (wall_ms - TIER_GRACE_MS) / TIER_HOUR_MS * TIER_HOUR_MS;
 
     lock_take(&db->state);
     db->rollup_limit_ms = limit > db->rollup_limit_ms ? limit : db->rollup_limit_ms;
@@ -127,21 +124,24 @@ static enum err_code prime(void *arg, const struct tsdb_bucket *b, struct err *e
     return tier_build_prime(arg, b, e);
 }
 
-static enum err_code build_hour(struct work *w, struct catalog_group *g, int64_t hour,
-                                struct tier_build *b, struct err *e)
+static enum err_code build_hour(struct work *w, const struct catalog_group *g,
+                                const struct tier_shape *shape, int64_t hour, struct tier_build *b,
+                                struct err *e)
 {
-    const struct tier_range before = {.tier = TSDB_TIER_1H,
-                                      .group = g,
-                                      .from_ms = hour * TIER_HOUR_MS - SEARCH_MS,
+    struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, g->id);
+    const struct tier_range before = {.place = &files.place,
+                                      .shape = shape,
+                                      .scope = g->scope,
+                                      .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
                                       .to_ms = hour * TIER_HOUR_MS,
-                                      .above = true,
+                                      .watermark_ms = INT64_MAX,
                                       .last = true};
     const struct tsdb_scan_spec readings = {.target = g->target,
                                             .relation = g->relation->name,
                                             .scope = &g->scope,
                                             .from_ms = hour * TIER_HOUR_MS,
                                             .to_ms = (hour + 1) * TIER_HOUR_MS};
-    enum err_code code = tier_scan(w->reader, &before, prime, b, e);
+    enum err_code code = tier_scan(&before, prime, b, e);
 
     return code ? code : tsdb_scan(w->reader, &readings, tier_build_visit, b, e);
 }
@@ -154,8 +154,8 @@ static enum err_code write_hour(struct work *w, const struct catalog_group *g, i
     enum err_code code = ERR_OK;
 
     for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
-        const struct tier_hour in = {.tier = (enum tsdb_tier)t,
-                                     .group = g->id,
+        struct tier_files files = tier_files_of(NULL, (enum tsdb_tier)t, g->id);
+        const struct tier_hour in = {.place = &files.place,
                                      .hour = hour,
                                      .count = made->count[t],
                                      .slices = made->slices[t]};
@@ -164,29 +164,25 @@ static enum err_code write_hour(struct work *w, const struct catalog_group *g, i
         }
         code = need_file(w, t, month, e);
         if (code == ERR_OK) {
-            struct tier_hour into = in;
-            into.file = w->files[t];
-            code = tier_write_hour(&into, e);
+            files.file = w->files[t];
+            code = tier_write_hour(&in, e);
         }
     }
     return code;
 }
 
-static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struct err *e)
+static enum err_code build_group(struct work *w, const struct catalog_group *g,
+                                 const struct tier_shape *shape, int64_t hour, struct err *e)
 {
-    struct catalog_group *g = catalog_group_by_id(w->db->catalog, id);
+    struct tier_build *b = tier_build_new(shape, g->id);
     struct tier_made made;
+    enum err_code code = build_hour(w, g, shape, hour, b, e);
 
-    if (!g || atomic_load(&g->dropped)) {
-        return ERR_OK;
-    }
-    struct tier_build *b = tier_build_new(w->db, g);
-    enum err_code code = build_hour(w, g, hour, b, e);
     if (code == ERR_OK) {
         code = tier_build_end(b, &made, e);
     }
     if (code == ERR_CORRUPT || code == ERR_LIMIT) { /* trying again would not help */
-        log_error(&rollup_log, "no roll-up of an hour of group %llu: %s", (unsigned long long)id,
+        log_error(&rollup_log, "no roll-up of an hour of group %llu: %s", (unsigned long long)g->id,
                   e->text);
         code = ERR_OK;
     } else if (code == ERR_OK) {
@@ -196,36 +192,43 @@ static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struc
     return code;
 }
 
-/* --- what follows a late reading --- */
-
-static enum err_code note_first(void *arg, const struct tsdb_bucket *b, struct err *e)
+static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struct err *e)
 {
-    int64_t *hour = arg;
-    (void)e;
-    if (*hour == 0) {
-        *hour = tier_hour_of(b->t_ms);
+    struct catalog_group *g = catalog_group_by_id(w->db->catalog, id);
+    struct arena a;
+
+    if (!g || atomic_load(&g->dropped)) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    arena_init(&a, "tsdb shape", TSDB_ARENA_BYTES);
+    const struct tier_shape *shape = tier_shape_of(w->db->catalog, g->relation, &a);
+    enum err_code code = shape ? build_group(w, g, shape, hour, e) : arena_fail(&a, e);
+    arena_fini(&a);
+    return code;
 }
+
+/* --- what follows a late reading --- */
 
 /* The next hour of a group that was rolled up before: it began with what was known then. */
 static enum err_code find_after(struct work *w, size_t at, struct err *e)
 {
+    static const struct tier_shape any = {0};
     static const uint32_t none[1] = {0};
     int64_t end = (w->hour + 1) * TIER_HOUR_MS;
-    struct catalog_group *g = catalog_group_by_id(w->db->catalog, w->groups[at]);
-    const struct tier_range after = {.tier = TSDB_TIER_1H,
-                                     .group = g,
+    int64_t watermark = w->reader->tier_watermark[TSDB_TIER_1H];
+    struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, w->groups[at]);
+    const struct tier_range after = {.place = &files.place,
+                                     .shape = &any,
                                      .from_ms = end,
-                                     .to_ms = end + LATE_MOST_MS,
+                                     .to_ms = end + TIER_LATE_MS,
                                      .columns = none,
-                                     .column_count = 0};
+                                     .watermark_ms = watermark};
 
     w->after[at] = 0;
-    if (!g || w->reader->tier_watermark[TSDB_TIER_1H] <= end) {
+    if (!catalog_group_by_id(w->db->catalog, w->groups[at]) || watermark <= end) {
         return ERR_OK;
     }
-    return tier_scan(w->reader, &after, note_first, &w->after[at], e);
+    return tier_scan(&after, tier_note_first, &w->after[at], e);
 }
 
 /* --- a step --- */

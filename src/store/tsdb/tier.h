@@ -19,10 +19,15 @@
 #include "store/tsdb/codec.h"
 #include "store/tsdb/engine.h"
 #include "store/tsdb/reader.h"
+#include "store/tsdb/tier_place.h"
 
 #define TIER_HOUR_MS 3600000LL
 #define TIER_5M_MS   300000LL
 #define TIER_SLOW_MS 900000 /* clocks up to this are rolled up by the hour; none at all, too */
+
+#define TIER_GRACE_MS  180000LL           /* an hour is over when its readings had that long */
+#define TIER_SEARCH_MS (40 * TSDB_DAY_MS) /* how far back a group's last bucket is looked for */
+#define TIER_LATE_MS   (4 * TSDB_DAY_MS)  /* late readings are younger; so is what follows them */
 
 /* Streams of a tier block: those of a row, then eight of each column. */
 enum tier_row_stream { TIER_READINGS, TIER_AGE, TIER_BORN, TIER_ENDED };
@@ -73,7 +78,7 @@ struct tier_made {
     struct codec_slice *slices[TSDB_TIERS];
 };
 
-struct tier_build *tier_build_new(struct tsdb *db, struct catalog_group *g);
+struct tier_build *tier_build_new(const struct tier_shape *shape, uint64_t group);
 void tier_build_free(struct tier_build *b); /* NULL allowed */
 /* What went before: the last hourly bucket of the group. */
 enum err_code tier_build_prime(struct tier_build *b, const struct tsdb_bucket *last,
@@ -89,17 +94,47 @@ typedef enum err_code tier_visit(void *arg, const struct tsdb_bucket *b, struct 
 
 /* Buckets of one group with from < t <= to, or the last one of them alone. */
 struct tier_range {
-    enum tsdb_tier tier;
-    struct catalog_group *group;
+    struct tier_place *place;
+    const struct tier_shape *shape;
+    struct str scope;
     int64_t from_ms, to_ms;
     const uint32_t *columns; /* ids; NULL = all that the relation has */
     size_t column_count;
-    bool above; /* also what is above the watermark (the flusher) */
-    bool last;  /* only the newest */
+    int64_t watermark_ms; /* nothing above it; INT64_MAX for who makes them */
+    bool last;            /* only the newest */
     int64_t deadline_mono_us;
 };
-enum err_code tier_scan(struct tsdb_reader *r, const struct tier_range *q, tier_visit *visit,
-                        void *arg, struct err *e) ERR_MUST_CHECK;
+enum err_code tier_scan(const struct tier_range *q, tier_visit *visit, void *arg,
+                        struct err *e) ERR_MUST_CHECK;
+
+/* --- tier_plan.c --- */
+/* from < t <= to; nothing when to <= from */
+struct tier_cover {
+    int64_t from_ms, to_ms;
+};
+/* What there is of a group. */
+struct tier_known {
+    int64_t raw_from_ms; /* full readings; INT64_MIN = none went */
+    struct tier_cover tiers[TSDB_TIERS];
+};
+/* Also these buckets, the first and the last one, whole hours of them. */
+void tier_cover_widen(struct tier_cover *c, int64_t first_ms, int64_t last_ms);
+void tier_plan_make(const struct tsdb_plan_spec *spec, const struct tier_known *known,
+                    struct tsdb_plan *out);
+
+/* --- tier_file.c: blocks in files --- */
+struct tier_files {
+    struct tier_place place; /* first */
+    struct tsdb_reader *reader;
+    struct sqldb *file; /* the one that is written, in a transaction; NULL = those of the reader */
+};
+/* The kinds live in the arena; NULL = it is full. */
+const struct tier_shape *tier_shape_of(struct catalog *c, const struct catalog_relation *r,
+                                       struct arena *a);
+struct tier_files tier_files_of(struct tsdb_reader *r, enum tsdb_tier tier, uint64_t group);
+
+/* A visitor: the hour of the first bucket. arg: int64_t, 0 before */
+tier_visit tier_note_first;
 
 /* --- rollup.c: the flusher's work --- */
 /* What was marked up to this time may be rolled up: heads of before were flushed. */

@@ -5,7 +5,7 @@
  * By the rules of aggregate.h: a counter's rise is put whole into the bucket of the later reading,
  * what restarts or begins is no fall, a row that a sparse reading lacks is as it was. What the rows
  * were before the hour comes from the last hourly bucket (prime).
- * Threads: the flusher
+ * Threads: the flusher, or the leader
  */
 #include "store/tsdb/tier_build.h"
 
@@ -19,31 +19,27 @@
 
 /* --- life cycle --- */
 
-static void read_relation(struct tier_build *b, struct catalog *c)
+static void take_shape(struct tier_build *b, const struct tier_shape *shape)
 {
-    const struct catalog_relation *r = b->group->relation;
-
-    lock_take(&c->lock);
-    b->column_count = r->column_count;
-    b->key_count = r->key_count;
-    b->fact = r->shape == RELATION_FACT;
-    b->sparse = r->sparse;
-    b->kinds = arena_array(&b->arena, r->column_count + 1, sizeof(*b->kinds));
-    for (size_t i = 0; b->kinds && i < r->column_count; i++) {
-        b->kinds[i] = r->columns[i]->kind;
+    b->column_count = shape->column_count;
+    b->key_count = shape->key_count;
+    b->fact = shape->fact;
+    b->sparse = shape->sparse;
+    b->kinds = arena_array(&b->arena, shape->column_count + 1, sizeof(*b->kinds));
+    for (size_t i = 0; b->kinds && i < shape->column_count; i++) {
+        b->kinds[i] = shape->kinds[i];
         b->keeps |= !b->fact && (b->kinds[i] == RELATION_COUNTER ||
                                  (b->sparse && b->kinds[i] != RELATION_DELTA));
     }
-    lock_release(&c->lock);
 }
 
-struct tier_build *tier_build_new(struct tsdb *db, struct catalog_group *g)
+struct tier_build *tier_build_new(const struct tier_shape *shape, uint64_t group)
 {
     struct tier_build *b = alloc_new(sizeof(*b));
 
-    b->group = g;
+    b->group = group;
     arena_init(&b->arena, "tsdb roll-up", BUILD_ARENA);
-    read_relation(b, db->catalog);
+    take_shape(b, shape);
     b->tuples = b->fact ? map_new() : NULL;
     return b;
 }

@@ -68,7 +68,7 @@ struct made {
 };
 
 struct tier_build {
-    struct catalog_group *group;
+    uint64_t group;
     struct arena arena;
     size_t column_count, key_count;
     enum relation_kind *kinds;

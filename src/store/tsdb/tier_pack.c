@@ -3,7 +3,7 @@
  * tier_pack.c: a bucket becomes a slice: a stream for each number of each column.
  *
  * What another number says already is left out (NULL), and a stream that is all NULL, too.
- * Threads: the flusher
+ * Threads: the flusher, or the leader
  */
 #include "store/tsdb/tier_build.h"
 
@@ -212,7 +212,7 @@ bool tier_pack_bucket(struct tier_build *b, int tier)
     const struct bucket *k = &b->buckets[tier];
     struct codec_slice *s = new_slice(&b->made[tier]);
 
-    s->group = b->group->id;
+    s->group = b->group;
     s->t_ms = k->t_ms;
     s->from_ms = k->t_ms - k->covered_ms;
     s->every_ms = k->every_ms;

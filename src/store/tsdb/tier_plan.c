@@ -8,25 +8,14 @@
  */
 #include "store/tsdb/tier.h"
 
-#include "base/alloc.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #define CUTS_MAX 16
 
-/* What there is of a group: from < t <= to; nothing when to <= from. */
-struct cover {
-    int64_t from_ms, to_ms;
-};
-
 struct planning {
-    struct tsdb_reader *reader;
     const struct tsdb_plan_spec *spec;
-    struct catalog_group *group;
-    int64_t every_ms; /* of its newest reading */
-    struct cover tiers[TSDB_TIERS];
-    int64_t raw_from_ms;
+    const struct tier_known *known;
     enum tsdb_tier chosen; /* TSDB_RAW = full readings */
     size_t cut_count;
     int64_t cuts[CUTS_MAX];
@@ -37,74 +26,14 @@ static int64_t round_up(int64_t t, int64_t r)
     return t % r == 0 ? t : t + r - t % r;
 }
 
-/* --- what there is --- */
-
-static void find_raw(struct planning *p)
+void tier_cover_widen(struct tier_cover *c, int64_t first_ms, int64_t last_ms)
 {
-    struct tsdb *db = p->reader->db;
-    enum day_class class = days_class_of(p->every_ms);
-    int64_t oldest = INT64_MAX;
+    int64_t first = tier_hour_of(first_ms) * TIER_HOUR_MS;
+    int64_t last = (tier_hour_of(last_ms) + 1) * TIER_HOUR_MS;
+    bool any = c->to_ms > c->from_ms;
 
-    lock_take(&db->state);
-    for (size_t i = 0; i < db->day_count; i++) {
-        if (db->days[i].class == class && db->days[i].day < oldest) {
-            oldest = db->days[i].day;
-        }
-    }
-    lock_release(&db->state);
-    p->raw_from_ms = oldest == INT64_MAX ? INT64_MIN : oldest * TSDB_DAY_MS;
-}
-
-static enum err_code widen(struct cover *c, struct sqldb *file, const struct planning *p,
-                           struct err *e)
-{
-    struct sqldb_stmt *s = NULL;
-    enum err_code code = sqldb_row(file, "tsdb_tier_extent",
-                                   SQLDB_ARGS(sqldb_i64((int64_t)p->group->id),
-                                              sqldb_i64(p->spec->from_ms),
-                                              sqldb_i64(p->spec->to_ms)),
-                                   &s, e);
-
-    if (code == ERR_OK && !sqldb_is_null(s, 0) && !sqldb_is_null(s, 1)) {
-        int64_t first = tier_hour_of(sqldb_get_i64(s, 0)) * TIER_HOUR_MS;
-        int64_t last = (tier_hour_of(sqldb_get_i64(s, 1)) + 1) * TIER_HOUR_MS;
-        bool any = c->to_ms > c->from_ms;
-        c->from_ms = any && c->from_ms < first ? c->from_ms : first;
-        c->to_ms = any && c->to_ms > last ? c->to_ms : last;
-    }
-    sqldb_end(s);
-    return code;
-}
-
-static enum err_code find_tier(struct planning *p, enum tsdb_tier tier, struct err *e)
-{
-    int first = tier_month_of_hour(tier_hour_of(p->spec->from_ms));
-    int last = tier_month_of_hour(tier_hour_of(p->spec->to_ms));
-    struct cover *c = &p->tiers[tier];
-    struct tsdb *db = p->reader->db;
-    size_t count = 0;
-    enum err_code code = ERR_OK;
-
-    lock_take(&db->state);
-    int *months = alloc_array(db->tier_count + 1, sizeof(*months));
-    for (size_t i = 0; i < db->tier_count; i++) {
-        if (db->tiers[i].tier == tier && db->tiers[i].month >= first &&
-            db->tiers[i].month <= last) {
-            months[count++] = db->tiers[i].month;
-        }
-    }
-    lock_release(&db->state);
-    for (size_t i = 0; code == ERR_OK && i < count; i++) {
-        struct sqldb *file = NULL;
-        code = reader_tier(p->reader, tier, months[i], &file, e);
-        if (code == ERR_OK && file) {
-            code = widen(c, file, p, e);
-        }
-    }
-    alloc_free(months);
-    int64_t watermark = p->reader->tier_watermark[tier];
-    c->to_ms = c->to_ms < watermark ? c->to_ms : watermark;
-    return code;
+    c->from_ms = any && c->from_ms < first ? c->from_ms : first;
+    c->to_ms = any && c->to_ms > last ? c->to_ms : last;
 }
 
 /* --- the choice --- */
@@ -113,7 +42,7 @@ static bool fits(const struct planning *p, enum tsdb_tier tier)
 {
     const struct tsdb_plan_spec *q = p->spec;
     int64_t r = tsdb_tier_ms(tier);
-    bool has = p->tiers[tier].to_ms > p->tiers[tier].from_ms;
+    bool has = p->known->tiers[tier].to_ms > p->known->tiers[tier].from_ms;
 
     if (!q->answers || !has || (q->aligned && (q->from_ms % r != 0 || q->step_ms % r != 0))) {
         return false;
@@ -124,23 +53,23 @@ static bool fits(const struct planning *p, enum tsdb_tier tier)
     return r <= q->step_ms;
 }
 
-static bool covers(const struct planning *p, enum tsdb_tier tier, const struct cover *piece)
+static bool covers(const struct planning *p, enum tsdb_tier tier, const struct tier_cover *piece)
 {
-    const struct cover *c = &p->tiers[tier];
+    const struct tier_cover *c = &p->known->tiers[tier];
     return piece->from_ms >= c->from_ms && piece->to_ms <= c->to_ms;
 }
 
 /* Whether no bucket lies across an end of the interval. */
-static bool is_whole(enum tsdb_tier tier, const struct cover *piece)
+static bool is_whole(enum tsdb_tier tier, const struct tier_cover *piece)
 {
     int64_t r = tsdb_tier_ms(tier);
     return piece->from_ms % r == 0 && piece->to_ms % r == 0;
 }
 
-static enum tsdb_tier tier_of(const struct planning *p, const struct cover *piece)
+static enum tsdb_tier tier_of(const struct planning *p, const struct tier_cover *piece)
 {
     enum tsdb_tier chosen = p->chosen;
-    bool has_raw = piece->from_ms >= p->raw_from_ms;
+    bool has_raw = piece->from_ms >= p->known->raw_from_ms;
 
     if (chosen != TSDB_RAW && covers(p, chosen, piece) && (is_whole(chosen, piece) || !has_raw)) {
         return chosen;
@@ -177,16 +106,17 @@ static void find_cuts(struct planning *p)
         int64_t r = tsdb_tier_ms((enum tsdb_tier)t);
         cut(p, round_up(q->from_ms, r));
         cut(p, q->to_ms - q->to_ms % r);
-        cut(p, p->tiers[t].from_ms);
-        cut(p, p->tiers[t].to_ms);
+        cut(p, p->known->tiers[t].from_ms);
+        cut(p, p->known->tiers[t].to_ms);
     }
-    cut(p, p->raw_from_ms);
+    cut(p, p->known->raw_from_ms);
     if (p->cut_count) {
         qsort(p->cuts, p->cut_count, sizeof(p->cuts[0]), compare_times);
     }
 }
 
-static void add_piece(const struct planning *p, const struct cover *piece, struct tsdb_plan *out)
+static void add_piece(const struct planning *p, const struct tier_cover *piece,
+                      struct tsdb_plan *out)
 {
     enum tsdb_tier tier = tier_of(p, piece);
     struct tsdb_tier_part *last = out->count ? &out->parts[out->count - 1] : NULL;
@@ -212,47 +142,23 @@ static void make_parts(struct planning *p, struct tsdb_plan *out)
 
     find_cuts(p);
     for (size_t i = 0; i < p->cut_count; i++) {
-        const struct cover piece = {at, p->cuts[i]};
+        const struct tier_cover piece = {at, p->cuts[i]};
         add_piece(p, &piece, out);
         at = p->cuts[i];
     }
-    const struct cover rest = {at, p->spec->to_ms};
+    const struct tier_cover rest = {at, p->spec->to_ms};
     add_piece(p, &rest, out);
 }
 
-static struct catalog_group *find_group(struct catalog *c, const struct tsdb_plan_spec *q)
+void tier_plan_make(const struct tsdb_plan_spec *spec, const struct tier_known *known,
+                    struct tsdb_plan *out)
 {
-    struct catalog_relation *relation = catalog_find_relation(c, q->relation);
-    const struct catalog_group_key key = {
-        .relation = relation, .target = q->target, .scope = q->scope};
+    struct planning p = {.spec = spec, .known = known, .chosen = TSDB_RAW};
 
-    return relation ? catalog_find_group(c, &key) : NULL;
-}
-
-enum err_code tsdb_sqlite_tier_plan(struct tsdb_reader *r, const struct tsdb_plan_spec *spec,
-                                    struct tsdb_plan *out, struct err *e)
-{
-    struct catalog *c = r->db->catalog;
-    struct planning p = {
-        .reader = r, .spec = spec, .group = find_group(c, spec), .chosen = TSDB_RAW};
-    enum err_code code = ERR_OK;
-
-    if (!p.group || r->tier_watermark[TSDB_TIER_1H] == 0) {
-        out->parts[out->count++] = (struct tsdb_tier_part){TSDB_RAW, spec->from_ms, spec->to_ms};
-        return ERR_OK;
-    }
-    lock_take(&c->lock);
-    p.every_ms = p.group->last_every_ms;
-    lock_release(&c->lock);
-    find_raw(&p);
-    for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
-        code = find_tier(&p, (enum tsdb_tier)t, e);
-        if (code == ERR_OK && fits(&p, (enum tsdb_tier)t)) {
+    for (int t = 0; t < TSDB_TIERS; t++) {
+        if (fits(&p, (enum tsdb_tier)t)) {
             p.chosen = (enum tsdb_tier)t; /* the coarsest that fits: it comes last */
         }
     }
-    if (code == ERR_OK) {
-        make_parts(&p, out);
-    }
-    return code;
+    make_parts(&p, out);
 }

@@ -5,13 +5,10 @@
  * Blocks of a group do not overlap: one is open at a time. What the streams leave out (a minimum
  * that is the last value) is filled in for the whole block, then each slice is a view of it.
  */
-#include "store/tsdb/block.h"
 #include "store/tsdb/tier.h"
 
-#include "base/alloc.h"
 #include "os/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define BLOCK_ARENA (512UL * 1024 * 1024)
@@ -23,15 +20,13 @@ struct column {
 };
 
 struct scan {
-    struct tsdb_reader *reader;
     const struct tier_range *q;
     tier_visit *visit;
     void *arg;
-    struct sqldb *file;
     size_t column_count, key_count;
     struct arena list;  /* of the scan */
     struct arena arena; /* of the open block */
-    int64_t block;
+    const struct tier_block *block;
     struct block_view view;
     struct str *parts;
     struct column *columns;
@@ -46,20 +41,12 @@ struct scan {
 
 static enum err_code load_part(struct scan *s, uint32_t part, struct err *e)
 {
-    struct sqldb_stmt *q = NULL;
+    struct tier_place *p = s->q->place;
 
     if (s->parts[part].ptr) {
         return ERR_OK;
     }
-    enum err_code code = sqldb_row(s->file, "tsdb_part_get",
-                                   SQLDB_ARGS(sqldb_i64(s->block * BLOCK_PARTS_MAX + part)), &q, e);
-    if (code == ERR_NOT_FOUND) {
-        code = err_set(e, ERR_CORRUPT, "block %lld is cut", (long long)s->block);
-    } else if (code == ERR_OK) {
-        code = block_unpack_part(sqldb_get_blob(q, 0), &s->arena, &s->parts[part], e);
-    }
-    sqldb_end(q);
-    return code;
+    return p->ops->part(p, s->block, part, &s->arena, &s->parts[part], e);
 }
 
 static enum err_code load_stream(struct scan *s, enum block_kind kind, uint32_t id,
@@ -122,13 +109,8 @@ static void fill_row(const struct scan *s, struct column *c, enum relation_kind 
 
 static enum relation_kind kind_of(const struct scan *s, uint32_t id)
 {
-    struct catalog *c = s->reader->db->catalog;
-    const struct catalog_relation *r = s->q->group->relation;
-
-    lock_take(&c->lock);
-    enum relation_kind kind = id < r->column_count ? r->columns[id]->kind : RELATION_GAUGE;
-    lock_release(&c->lock);
-    return kind;
+    const struct tier_shape *shape = s->q->shape;
+    return id < shape->column_count ? shape->kinds[id] : RELATION_GAUGE;
 }
 
 static enum err_code load_column(struct scan *s, size_t at, struct err *e)
@@ -210,18 +192,15 @@ static enum err_code load_keys(struct scan *s, struct err *e)
     return code ? code : arena_check(&s->arena, e);
 }
 
-static enum err_code open_block(struct scan *s, int64_t id, struct err *e)
+static enum err_code open_block(struct scan *s, const struct tier_block *b, struct err *e)
 {
-    struct sqldb_stmt *q = NULL;
+    struct tier_place *p = s->q->place;
+    struct str head;
 
     arena_reset(&s->arena);
-    s->block = id;
-    enum err_code code = sqldb_row(s->file, "tsdb_block_head", SQLDB_ARGS(sqldb_i64(id)), &q, e);
-    if (code == ERR_OK) {
-        struct str head = arena_str(&s->arena, sqldb_get_blob(q, 0));
-        code = block_open(head, &s->arena, &s->view, e);
-    }
-    sqldb_end(q);
+    s->block = b;
+    enum err_code code = p->ops->head(p, b, &s->arena, &head, e);
+    code = code ? code : block_open(head, &s->arena, &s->view, e);
     if (code) {
         return code;
     }
@@ -262,9 +241,9 @@ static enum err_code visit_slice(struct scan *s, size_t at, struct err *e)
         keys[k] = s->keys[k] + start;
     }
     const struct tsdb_bucket b = {
-        .group = s->q->group->id,
-        .scope = s->q->group->scope,
-        .end_ms = tier_bucket_end(s->q->tier, c->t_ms),
+        .group = s->q->place->group,
+        .scope = s->q->scope,
+        .end_ms = tier_bucket_end(s->q->place->tier, c->t_ms),
         .t_ms = c->t_ms,
         .covered_ms = c->t_ms - c->from_ms,
         .every_ms = c->every_ms,
@@ -288,12 +267,12 @@ static bool is_wanted(const struct scan *s, const struct codec_slice *c)
 {
     const struct tier_range *q = s->q;
     return c->t_ms > q->from_ms && c->t_ms <= q->to_ms &&
-           (q->above || tier_bucket_end(q->tier, c->t_ms) <= s->reader->tier_watermark[q->tier]);
+           tier_bucket_end(q->place->tier, c->t_ms) <= q->watermark_ms;
 }
 
-static enum err_code visit_block(struct scan *s, int64_t id, struct err *e)
+static enum err_code visit_block(struct scan *s, const struct tier_block *b, struct err *e)
 {
-    enum err_code code = open_block(s, id, e);
+    enum err_code code = open_block(s, b, e);
 
     for (size_t i = 0; code == ERR_OK && i < s->view.slice_count; i++) {
         if (is_wanted(s, &s->view.slices[i])) {
@@ -307,9 +286,9 @@ static enum err_code visit_block(struct scan *s, int64_t id, struct err *e)
 }
 
 /* Only the newest bucket that did not fail. */
-static enum err_code visit_last(struct scan *s, int64_t id, struct err *e)
+static enum err_code visit_last(struct scan *s, const struct tier_block *b, struct err *e)
 {
-    enum err_code code = open_block(s, id, e);
+    enum err_code code = open_block(s, b, e);
 
     for (size_t i = code ? 0 : s->view.slice_count; i > 0 && !s->found; i--) {
         const struct codec_slice *c = &s->view.slices[i - 1];
@@ -321,136 +300,61 @@ static enum err_code visit_last(struct scan *s, int64_t id, struct err *e)
     return code;
 }
 
-/* --- files --- */
+/* --- blocks --- */
 
-static enum err_code list_blocks(struct scan *s, int64_t **ids, size_t *count, struct err *e)
+bool tier_list_add(struct tier_list *list, struct tier_block block)
 {
-    struct sqldb_stmt *q = NULL;
-    size_t cap = 0;
-    bool row = true;
-    enum err_code code = sqldb_query(s->file, "tsdb_block_find",
-                                     SQLDB_ARGS(sqldb_i64((int64_t)s->q->group->id),
-                                                sqldb_i64(s->q->from_ms), sqldb_i64(s->q->to_ms),
-                                                sqldb_i64(0)),
-                                     &q, e);
-
-    *count = 0;
-    while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        if (*count == cap) {
-            cap = cap ? 2 * cap : 32;
-            *ids = alloc_resize(*ids, cap * sizeof(**ids));
+    if (list->count == list->cap) {
+        size_t cap = list->cap ? 2 * list->cap : 32;
+        struct tier_block *longer = arena_array(list->arena, cap, sizeof(*longer));
+        if (!longer) {
+            return false;
         }
-        (*ids)[(*count)++] = sqldb_get_i64(q, 0);
-    }
-    sqldb_end(q);
-    return code;
-}
-
-static enum err_code scan_file(struct scan *s, struct err *e)
-{
-    int64_t *ids = NULL;
-    size_t count = 0;
-    enum err_code code = list_blocks(s, &ids, &count, e);
-
-    for (size_t i = 0; code == ERR_OK && i < count && !s->found; i++) {
-        code = s->q->last ? visit_last(s, ids[count - 1 - i], e) : visit_block(s, ids[i], e);
-    }
-    alloc_free(ids);
-    return code;
-}
-
-static int compare_months(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-/* Months of a tier that the range may be in. */
-static int *list_months(struct scan *s, size_t *count)
-{
-    struct tsdb *db = s->reader->db;
-    int first = tier_month_of_hour(tier_hour_of(s->q->from_ms));
-    int last = tier_month_of_hour(tier_hour_of(s->q->to_ms));
-
-    *count = 0;
-    lock_take(&db->state);
-    int *months = arena_array(&s->list, db->tier_count + 1, sizeof(*months));
-    for (size_t i = 0; months && i < db->tier_count; i++) {
-        const struct tier_file *f = &db->tiers[i];
-        if (f->tier == s->q->tier && f->month >= first && f->month <= last) {
-            months[(*count)++] = f->month;
+        if (list->count) {
+            memcpy(longer, list->blocks, list->count * sizeof(*longer));
         }
+        list->blocks = longer;
+        list->cap = cap;
     }
-    lock_release(&db->state);
-    if (*count) {
-        qsort(months, *count, sizeof(*months), compare_months);
-    }
-    return months;
+    list->blocks[list->count++] = block;
+    return true;
 }
 
-static enum err_code scan_files(struct scan *s, struct err *e)
+static enum err_code scan_blocks(struct scan *s, struct err *e)
 {
-    size_t count = 0;
-    const int *months = list_months(s, &count);
-    enum err_code code = arena_check(&s->list, e);
+    const struct tier_range *q = s->q;
+    struct tier_list list = {.from_ms = q->from_ms, .to_ms = q->to_ms, .arena = &s->list};
+    enum err_code code = q->place->ops->list(q->place, &list, e);
 
-    for (size_t i = 0; code == ERR_OK && i < count && !s->found; i++) {
-        int month = s->q->last ? months[count - 1 - i] : months[i];
-        code = reader_tier(s->reader, s->q->tier, month, &s->file, e);
-        if (code == ERR_OK && s->file) {
-            code = scan_file(s, e);
-        }
+    for (size_t i = 0; code == ERR_OK && i < list.count && !s->found; i++) {
+        code = q->last ? visit_last(s, &list.blocks[list.count - 1 - i], e)
+                       : visit_block(s, &list.blocks[i], e);
     }
     return code;
 }
 
-enum err_code tier_scan(struct tsdb_reader *r, const struct tier_range *q, tier_visit *visit,
-                        void *arg, struct err *e)
+enum err_code tier_scan(const struct tier_range *q, tier_visit *visit, void *arg, struct err *e)
 {
-    struct scan s = {.reader = r, .q = q, .visit = visit, .arg = arg};
-    struct catalog *c = r->db->catalog;
+    struct scan s = {.q = q,
+                     .visit = visit,
+                     .arg = arg,
+                     .key_count = q->shape->key_count,
+                     .column_count = q->columns ? q->column_count : q->shape->column_count};
 
-    lock_take(&c->lock);
-    s.key_count = q->group->relation->key_count;
-    s.column_count = q->columns ? q->column_count : q->group->relation->column_count;
-    lock_release(&c->lock);
-    arena_init(&s.list, "tsdb tier files", TSDB_ARENA_BYTES);
+    arena_init(&s.list, "tsdb tier blocks", TSDB_ARENA_BYTES);
     arena_init(&s.arena, "tsdb tier block", BLOCK_ARENA);
-    enum err_code code = scan_files(&s, e);
+    enum err_code code = scan_blocks(&s, e);
     arena_fini(&s.arena);
     arena_fini(&s.list);
     return code;
 }
 
-/* --- the public form --- */
-
-enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
-                                    tsdb_bucket_visit *visit, void *arg, struct err *e)
+enum err_code tier_note_first(void *arg, const struct tsdb_bucket *b, struct err *e)
 {
-    struct catalog *c = r->db->catalog;
-    struct catalog_relation *relation = catalog_find_relation(c, spec->relation);
-
-    if (!relation) {
-        return err_set(e, ERR_NOT_FOUND, "no relation %.*s", STR_ARG(spec->relation));
+    int64_t *hour = arg;
+    (void)e;
+    if (*hour == 0) {
+        *hour = tier_hour_of(b->t_ms);
     }
-    const struct catalog_group_key key = {
-        .relation = relation, .target = spec->target, .scope = spec->scope};
-    struct catalog_group *group = catalog_find_group(c, &key);
-    if (!group) {
-        return ERR_OK;
-    }
-    uint32_t *ids = alloc_array(spec->column_count + 1, sizeof(*ids));
-    for (size_t i = 0; spec->columns && i < spec->column_count; i++) {
-        const struct catalog_column *column = catalog_find_column(c, relation, spec->columns[i]);
-        ids[i] = column ? column->id : UINT32_MAX;
-    }
-    const struct tier_range q = {.tier = spec->tier,
-                                 .group = group,
-                                 .from_ms = spec->from_ms,
-                                 .to_ms = spec->to_ms,
-                                 .columns = spec->columns ? ids : NULL,
-                                 .column_count = spec->column_count,
-                                 .deadline_mono_us = spec->deadline_mono_us};
-    enum err_code code = tier_scan(r, &q, visit, arg, e);
-    alloc_free(ids);
-    return code;
+    return ERR_OK;
 }

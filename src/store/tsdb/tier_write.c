@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * tier_write.c: puts the buckets of an hour into a tier file.
+ * tier_write.c: puts the buckets of an hour where its tier lies.
  *
  * Buckets of a stretch of hours (a window) share a block, so that a value lies beside the one
  * before it. The blocks of the window are read, the hour is replaced, and they are written again:
- * the same buckets give the same file, however often they come.
- * Threads: the flusher
+ * the same buckets give the same blocks, however often they come.
+ * Threads: the flusher, or the leader
  */
 #include "store/tsdb/tier_write.h"
 
@@ -25,33 +25,11 @@ struct window {
     struct arena scratch; /* one column */
     size_t count, cap;
     struct codec_slice *slices; /* in order of t */
-    size_t old_count, old_cap;
-    int64_t *old; /* blocks that are replaced */
+    struct tier_list old;       /* blocks that are replaced */
     int64_t first_ms, end_ms;
 };
 
 /* --- reading what is there --- */
-
-static enum err_code find_blocks(struct window *w, struct err *e)
-{
-    struct sqldb_stmt *q = NULL;
-    bool row = true;
-    enum err_code code = sqldb_query(w->in->file, "tsdb_block_find",
-                                     SQLDB_ARGS(sqldb_i64((int64_t)w->in->group),
-                                                sqldb_i64(w->first_ms), sqldb_i64(w->end_ms),
-                                                sqldb_i64(0)),
-                                     &q, e);
-
-    while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        if (w->old_count == w->old_cap) {
-            w->old_cap = w->old_cap ? 2 * w->old_cap : 16;
-            w->old = alloc_resize(w->old, w->old_cap * sizeof(*w->old));
-        }
-        w->old[w->old_count++] = sqldb_get_i64(q, 0);
-    }
-    sqldb_end(q);
-    return code;
-}
 
 static void add_slice(struct window *w, const struct codec_slice *s)
 {
@@ -93,7 +71,7 @@ static bool any_value(const struct cell *cells, size_t n)
 
 /* A block that is taken apart. */
 struct taken {
-    int64_t id;
+    const struct tier_block *block;
     struct block_view view;
     size_t at; /* its first slice in the window */
 };
@@ -102,20 +80,12 @@ static enum err_code load_cells(struct window *w, const struct taken *b,
                                 const struct block_stream *stream, struct cell **cells,
                                 struct err *e)
 {
-    struct sqldb_stmt *q = NULL;
+    struct tier_place *p = w->in->place;
     struct str part;
     struct str bytes;
-    enum err_code code = sqldb_row(w->in->file, "tsdb_part_get",
-                                   SQLDB_ARGS(sqldb_i64(b->id * BLOCK_PARTS_MAX + stream->part)),
-                                   &q, e);
+    enum err_code code = p->ops->part(p, b->block, stream->part, &w->scratch, &part, e);
 
-    if (code == ERR_OK) {
-        code = block_unpack_part(sqldb_get_blob(q, 0), &w->scratch, &part, e);
-    }
-    sqldb_end(q);
-    if (code == ERR_OK) {
-        code = block_stream_bytes(stream, part, &bytes, e);
-    }
+    code = code ? code : block_stream_bytes(stream, part, &bytes, e);
     return code ? code : block_cells(&b->view, bytes, &w->scratch, cells, e);
 }
 
@@ -159,19 +129,15 @@ static enum err_code cut_stream(struct window *w, const struct taken *b,
     return code ? code : arena_check(&w->list, e);
 }
 
-static enum err_code take_block(struct window *w, int64_t block, struct err *e)
+static enum err_code take_block(struct window *w, const struct tier_block *block, struct err *e)
 {
-    struct taken b = {.id = block, .at = w->count};
-    struct sqldb_stmt *q = NULL;
+    struct taken b = {.block = block, .at = w->count};
+    struct tier_place *p = w->in->place;
+    struct str head;
 
     arena_reset(&w->build);
-    enum err_code code = sqldb_row(w->in->file, "tsdb_block_head", SQLDB_ARGS(sqldb_i64(block)), &q,
-                                   e);
-    if (code == ERR_OK) {
-        struct str head = arena_str(&w->build, sqldb_get_blob(q, 0));
-        code = block_open(head, &w->build, &b.view, e);
-    }
-    sqldb_end(q);
+    enum err_code code = p->ops->head(p, block, &w->build, &head, e);
+    code = code ? code : block_open(head, &w->build, &b.view, e);
     if (code) {
         return code;
     }
@@ -210,47 +176,11 @@ static void insert_hour(struct window *w)
 
 static enum err_code remove_blocks(struct window *w, struct err *e)
 {
+    struct tier_place *p = w->in->place;
     enum err_code code = ERR_OK;
 
-    for (size_t i = 0; code == ERR_OK && i < w->old_count; i++) {
-        struct sqldb_value id = sqldb_i64(w->old[i]);
-        code = sqldb_run(w->in->file, "tsdb_tier_part_delete", SQLDB_ARGS(id), e);
-        if (code == ERR_OK) {
-            code = sqldb_run(w->in->file, "tsdb_tier_block_delete", SQLDB_ARGS(id), e);
-        }
-    }
-    return code;
-}
-
-static enum err_code insert_block(struct window *w, const struct block_input *in,
-                                  const struct block_packed *b, struct err *e)
-{
-    const struct codec_slice *first = &in->slices[0];
-    const struct codec_slice *last = &in->slices[in->count - 1];
-    struct sqldb_stmt *s = NULL;
-    size_t rows = 0;
-
-    for (size_t i = 0; i < in->count; i++) {
-        rows += in->slices[i].row_count;
-    }
-    enum err_code code = sqldb_row(
-        w->in->file, "tsdb_block_insert",
-        SQLDB_ARGS(sqldb_i64((int64_t)first->group), sqldb_i64(0), sqldb_i64(first->t_ms),
-                   sqldb_i64(last->t_ms), sqldb_i64(last->every_ms), sqldb_i64(last->flags),
-                   last->reason.len ? sqldb_text(last->reason) : sqldb_null(),
-                   sqldb_i64((int64_t)in->count), sqldb_i64((int64_t)rows),
-                   sqldb_blob(b->head.ptr, b->head.len)),
-        &s, e);
-    if (code) {
-        return code;
-    }
-    int64_t id = sqldb_get_i64(s, 0);
-    sqldb_end(s);
-    for (size_t i = 0; code == ERR_OK && i < b->part_count; i++) {
-        code = sqldb_run(w->in->file, "tsdb_part_insert",
-                         SQLDB_ARGS(sqldb_i64(id * BLOCK_PARTS_MAX + (int64_t)i),
-                                    sqldb_blob(b->parts[i].ptr, b->parts[i].len)),
-                         e);
+    for (size_t i = 0; code == ERR_OK && i < w->old.count; i++) {
+        code = p->ops->remove(p, &w->old.blocks[i], e);
     }
     return code;
 }
@@ -271,48 +201,62 @@ static size_t fitting(const struct window *w, size_t at)
 
 static enum err_code insert_blocks(struct window *w, struct err *e)
 {
+    struct tier_place *p = w->in->place;
+    struct tier_block block = {.stretch = w->first_ms / TIER_HOUR_MS};
     enum err_code code = ERR_OK;
 
-    for (size_t at = 0; code == ERR_OK && at < w->count;) {
+    for (size_t at = 0; code == ERR_OK && at < w->count; block.id++) {
         struct block_input in = {
             .slices = w->slices + at, .count = fitting(w, at), .scratch = &w->scratch};
         struct block_packed packed;
         arena_reset(&w->build);
         arena_reset(&w->scratch);
         code = block_build(&w->build, &in, &packed, e);
-        if (code == ERR_OK) {
-            code = insert_block(w, &in, &packed, e);
-        }
+        code = code ? code : p->ops->insert(p, &block, &in, &packed, e);
         at += in.count;
     }
     return code;
 }
 
+int64_t tier_window_hours(enum tsdb_tier tier)
+{
+    return window_hours[tier];
+}
+
+int64_t tier_window_first(enum tsdb_tier tier, int64_t hour)
+{
+    return hour - hour % window_hours[tier];
+}
+
+static enum err_code write_window(struct window *w, struct err *e)
+{
+    struct tier_place *p = w->in->place;
+    enum err_code code = p->ops->list(p, &w->old, e);
+
+    for (size_t i = 0; code == ERR_OK && i < w->old.count; i++) {
+        code = take_block(w, &w->old.blocks[i], e);
+    }
+    if (code == ERR_OK) {
+        insert_hour(w);
+        code = remove_blocks(w, e);
+    }
+    return code ? code : insert_blocks(w, e);
+}
+
 enum err_code tier_write_hour(const struct tier_hour *in, struct err *e)
 {
-    int64_t hours = window_hours[in->tier];
-    int64_t first = in->hour - in->hour % hours;
-    struct window w = {
-        .in = in, .first_ms = first * TIER_HOUR_MS, .end_ms = (first + hours) * TIER_HOUR_MS};
+    int64_t first = tier_window_first(in->place->tier, in->hour);
+    int64_t end = first + window_hours[in->place->tier];
+    struct window w = {.in = in, .first_ms = first * TIER_HOUR_MS, .end_ms = end * TIER_HOUR_MS};
 
+    w.old = (struct tier_list){.from_ms = w.first_ms, .to_ms = w.end_ms, .arena = &w.list};
     arena_init(&w.list, "tsdb tier slices", WRITE_ARENA);
     arena_init(&w.build, "tsdb tier block", WRITE_ARENA);
     arena_init(&w.scratch, "tsdb tier column", WRITE_ARENA);
-    enum err_code code = find_blocks(&w, e);
-    for (size_t i = 0; code == ERR_OK && i < w.old_count; i++) {
-        code = take_block(&w, w.old[i], e);
-    }
-    if (code == ERR_OK) {
-        insert_hour(&w);
-        code = remove_blocks(&w, e);
-    }
-    if (code == ERR_OK) {
-        code = insert_blocks(&w, e);
-    }
+    enum err_code code = write_window(&w, e);
     arena_fini(&w.scratch);
     arena_fini(&w.build);
     arena_fini(&w.list);
     alloc_free(w.slices);
-    alloc_free(w.old);
     return code;
 }
