@@ -256,12 +256,10 @@ void rolling_hour(struct rolling *g, rolling_put *put, int64_t hour, int64_t eve
     rolling_wait(g, from + HOUR);
 }
 
-int rolling_set_up(void **state)
+void rolling_begin(struct rolling *g, const char *url)
 {
-    struct rolling *g = alloc_new(sizeof(*g));
-
-    tsdb_clock_take(START_MS);
     tsdb_fixture_init(&g->f);
+    g->f.config.url = url;
     tsdb_fixture_start(&g->f);
     tsdb_sender_init(&g->sender, &g->f);
     arena_init(&g->arena, "test", 256 << 20);
@@ -270,6 +268,20 @@ int rolling_set_up(void **state)
     for (size_t i = 0; i < OBJECTS; i++) {
         g->objects[i].alive = i > 0;
     }
+}
+
+void rolling_end(struct rolling *g)
+{
+    arena_fini(&g->arena);
+    tsdb_fixture_fini(&g->f);
+}
+
+int rolling_set_up(void **state)
+{
+    struct rolling *g = alloc_new(sizeof(*g));
+
+    tsdb_clock_take(START_MS);
+    rolling_begin(g, NULL);
     *state = g;
     return 0;
 }
@@ -277,8 +289,8 @@ int rolling_set_up(void **state)
 int rolling_tear_down(void **state)
 {
     struct rolling *g = *state;
-    arena_fini(&g->arena);
-    tsdb_fixture_fini(&g->f);
+
+    rolling_end(g);
     tsdb_clock_give_back();
     alloc_free(g);
     return 0;

@@ -38,6 +38,9 @@ struct rolling {
     bool whole;  /* no reading is missing */
 };
 
+/* url: of a store in PostgreSQL; NULL = a folder */
+void rolling_begin(struct rolling *g, const char *url);
+void rolling_end(struct rolling *g);
 int rolling_set_up(void **state);
 int rolling_tear_down(void **state);
 

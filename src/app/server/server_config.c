@@ -117,10 +117,10 @@ static const struct conf_key keys[] = {
      .name = "retention_days",
      .type = CONF_INTEGER,
      .offset = AT(retention_days),
-     .min = 3,
+     .min = 0,
      .max = 3650,
-     .text = "15",
-     .help = "How many days of full readings are kept."},
+     .text = "0",
+     .help = "How many days of full readings are kept, at least 3; 0 is 15, and 7 in PostgreSQL."},
     {.section = "store",
      .name = "rollup_5m_days",
      .type = CONF_INTEGER,
@@ -149,7 +149,9 @@ static const struct conf_key keys[] = {
      .help =
          "The most that the store may have on the disk; 0 is no such bound. Over it whole days "
          "of readings go, the oldest first: all but today's of clocks up to 15 seconds, then of "
-         "slower ones. Compaction needs the room of one day's file for a while beside that."},
+         "slower ones. Compaction needs the room of one day's file for a while beside that. In "
+         "PostgreSQL days of all clocks, then months of roll-ups, of 5 minutes first; the present "
+         "day and month stay."},
     {.section = "ingest",
      .name = "max_body",
      .type = CONF_SIZE,

@@ -4,6 +4,8 @@
  */
 #include "store/tsdb/pgstore.h"
 
+#include "store/tsdb/pgstore_tier.h"
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "os/clock.h"
@@ -121,9 +123,6 @@ enum err_code pgstore_open(const struct tsdb_config *config, struct tsdb **out, 
         close_store(&p->front);
         return code;
     }
-    if (config->max_bytes) {
-        log_warn(&pgstore_log, "max_bytes is not kept by a store in PostgreSQL");
-    }
     log_info(&pgstore_log, "store opened in %lld ms as node %lld",
              (long long)(clock_mono_ms() - start), (long long)p->node);
     *out = &p->front;
@@ -138,7 +137,8 @@ static void stats(struct tsdb *db, struct tsdb_stats *out)
     out->engine = "postgresql";
     out->epoch = db->epoch;
     tsdb_front_counters(db, out);
-    out->max_bytes = 0; /* nobody keeps such a bound here */
+    out->rolled_up_ms = atomic_load(&pgstore_of(db)->rolled_up_ms);
+    out->rollup_files = atomic_load(&pgstore_of(db)->rollup_marks) > 0;
     lock_take(&db->state);
     out->streams = map_count(db->streams);
     out->lsn = db->linked_lsn;
@@ -176,6 +176,8 @@ const struct tsdb_ops pgstore_ops = {
     .reader_borrow = pgstore_reader_borrow,
     .reader_return = pgstore_reader_return,
     .scan = pgstore_scan,
+    .tier_scan = pgstore_tier_scan,
+    .tier_plan = pgstore_tier_plan,
     .object_keys = pgstore_object_keys,
     .group_keys = pgstore_group_keys,
     .relation = pgstore_relation,

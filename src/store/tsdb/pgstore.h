@@ -10,7 +10,7 @@
  *
  *     push -> names (one node at a time) -> journal + stream, COMMIT -> answer
  *     mover:  journal -> ts_slice, ts_wide_N, ts_extra, events, texts, records; journal trimmed
- *     leader: lease, partitions by day, wide tables, views, retention, blocks of deleted targets
+ *     leader: lease, partitions, wide tables, views, roll-ups, retention, deleted targets
  *
  * What a push needs before its transaction (streams, names, the queue) is that of engine.h.
  * Invariants: (1) an acknowledged reading is in ts_journal or in ts_slice, never in both, in every
@@ -58,12 +58,15 @@ struct pgstore {
     size_t wide_count;
     int64_t *days;
     size_t day_count;
+    int64_t raw_day;        /* readings of days before it went */
     int64_t waits_since_us; /* for a table that a relation shall have; 0 = not */
     /* the leader's */
     int64_t term; /* 0 = not the leader */
     bool has_timescale;
     char timescale_schema[132]; /* of its functions, as an identifier */
     _Atomic uint64_t moved_slices, doubled_slices, lost_leases;
+    _Atomic int64_t rolled_up_ms;
+    _Atomic uint64_t rollup_marks;
 };
 
 struct pgstore_reader {
@@ -129,7 +132,7 @@ void pgstore_run_writer(struct tsdb *db);
 void pgstore_run_mover(struct tsdb *db);
 void pgstore_run_leader(struct tsdb *db);
 
-/* --- pgstore_lead.c, pgstore_tables.c: the leader's work, each in transactions of its own --- */
+/* --- pgstore_lead.c, pgstore_tables.c, pgstore_retain.c: the leader's work, each in transactions of its own --- */
 /* Begin a transaction of the leader; ERR_CONFLICT when it is the leader no more. */
 enum err_code pgstore_lead_begin(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 enum err_code pgstore_tables_make(struct pgstore *p, struct err *e) ERR_MUST_CHECK;

@@ -6,7 +6,7 @@
  * slept finds the term raised, and each transaction that changes a table checks it.
  * Threads: the leader's.
  */
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/pgstore_rollup.h"
 
 #include "base/log.h"
 #include "os/clock.h"
@@ -132,6 +132,10 @@ static void work(struct pgstore *p, struct due *due, bool tables)
     if (code == ERR_OK && p->term && is_due(&due->expire_us, EXPIRE_US)) {
         code = pgstore_tables_expire(p, &e);
     }
+    if (code == ERR_OK && p->term) {
+        code = pgstore_rollup(p, &e);
+    }
+    code = code ? code : pgstore_rollup_show(p, &e);
     if (code == ERR_OK && p->term && is_due(&due->upkeep_us, UPKEEP_US)) {
         code = upkeep(p, &e);
     }

@@ -8,6 +8,8 @@
  */
 #include "store/tsdb/pgstore_move.h"
 
+#include "store/tsdb/tier.h"
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/varint.h"
@@ -133,6 +135,10 @@ static void check_days(struct move *m)
     for (size_t i = 0; i < m->slice_count; i++) {
         int64_t day = days_of_ms(m->slices[i].s.t_ms);
         bool found = false;
+        if (day < p->raw_day) {
+            m->slices[i].skip = true;
+            continue;
+        }
         for (size_t d = 0; !found && d < p->day_count; d++) {
             found = p->days[d] == day;
         }
@@ -318,6 +324,38 @@ static enum err_code write_slices(struct move *m, struct err *e)
     return code;
 }
 
+/* What the leader is to roll up, in the transaction that makes the readings count. */
+static enum err_code mark_hours(struct move *m, struct err *e)
+{
+    uint64_t *hours = arena_array(&m->arena, m->slice_count, sizeof(*hours));
+    uint64_t *groups = arena_array(&m->arena, m->slice_count, sizeof(*groups));
+    struct buf text[2];
+    size_t count = 0;
+
+    if (!hours || !groups) {
+        return arena_check(&m->arena, e);
+    }
+    for (size_t i = 0; i < m->slice_count; i++) {
+        if (!m->slices[i].skip) {
+            hours[count] = (uint64_t)tier_hour_of(m->slices[i].s.t_ms);
+            groups[count++] = m->slices[i].s.group;
+        }
+    }
+    if (!count) {
+        return ERR_OK;
+    }
+    buf_init(&text[0], IDS_BYTES);
+    buf_init(&text[1], IDS_BYTES);
+    pgstore_put_ids(&text[0], hours, count);
+    pgstore_put_ids(&text[1], groups, count);
+    enum err_code code = sqldb_run(
+        m->store->move, "tsdb_dirty_mark",
+        SQLDB_ARGS(sqldb_text(buf_view(&text[0])), sqldb_text(buf_view(&text[1]))), e);
+    buf_fini(&text[1]);
+    buf_fini(&text[0]);
+    return code;
+}
+
 enum err_code move_slices(struct move *m, struct err *e)
 {
     for (size_t i = 0; i < m->row_count; i++) {
@@ -327,7 +365,8 @@ enum err_code move_slices(struct move *m, struct err *e)
     if (code || m->slice_count == 0) {
         return code;
     }
-    code = move_know_tables(m, e);
+    code = sqldb_run(m->store->move, "tsdb_rollup_share", SQLDB_NO_ARGS, e);
+    code = code ? code : move_know_tables(m, e);
     code = code ? code : find_relations(m, e);
     if (code == ERR_OK) {
         check_days(m);
@@ -338,5 +377,6 @@ enum err_code move_slices(struct move *m, struct err *e)
     }
     code = skip_doubles(m, e);
     code = code ? code : write_slices(m, e);
+    code = code ? code : mark_hours(m, e);
     return code ? code : move_values(m, e);
 }

@@ -205,12 +205,17 @@ static enum err_code measure(struct pgstore *p, struct err *e)
     if (code == ERR_OK) {
         uint64_t journal = (uint64_t)sqldb_get_i64(s, 0);
         atomic_store(&db->count.journal_bytes, journal);
-        atomic_store(&db->count.disk_bytes, (uint64_t)sqldb_get_i64(s, 1));
         bool full = journal > FULL_JOURNAL * db->config.journal_bytes;
         if (atomic_exchange(&db->full, full) != full) {
             log_warn(&mover_log, full ? "the journal is not moved: pushes are refused"
                                       : "the journal has room again: pushes are taken");
         }
+    }
+    sqldb_end(s);
+    s = NULL;
+    code = code ? code : sqldb_row(p->move, "tsdb_store_size", SQLDB_NO_ARGS, &s, e);
+    if (code == ERR_OK) {
+        atomic_store(&db->count.disk_bytes, (uint64_t)sqldb_get_i64(s, 0));
     }
     sqldb_end(s);
     return code;

@@ -7,7 +7,7 @@
  * a row in ts_wide; both raise ts_state.wide, by which movers notice.
  * Threads: the leader's.
  */
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/pgstore_tables.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -17,23 +17,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SQL_BYTES    (1024UL * 1024)
-#define TABLES_ARENA (32UL * 1024 * 1024)
-#define DAYS_BEFORE  2 /* the clock window of a push */
-#define DAYS_AHEAD   3
-#define NAME_MAX_PG  63
-#define VIEW_PREFIX  "metric_"
+#define SQL_BYTES   (1024UL * 1024)
+#define DAYS_BEFORE 2 /* the clock window of a push */
+#define DAYS_AHEAD  3
+#define NAME_MAX_PG 63
+#define VIEW_PREFIX "metric_"
 
 static const struct log_ctx tables_log = {.component = "tsdb"};
 
 /* --- statements with names in them --- */
 
-struct fill {
-    const char *name;
-    struct str value;
-};
-
-static void fill_in(struct buf *out, const char *sql, const struct fill *fills, size_t count)
+static void fill_in(struct buf *out, const char *sql, const struct pgstore_fill *fills,
+                    size_t count)
 {
     struct str rest = str_of(sql);
     size_t at = 0;
@@ -51,8 +46,8 @@ static void fill_in(struct buf *out, const char *sql, const struct fill *fills, 
     buf_add_str(out, rest);
 }
 
-static enum err_code run_filled(struct pgstore *p, const char *name, const struct fill *fills,
-                                size_t count, struct err *e)
+enum err_code pgstore_run_filled(struct pgstore *p, const char *name,
+                                 const struct pgstore_fill *fills, size_t count, struct err *e)
 {
     const char *sql = sqldb_sql(name, SQLDB_PG);
     struct buf text;
@@ -68,7 +63,7 @@ static enum err_code run_filled(struct pgstore *p, const char *name, const struc
     return code ? err_wrap(e, "%s", name) : ERR_OK;
 }
 
-static enum err_code end(struct pgstore *p, enum err_code code, struct err *e)
+enum err_code pgstore_lead_end(struct pgstore *p, enum err_code code, struct err *e)
 {
     if (code) {
         sqldb_rollback(p->lead);
@@ -78,7 +73,7 @@ static enum err_code end(struct pgstore *p, enum err_code code, struct err *e)
     return sqldb_commit(p->lead, e);
 }
 
-static enum err_code exists(struct pgstore *p, const char *table, bool *out, struct err *e)
+enum err_code pgstore_table_exists(struct pgstore *p, const char *table, bool *out, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
     enum err_code code = sqldb_row(p->lead, "tsdb_table_exists", SQLDB_ARGS(sqldb_text_c(table)),
@@ -89,15 +84,8 @@ static enum err_code exists(struct pgstore *p, const char *table, bool *out, str
     return code;
 }
 
-/* A list of numbers: the first column of a statement. */
-struct numbers {
-    struct arena *arena;
-    int64_t *list;
-    size_t count;
-};
-
-static enum err_code read_numbers(struct pgstore *p, const char *name, struct sqldb_args args,
-                                  struct numbers *out, struct err *e)
+enum err_code pgstore_read_numbers(struct pgstore *p, const char *name, struct sqldb_args args,
+                                   struct pgstore_numbers *out, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
     size_t cap = 0;
@@ -126,13 +114,7 @@ static enum err_code read_numbers(struct pgstore *p, const char *name, struct sq
 
 /* --- partitions --- */
 
-/* A table that is divided by day, and how its key is written. */
-struct parent {
-    const char *name;
-    bool by_ms; /* the key is t_ms, else t */
-};
-
-static const char *day_name(struct arena *a, int64_t day)
+const char *pgstore_day_name(struct arena *a, int64_t day)
 {
     struct buf text;
 
@@ -143,11 +125,11 @@ static const char *day_name(struct arena *a, int64_t day)
     return name;
 }
 
-static struct str bound(struct arena *a, const struct parent *parent, int64_t day)
+struct str pgstore_day_bound(struct arena *a, bool by_ms, int64_t day)
 {
     struct buf text;
 
-    if (parent->by_ms) {
+    if (by_ms) {
         return str_of(arena_printf(a, "%lld", (long long)(day * TSDB_DAY_MS)));
     }
     buf_init(&text, 64);
@@ -159,40 +141,65 @@ static struct str bound(struct arena *a, const struct parent *parent, int64_t da
     return out;
 }
 
-static enum err_code make_partition(struct pgstore *p, struct arena *a, const struct parent *parent,
-                                    int64_t day, struct err *e)
+enum err_code pgstore_make_partition(struct pgstore *p, const struct pgstore_partition *n,
+                                     struct err *e)
 {
-    const char *child = arena_printf(a, "%s_%s", parent->name, day_name(a, day));
-    const struct fill fills[] = {{"parent", str_of(parent->name)},
-                                 {"child", str_of(child)},
-                                 {"column", parent->by_ms ? STR("t_ms") : STR("t")},
-                                 {"from", bound(a, parent, day)},
-                                 {"to", bound(a, parent, day + 1)}};
+    const struct pgstore_fill fills[] = {{"parent", str_of(n->parent)},
+                                         {"child", str_of(n->child)},
+                                         {"column", str_of(n->column)},
+                                         {"from", n->from},
+                                         {"to", n->to}};
     bool there = false;
-    enum err_code code = arena_check(a, e);
+    enum err_code code = pgstore_table_exists(p, n->child, &there, e);
 
-    code = code ? code : exists(p, child, &there, e);
     if (code || there) {
         return code;
     }
-    return run_filled(p, "tsdb_ddl_partition", fills, sizeof(fills) / sizeof(fills[0]), e);
+    return pgstore_run_filled(p, "tsdb_ddl_partition", fills, sizeof(fills) / sizeof(fills[0]), e);
 }
 
-/* ts_slice, ts_extra and, without TimescaleDB, the wide tables. */
-static enum err_code list_parents(struct pgstore *p, struct arena *a, struct parent **out,
-                                  size_t *count, struct err *e)
+enum err_code pgstore_drop_partition(struct pgstore *p, const char *parent, const char *child,
+                                     struct err *e)
 {
-    struct numbers wide = {.arena = a};
-    enum err_code code = p->has_timescale
-                             ? ERR_OK
-                             : read_numbers(p, "tsdb_wide_relations", SQLDB_NO_ARGS, &wide, e);
-    struct parent *list = arena_array(a, wide.count + 2, sizeof(*list));
+    const struct pgstore_fill fills[] = {{"parent", str_of(parent)}, {"child", str_of(child)}};
+    bool there = false;
+    enum err_code code = pgstore_table_exists(p, child, &there, e);
+
+    if (code || !there) {
+        return code;
+    }
+    return pgstore_run_filled(p, "tsdb_ddl_detach", fills, sizeof(fills) / sizeof(fills[0]), e);
+}
+
+static enum err_code make_part_of_day(struct pgstore *p, struct arena *a,
+                                      const struct pgstore_parent *parent, int64_t day,
+                                      struct err *e)
+{
+    const struct pgstore_partition n = {
+        .parent = parent->name,
+        .child = arena_printf(a, "%s_%s", parent->name, pgstore_day_name(a, day)),
+        .column = parent->by_ms ? "t_ms" : "t",
+        .from = pgstore_day_bound(a, parent->by_ms, day),
+        .to = pgstore_day_bound(a, parent->by_ms, day + 1)};
+    enum err_code code = arena_check(a, e);
+
+    return code ? code : pgstore_make_partition(p, &n, e);
+}
+
+enum err_code pgstore_list_parents(struct pgstore *p, struct arena *a, struct pgstore_parent **out,
+                                   size_t *count, struct err *e)
+{
+    struct pgstore_numbers wide = {.arena = a};
+    enum err_code code = p->has_timescale ? ERR_OK
+                                          : pgstore_read_numbers(p, "tsdb_wide_relations",
+                                                                 SQLDB_NO_ARGS, &wide, e);
+    struct pgstore_parent *list = arena_array(a, wide.count + 2, sizeof(*list));
 
     if (code || !list) {
         return code ? code : arena_check(a, e);
     }
-    list[0] = (struct parent){"ts_slice", true};
-    list[1] = (struct parent){"ts_extra", false};
+    list[0] = (struct pgstore_parent){"ts_slice", true};
+    list[1] = (struct pgstore_parent){"ts_extra", false};
     for (size_t i = 0; i < wide.count; i++) {
         list[i + 2].name = arena_printf(a, "ts_wide_%lld", (long long)wide.list[i]);
     }
@@ -203,14 +210,14 @@ static enum err_code list_parents(struct pgstore *p, struct arena *a, struct par
 
 static enum err_code make_day(struct pgstore *p, struct arena *a, int64_t day, struct err *e)
 {
-    struct parent *parents = NULL;
+    struct pgstore_parent *parents = NULL;
     size_t count = 0;
-    enum err_code code = list_parents(p, a, &parents, &count, e);
+    enum err_code code = pgstore_list_parents(p, a, &parents, &count, e);
 
     for (size_t i = 0; code == ERR_OK && i < count; i++) {
         code = pgstore_lead_begin(p, e);
         if (code == ERR_OK) {
-            code = end(p, make_partition(p, a, &parents[i], day, e), e);
+            code = pgstore_lead_end(p, make_part_of_day(p, a, &parents[i], day, e), e);
         }
     }
     code = code ? code : pgstore_lead_begin(p, e);
@@ -219,18 +226,19 @@ static enum err_code make_day(struct pgstore *p, struct arena *a, int64_t day, s
     }
     code = sqldb_run(p->lead, "tsdb_day_add", SQLDB_ARGS(sqldb_i64(day)), e);
     code = code ? code : sqldb_run(p->lead, "tsdb_wide_count", SQLDB_NO_ARGS, e);
-    return end(p, code, e);
+    return pgstore_lead_end(p, code, e);
 }
 
 static enum err_code make_days(struct pgstore *p, struct arena *a, struct err *e)
 {
     int64_t today = days_of_ms(clock_wall_ms());
     int64_t oldest = today - p->front.config.retention_days;
-    struct numbers days = {.arena = a};
-    enum err_code code = read_numbers(p, "tsdb_day_wanted",
-                                      SQLDB_ARGS(sqldb_i64(today - DAYS_BEFORE),
-                                                 sqldb_i64(today + DAYS_AHEAD), sqldb_i64(oldest)),
-                                      &days, e);
+    struct pgstore_numbers days = {.arena = a};
+    enum err_code code = pgstore_read_numbers(p, "tsdb_day_wanted",
+                                              SQLDB_ARGS(sqldb_i64(today - DAYS_BEFORE),
+                                                         sqldb_i64(today + DAYS_AHEAD),
+                                                         sqldb_i64(oldest)),
+                                              &days, e);
 
     for (size_t i = 0; code == ERR_OK && i < days.count; i++) {
         code = make_day(p, a, days.list[i], e);
@@ -345,10 +353,10 @@ static enum err_code make_view(struct pgstore *p, struct arena *a, const struct 
             put_alias(&columns, c);
         }
     }
-    const struct fill fills[] = {
+    const struct pgstore_fill fills[] = {
         {"view", str_of(view)}, {"table", str_of(table)}, {"columns", buf_view(&columns)}};
     enum err_code code = buf_check(&columns, e);
-    code = code ? code : run_filled(p, "tsdb_ddl_view", fills, 3, e);
+    code = code ? code : pgstore_run_filled(p, "tsdb_ddl_view", fills, 3, e);
     buf_fini(&columns);
     return code;
 }
@@ -374,31 +382,31 @@ static enum err_code make_table(struct pgstore *p, const struct shape *r, const 
             put_definition(&columns, &r->columns[i]);
         }
     }
-    const struct fill fills[] = {
+    const struct pgstore_fill fills[] = {
         {"table", str_of(table)},
         {"columns", buf_view(&columns)},
         {"partition", p->has_timescale ? STR("") : STR("PARTITION BY RANGE (t)")}};
     enum err_code code = buf_check(&columns, e);
-    code = code ? code : run_filled(p, "tsdb_ddl_wide", fills, 3, e);
+    code = code ? code : pgstore_run_filled(p, "tsdb_ddl_wide", fills, 3, e);
     buf_fini(&columns);
     if (code == ERR_OK && p->has_timescale) {
-        const struct fill divide[] = {{"table", str_of(table)},
-                                      {"schema", str_of(p->timescale_schema)}};
-        code = run_filled(p, "tsdb_ddl_hypertable", divide, 2, e);
+        const struct pgstore_fill divide[] = {{"table", str_of(table)},
+                                              {"schema", str_of(p->timescale_schema)}};
+        code = pgstore_run_filled(p, "tsdb_ddl_hypertable", divide, 2, e);
     }
     return code;
 }
 
 /* Within one transaction: nobody sees the table before it has partitions for all days. */
 static enum err_code make_wide(struct pgstore *p, struct arena *a, const struct shape *r,
-                               const struct numbers *days, struct err *e)
+                               const struct pgstore_numbers *days, struct err *e)
 {
     const char *table = arena_printf(a, "ts_wide_%lld", (long long)r->id);
-    const struct parent parent = {table, false};
+    const struct pgstore_parent parent = {table, false};
     enum err_code code = make_table(p, r, table, e);
 
     for (size_t i = 0; code == ERR_OK && !p->has_timescale && i < days->count; i++) {
-        code = make_partition(p, a, &parent, days->list[i], e);
+        code = make_part_of_day(p, a, &parent, days->list[i], e);
     }
     for (size_t i = 0; code == ERR_OK && i < r->count; i++) {
         if (is_stored(r, &r->columns[i])) {
@@ -460,14 +468,14 @@ static enum err_code list_shapes(struct pgstore *p, const char *name, struct sha
 static enum err_code make_new(struct pgstore *p, struct arena *a, struct err *e)
 {
     struct shapes shapes = {.arena = a};
-    struct numbers days = {.arena = a};
+    struct pgstore_numbers days = {.arena = a};
     enum err_code code = list_shapes(p, "tsdb_wide_new", &shapes, e);
 
-    code = code ? code : read_numbers(p, "tsdb_day_list", SQLDB_NO_ARGS, &days, e);
+    code = code ? code : pgstore_read_numbers(p, "tsdb_day_list", SQLDB_NO_ARGS, &days, e);
     for (size_t i = 0; code == ERR_OK && i < shapes.count; i++) {
         code = pgstore_lead_begin(p, e);
         if (code == ERR_OK) {
-            code = end(p, make_wide(p, a, &shapes.list[i], &days, e), e);
+            code = pgstore_lead_end(p, make_wide(p, a, &shapes.list[i], &days, e), e);
         }
     }
     if (shapes.count && code == ERR_OK) {
@@ -492,8 +500,9 @@ static enum err_code add_columns(struct pgstore *p, struct arena *a, const struc
         }
         buf_init(&definition, 256);
         put_definition(&definition, c);
-        const struct fill fills[] = {{"table", str_of(table)}, {"column", buf_view(&definition)}};
-        code = run_filled(p, "tsdb_ddl_column", fills, 2, e);
+        const struct pgstore_fill fills[] = {{"table", str_of(table)},
+                                             {"column", buf_view(&definition)}};
+        code = pgstore_run_filled(p, "tsdb_ddl_column", fills, 2, e);
         code = code ? code : register_column(p, r, c, e);
         buf_fini(&definition);
     }
@@ -509,7 +518,7 @@ static enum err_code add_missing(struct pgstore *p, struct arena *a, struct err 
     for (size_t i = 0; code == ERR_OK && i < shapes.count; i++) {
         code = pgstore_lead_begin(p, e);
         if (code == ERR_OK) {
-            code = end(p, add_columns(p, a, &shapes.list[i], e), e);
+            code = pgstore_lead_end(p, add_columns(p, a, &shapes.list[i], e), e);
         }
     }
     return code;
@@ -533,122 +542,11 @@ enum err_code pgstore_tables_make(struct pgstore *p, struct err *e)
 {
     struct arena a;
 
-    arena_init(&a, "tsdb tables", TABLES_ARENA);
+    arena_init(&a, "tsdb tables", PGSTORE_TABLES_ARENA);
     enum err_code code = look_for_timescale(p, e);
     code = code ? code : make_days(p, &a, e);
     code = code ? code : make_new(p, &a, e);
     code = code ? code : add_missing(p, &a, e);
-    arena_fini(&a);
-    return code;
-}
-
-/* --- what goes --- */
-
-static enum err_code drop_partition(struct pgstore *p, struct arena *a, const char *parent,
-                                    int64_t day, struct err *e)
-{
-    const char *child = arena_printf(a, "%s_%s", parent, day_name(a, day));
-    const struct fill fills[] = {{"parent", str_of(parent)}, {"child", str_of(child)}};
-    bool there = false;
-    enum err_code code = pgstore_lead_begin(p, e);
-
-    if (code) {
-        return code;
-    }
-    code = exists(p, child, &there, e);
-    if (code == ERR_OK && there) {
-        code = run_filled(p, "tsdb_ddl_detach", fills, 2, e);
-    }
-    return end(p, code, e);
-}
-
-/* A mover that still counts on a partition that is gone fails once and learns it. */
-static enum err_code forget_day(struct pgstore *p, int64_t day, struct err *e)
-{
-    enum err_code code = pgstore_lead_begin(p, e);
-
-    if (code) {
-        return code;
-    }
-    code = sqldb_run(p->lead, "tsdb_wide_count", SQLDB_NO_ARGS, e);
-    return end(
-        p, code ? code : sqldb_run(p->lead, "tsdb_day_delete", SQLDB_ARGS(sqldb_i64(day)), e), e);
-}
-
-static enum err_code drop_day(struct pgstore *p, struct arena *a, int64_t day, struct err *e)
-{
-    struct parent *parents = NULL;
-    size_t count = 0;
-    enum err_code code = list_parents(p, a, &parents, &count, e);
-
-    for (size_t i = 0; code == ERR_OK && i < count; i++) {
-        code = drop_partition(p, a, parents[i].name, day, e);
-    }
-    code = code ? code : forget_day(p, day, e);
-    if (code == ERR_OK) {
-        log_info(&tables_log, "the partitions of %s were dropped", day_name(a, day));
-    }
-    return code;
-}
-
-static enum err_code drop_chunks(struct pgstore *p, struct arena *a, int64_t first, struct err *e)
-{
-    const struct parent key = {"", false};
-    struct numbers wide = {.arena = a};
-    enum err_code code = read_numbers(p, "tsdb_wide_relations", SQLDB_NO_ARGS, &wide, e);
-
-    for (size_t i = 0; code == ERR_OK && i < wide.count; i++) {
-        const char *table = arena_printf(a, "ts_wide_%lld", (long long)wide.list[i]);
-        const struct fill fills[] = {{"table", str_of(table)},
-                                     {"from", bound(a, &key, first)},
-                                     {"schema", str_of(p->timescale_schema)}};
-        code = pgstore_lead_begin(p, e);
-        if (code == ERR_OK) {
-            code = end(p, run_filled(p, "tsdb_ddl_drop_chunks", fills, 3, e), e);
-        }
-    }
-    return code;
-}
-
-/* Values of deleted targets, table by table. */
-static enum err_code purge_dropped(struct pgstore *p, struct arena *a, struct err *e)
-{
-    struct numbers left = {.arena = a};
-    struct numbers wide = {.arena = a};
-    enum err_code code = read_numbers(p, "tsdb_dropped_group_count", SQLDB_NO_ARGS, &left, e);
-
-    code = code ? code : read_numbers(p, "tsdb_wide_relations", SQLDB_NO_ARGS, &wide, e);
-    if (code || !left.count || left.list[0] == 0) {
-        return code;
-    }
-    code = pgstore_lead_begin(p, e);
-    if (code) {
-        return code;
-    }
-    for (size_t i = 0; code == ERR_OK && i < wide.count; i++) {
-        const char *table = arena_printf(a, "ts_wide_%lld", (long long)wide.list[i]);
-        const struct fill fill = {"table", str_of(table)};
-        code = run_filled(p, "tsdb_ddl_purge", &fill, 1, e);
-    }
-    code = code ? code : run_filled(p, "tsdb_ddl_purge_rest", NULL, 0, e);
-    return end(p, code, e);
-}
-
-enum err_code pgstore_tables_expire(struct pgstore *p, struct err *e)
-{
-    int64_t first = days_of_ms(clock_wall_ms()) - p->front.config.retention_days;
-    struct arena a;
-    struct numbers days = {.arena = &a};
-
-    arena_init(&a, "tsdb tables", TABLES_ARENA);
-    enum err_code code = read_numbers(p, "tsdb_day_old", SQLDB_ARGS(sqldb_i64(first)), &days, e);
-    for (size_t i = 0; code == ERR_OK && i < days.count; i++) {
-        code = drop_day(p, &a, days.list[i], e);
-    }
-    if (code == ERR_OK && p->has_timescale) {
-        code = drop_chunks(p, &a, first, e);
-    }
-    code = code ? code : purge_dropped(p, &a, e);
     arena_fini(&a);
     return code;
 }

@@ -43,6 +43,10 @@ static enum err_code read_days(struct pgstore *p, struct err *e)
         p->days[p->day_count++] = sqldb_get_i64(s, 0);
     }
     sqldb_end(s);
+    s = NULL;
+    code = code ? code : sqldb_row(p->move, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, e);
+    p->raw_day = code ? 0 : sqldb_get_i64(s, 2);
+    sqldb_end(s);
     return code;
 }
 

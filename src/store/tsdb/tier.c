@@ -48,8 +48,7 @@ void tier_path(const struct tsdb *db, enum tsdb_tier tier, int month, char *out,
                    month % 12 + 1);
 }
 
-/* When a month begins. */
-static bool month_start(int month, int64_t *ms)
+bool tier_month_start(int month, int64_t *ms)
 {
     char text[40];
 
@@ -68,7 +67,7 @@ bool tier_parse_name(const char *name, int *month)
         return false;
     }
     *month = (int)(number / 100 * 12 + number % 100 - 1);
-    return number % 100 <= 12 && month_start(*month, &ms);
+    return number % 100 <= 12 && tier_month_start(*month, &ms);
 }
 
 /* --- the list --- */
@@ -182,12 +181,17 @@ enum err_code tier_load(struct tsdb *db, struct err *e)
 
 /* --- retention --- */
 
-static bool is_old(const struct tsdb *db, const struct tier_file *f, int64_t now_ms)
+bool tier_is_old(const struct tsdb_config *config, enum tsdb_tier tier, int month, int64_t now_ms)
 {
-    int days = f->tier == TSDB_TIER_5M ? db->config.rollup_5m_days : db->config.rollup_1h_days;
+    int days = tier == TSDB_TIER_5M ? config->rollup_5m_days : config->rollup_1h_days;
     int64_t end = 0;
 
-    return month_start(f->month + 1, &end) && end + days * TSDB_DAY_MS <= now_ms;
+    return tier_month_start(month + 1, &end) && end + days * TSDB_DAY_MS <= now_ms;
+}
+
+static bool is_old(const struct tsdb *db, const struct tier_file *f, int64_t now_ms)
+{
+    return tier_is_old(&db->config, f->tier, f->month, now_ms);
 }
 
 static void remove_file(const struct tsdb *db, const struct tier_file *f)

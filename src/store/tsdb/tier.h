@@ -55,7 +55,10 @@ int64_t tier_bucket_end(enum tsdb_tier tier, int64_t t_ms);
 
 /* --- tier.c: files --- */
 void tier_path(const struct tsdb *db, enum tsdb_tier tier, int month, char *out, size_t size);
-int tier_month_of_hour(int64_t hour);               /* year * 12 + month - 1 */
+int tier_month_of_hour(int64_t hour);          /* year * 12 + month - 1 */
+bool tier_month_start(int month, int64_t *ms); /* false: there is no such month */
+/* Whether roll-ups of a month are older than they are kept. */
+bool tier_is_old(const struct tsdb_config *config, enum tsdb_tier tier, int month, int64_t now_ms);
 bool tier_parse_name(const char *name, int *month); /* "202611.db" */
 /* List the files of a store and read their watermarks. */
 enum err_code tier_load(struct tsdb *db, struct err *e) ERR_MUST_CHECK;

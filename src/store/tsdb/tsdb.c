@@ -22,6 +22,7 @@
 #define JOURNAL_BYTES   (64UL * 1024 * 1024)
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
+#define RETENTION_PG    7 /* there a reading takes twenty times as much */
 #define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
 #define TIER_5M_DAYS    90
 #define TIER_1H_DAYS    400
@@ -36,7 +37,9 @@ static void set_defaults(struct tsdb_config *c)
     c->flush_bytes = c->flush_bytes ? c->flush_bytes : FLUSH_BYTES;
     c->journal_bytes = c->journal_bytes ? c->journal_bytes : JOURNAL_BYTES;
     c->flush_age_ms = c->flush_age_ms ? c->flush_age_ms : FLUSH_AGE_MS;
-    c->retention_days = c->retention_days ? c->retention_days : RETENTION_DAYS;
+    c->retention_days = c->retention_days ? c->retention_days
+                        : c->url          ? RETENTION_PG
+                                          : RETENTION_DAYS;
     c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
     c->rollup_5m_days = c->rollup_5m_days ? c->rollup_5m_days : TIER_5M_DAYS;
     c->rollup_1h_days = c->rollup_1h_days ? c->rollup_1h_days : TIER_1H_DAYS;

@@ -69,7 +69,7 @@ struct tsdb_config {
     size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
     size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
-    int retention_days;   /* day files older than that are unlinked; 0 = 15; at least 3 */
+    int retention_days;   /* readings are kept; 0 = 15, in PostgreSQL 7; at least 3 */
     int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
     int rollup_1h_days;   /* of an hour; 0 = 400 */
     int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */

@@ -1,0 +1,2 @@
+-- Remove a block. $1 tier, $2 group, $3 hour, $4 id.
+DELETE FROM ts_tier WHERE tier = $1 AND grp = $2 AND hour = $3 AND id = $4
