@@ -156,6 +156,17 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
     return block ? memset(block, 0, size_bytes) : NULL;
 }
 
+void *arena_room(struct arena *a, size_t count, size_t size_bytes)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size_bytes, &total)) {
+        a->overflow = true;
+        return NULL;
+    }
+    return arena_take(a, total);
+}
+
 void *arena_array(struct arena *a, size_t count, size_t size_bytes)
 {
     size_t total;

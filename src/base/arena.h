@@ -33,6 +33,8 @@ void arena_fini(struct arena *a);
 /* Use: all return NULL (or the empty view) after an overflow; size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size_bytes);
 void *arena_array(struct arena *a, size_t count, size_t size_bytes);
+/* Not zeroed: for large arrays that are filled at once. */
+void *arena_room(struct arena *a, size_t count, size_t size_bytes);
 char *arena_strndup(struct arena *a, const char *text, size_t len);
 char *arena_cstr(struct arena *a, struct str s);     /* NUL-terminated copy */
 struct str arena_str(struct arena *a, struct str s); /* copy */

@@ -4,11 +4,13 @@
  *
  *   load --form native|objects|remote --port N --agents N --steps N [--first N] [--clients N]
  *        --start-ms T [--collectors FILE] [--pace-ms P] [--fsync FILE]
+ *        [--rows N] [--columns FIRST-LAST]
  *
  * An agent has 50 rows (labels target, db, name) of 20 columns: 1000 series. By column 40 % are
  * constant, 25 % busy integer counters, 10 % sparse counters, 15 % integer gauges, 10 % floats of
  * three decimals; a reading every 60 s. Values depend on agent, row, column and step alone, so that
- * every form and every run sends the same ones. --first skips steps that another run has sent.
+ * every form and every run sends the same ones. --first skips steps that another run has sent;
+ * --rows and --columns make agents of another shape: 10000 rows of columns 8 and 9, say.
  *
  * native: pga's columnar push. objects: 1000 {"name","value","timestamp","labels"} a push. remote:
  * Prometheus remote write 1.0; its snappy frames hold literals only, which is the least work for
@@ -35,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROWS           50
+#define ROWS_MAX       20000
 #define COLUMNS        20
 #define EVERY_MS       60000LL
 #define SNAPPY_LITERAL 65536
@@ -59,7 +61,7 @@ struct series {
 struct agent {
     int number;
     char collector[40], token[4096];
-    struct series series[COLUMNS][ROWS];
+    struct series *series[COLUMNS]; /* rows of each */
 };
 
 struct bytes {
@@ -79,12 +81,13 @@ struct client {
 static struct {
     enum form form;
     int port, agents, steps, first, clients;
+    int rows, first_column, last_column;
     int64_t start_ms;
     int pace_ms;
     double start_s; /* monotonic: when the first push of a pace is due */
     const char *collectors, *fsync;
     struct agent *agent;
-} load = {.clients = 4};
+} load = {.clients = 4, .rows = 50, .last_column = COLUMNS - 1};
 
 static void die(const char *format, ...)
 {
@@ -168,8 +171,8 @@ static void step_series(struct series *s, enum nature nature)
 
 static void step_agent(struct agent *a)
 {
-    for (int c = 0; c < COLUMNS; c++) {
-        for (int r = 0; r < ROWS; r++) {
+    for (int c = load.first_column; c <= load.last_column; c++) {
+        for (int r = 0; r < load.rows; r++) {
             step_series(&a->series[c][r], nature_of(c));
         }
     }
@@ -236,11 +239,11 @@ static void say_descriptions(struct bytes *b, const struct agent *a)
     say(b, "\"relations\":[{\"name\":\"bench\",\"help\":\"Values of a benchmark.\",\"shape\":"
            "\"object\",\"sparse\":false,\"keys\":[{\"name\":\"db\",\"help\":\"\"},{\"name\":"
            "\"name\",\"help\":\"\"}],\"columns\":[");
-    for (int c = 0; c < COLUMNS; c++) {
+    for (int c = load.first_column; c <= load.last_column; c++) {
         enum nature n = nature_of(c);
         say(b,
             "%s{\"name\":\"c%02d\",\"kind\":\"%s\",\"type\":\"%s\",\"unit\":\"1\",\"help\":\"\"}",
-            c ? "," : "", c, n == BUSY || n == SPARSE ? "counter" : "gauge",
+            c > load.first_column ? "," : "", c, n == BUSY || n == SPARSE ? "counter" : "gauge",
             n == DECIMAL ? "f64" : "i64");
     }
     say(b,
@@ -263,18 +266,18 @@ static void native_body(struct bytes *b, const struct agent *a, int step, int64_
         "\"scope\":\"\",\"t\":%lld,\"from_t\":%lld,\"every_ms\":60000,\"flags\":[\"complete\"%s],"
         "\"rows\":%d,\"keys\":{\"db\":[",
         a->number + 1, (long long)t, (long long)t - EVERY_MS, step == 0 ? ",\"keyframe\"" : "",
-        ROWS);
-    for (int r = 0; r < ROWS; r++) {
+        load.rows);
+    for (int r = 0; r < load.rows; r++) {
         say(b, "%s\"db%d\"", r ? "," : "", r % 10);
     }
     say(b, "],\"name\":[");
-    for (int r = 0; r < ROWS; r++) {
+    for (int r = 0; r < load.rows; r++) {
         say(b, "%s\"row%d\"", r ? "," : "", r);
     }
     say(b, "]},\"columns\":{");
-    for (int c = 0; c < COLUMNS; c++) {
-        say(b, "%s\"c%02d\":[", c ? "," : "", c);
-        for (int r = 0; r < ROWS; r++) {
+    for (int c = load.first_column; c <= load.last_column; c++) {
+        say(b, "%s\"c%02d\":[", c > load.first_column ? "," : "", c);
+        for (int r = 0; r < load.rows; r++) {
             if (r) {
                 put(b, ",", 1);
             }
@@ -291,8 +294,8 @@ static void objects_body(struct bytes *b, const struct agent *a, int64_t t)
 
     say(b, "{\"collector_id\":\"%s\",\"hostname\":\"t%d\",\"version\":\"1\",\"metrics\":[",
         a->collector, a->number);
-    for (int c = 0; c < COLUMNS; c++) {
-        for (int r = 0; r < ROWS; r++) {
+    for (int c = load.first_column; c <= load.last_column; c++) {
+        for (int r = 0; r < load.rows; r++) {
             say(b, "%s{\"name\":\"bench_c%02d\",\"value\":", comma, c);
             say_value(b, c, a->series[c][r].value);
             say(b,
@@ -355,8 +358,8 @@ static void remote_body(struct client *k, const struct agent *a, int64_t t)
 {
     struct bytes plain = {0}, one = {0};
 
-    for (int c = 0; c < COLUMNS; c++) {
-        for (int r = 0; r < ROWS; r++) {
+    for (int c = load.first_column; c <= load.last_column; c++) {
+        for (int r = 0; r < load.rows; r++) {
             make_series(&one, a, c, r, t);
             put(&plain, "\x0a", 1);
             put_varint(&plain, one.len);
@@ -590,7 +593,8 @@ static void report(struct client *clients, double wall)
     getrusage(RUSAGE_SELF, &own);
     printf("{\"samples\": %zu, \"pushes\": %zu, \"bytes\": %" PRIu64 ", \"wall_s\": %.3f, "
            "\"own_cpu_s\": %.3f",
-           count * ROWS * COLUMNS, count, sent, wall,
+           count * (size_t)load.rows * (size_t)(load.last_column - load.first_column + 1), count,
+           sent, wall,
            (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) +
                (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6);
     say_times("", all, count);
@@ -620,6 +624,12 @@ static void take_option(const char *name, const char *value)
         load.steps = atoi(value);
     } else if (!strcmp(name, "--first")) {
         load.first = atoi(value);
+    } else if (!strcmp(name, "--rows")) {
+        load.rows = atoi(value);
+    } else if (!strcmp(name, "--columns")) {
+        if (sscanf(value, "%d-%d", &load.first_column, &load.last_column) != 2) {
+            die("--columns FIRST-LAST");
+        }
     } else if (!strcmp(name, "--clients")) {
         load.clients = atoi(value);
     } else if (!strcmp(name, "--start-ms")) {
@@ -671,6 +681,10 @@ int main(int argc, char **argv)
         load.start_ms < 1) {
         die("--port, --agents, --steps, --start-ms are needed");
     }
+    if (load.rows < 1 || load.rows > ROWS_MAX || load.first_column < 0 ||
+        load.last_column >= COLUMNS || load.first_column > load.last_column) {
+        die("--rows up to %d, --columns within 0-%d", ROWS_MAX, COLUMNS - 1);
+    }
     load.clients = load.clients > load.agents || load.pace_ms ? load.agents : load.clients;
     load.agent = calloc((size_t)load.agents, sizeof(*load.agent));
     struct client *clients = calloc((size_t)load.clients, sizeof(*clients));
@@ -679,8 +693,12 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < load.agents; i++) {
         load.agent[i].number = i;
-        for (int c = 0; c < COLUMNS; c++) {
-            for (int r = 0; r < ROWS; r++) {
+        for (int c = load.first_column; c <= load.last_column; c++) {
+            load.agent[i].series[c] = calloc((size_t)load.rows, sizeof(struct series));
+            if (!load.agent[i].series[c]) {
+                die("out of memory");
+            }
+            for (int r = 0; r < load.rows; r++) {
                 start_series(&load.agent[i].series[c][r], i, c, r);
             }
         }

@@ -4,11 +4,16 @@
 # peers: the same samples pushed to pga and to Debian's VictoriaMetrics and Prometheus, one after
 # the other: samples per CPU second of the server, memory, bytes a sample on disk once everything
 # is written, and the time of three queries. AGENTS (100), STEPS (360), and PEERS, the ones to run
-# ("pga pga_objects victoriametrics prometheus"). A peer that cannot be fetched is "not compared".
+# ("pga pga_objects victoriametrics prometheus"). SHAPE=rows: one agent of 10000 rows with two
+# columns instead of 100 of 50 rows with 20. A peer that cannot be fetched is "not compared".
 
 # shellcheck source-path=SCRIPTDIR/../scenario
 . "$(dirname "$0")/../scenario/lib.sh"
 [ -x "$PGA" ] || { echo "bench peers: $PGA is not built" >&2; exit 1; }
+shape=${SHAPE:-agents} form_of_agent=() samples_a_push=1000
+if [ "$shape" = rows ]; then
+    AGENTS=1 form_of_agent=(--rows 10000 --columns 8-9) samples_a_push=20000
+fi
 agents=${AGENTS:-100} steps=${STEPS:-360} clients=${CLIENTS:-2}
 peers=${PEERS:-pga pga_objects victoriametrics prometheus}
 cache=${PGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pga}/peers
@@ -57,7 +62,7 @@ send() { # FORM PORT PID [OPTION...]
     shift 3
     before=$(cpu_of "$pid")
     "$T/load" --form "$form" --port "$port" --agents "$agents" --steps "$steps" \
-        --clients "$clients" --start-ms "$start_ms" "$@" >"$T/load.json" || return 1
+        --clients "$clients" --start-ms "$start_ms" "${form_of_agent[@]}" "$@" >"$T/load.json" || return 1
     note push_cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
     quiet "$pid"
     note cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
@@ -69,7 +74,7 @@ ask() { # BASE PID [OPTION...]
     local base=$1 pid=$2
     shift 2
     python3 "$ROOT/tests/bench/queries.py" --base "$base" --pid "$pid" --end "$end" \
-        --steps "$steps" "$@" >"$T/queries" && note queries "$(tr -d ' ' <"$T/queries")"
+        --steps "$steps" --shape "$shape" "$@" >"$T/queries" && note queries "$(tr -d ' ' <"$T/queries")"
 }
 
 run_pga() { # NAME FORM
@@ -133,7 +138,7 @@ for peer in $peers; do
     *) "run_$peer" ;;
     esac || echo "bench peers: $peer is not compared" >&2
 done
-python3 - "$T/figures" "$((agents * steps * 1000))" <<'P'
+python3 - "$T/figures" "$((agents * steps * samples_a_push))" <<'P'
 import json, sys
 samples = int(sys.argv[2])
 figures = {}

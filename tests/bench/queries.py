@@ -3,9 +3,10 @@
 """Times the three queries of the benchmark on one server that speaks the Prometheus API.
 
     queries.py --base URL/api/v1 --pid PID --end SECONDS --steps N [--token-file FILE] [--rounds N]
+        [--shape agents|rows]
 
-One series over all steps; a sum by database over all series of two columns; the 20 that rise most
-of the 1000 of 20 agents. Prints a JSON object: for each the median and the least time (ms), the
+One series over all steps; a sum by database over 10000 series (all of two columns, or all rows of
+one); the 20 that rise most of 1000 (of 20 agents, or of as many rows). Prints a JSON object: for each the median and the least time (ms), the
 server's CPU a query (ms), how many series and samples the answer has and the sum of its values, by
 which two servers can be seen to have answered the same.
 """
@@ -18,11 +19,16 @@ import statistics
 import time
 import urllib.parse
 
-QUERIES = {
+# SHAPES[agents]: 100 agents of 50 rows; SHAPES[rows]: one agent of 10000 rows.
+SHAPES = {"agents": {
     "one_series": ("query_range", 'bench_c08{target="t1",name="row1"}'),
     "sum_by_db": ("query_range", 'sum by (db) ({__name__=~"bench_c0[89]"})'),
     "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{target=~"t1?[0-9]"}[5m]))'),
-}
+}, "rows": {
+    "one_series": ("query_range", 'bench_c08{target="t0",name="row4711"}'),
+    "sum_by_db": ("query_range", 'sum by (db) (bench_c08)'),
+    "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{name=~"row[0-9]{1,3}"}[5m]))'),
+}}
 
 
 def cpu_s(pid):
@@ -73,10 +79,11 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--token-file")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="agents")
     args = parser.parse_args()
     server = Server(args)
     out = {}
-    for name, (path, query) in QUERIES.items():
+    for name, (path, query) in SHAPES[args.shape].items():
         answer = summary(json.loads(server.ask(path, query)[1]))
         rounds = args.rounds if name == "sum_by_db" else args.rounds * 10
         cpu = cpu_s(args.pid)

@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct block_view v;
     struct block_view by_object;
     struct str part;
+    struct str plain;
     struct arena a;
     struct err e;
     size_t head_len = size > 2 ? (size_t)data[0] | (size_t)data[1] << 8 : 0;
@@ -72,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str rest = str_make(data + 2 + head_len, size - 2 - head_len);
     arena_init(&a, "fuzz", 64 << 20);
     if (block_open(head, &a, &v, &e) == ERR_OK &&
-        block_open_by_object(head, &a, &by_object, &e) == ERR_OK) {
+        block_plain_head(head, &a, &plain, &e) == ERR_OK &&
+        block_open_by_object(plain, &a, &by_object, &e) == ERR_OK) {
         if (block_unpack_part(rest, &a, &part, &e)) {
             part = rest;
         }

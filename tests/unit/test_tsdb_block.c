@@ -105,10 +105,14 @@ static void check_by_object(struct str head, const struct str *parts)
 {
     struct block_view v;
     struct arena a;
+    struct str plain;
     struct err e = {0};
 
     arena_init(&a, "test", ARENA_BYTES);
     assert_int_equal(block_open_by_object(head, &a, &v, &e), ERR_OK);
+    check_axis(&v, false);
+    assert_int_equal(block_plain_head(head, &a, &plain, &e), ERR_OK);
+    assert_int_equal(block_open_by_object(plain, &a, &v, &e), ERR_OK);
     check_axis(&v, false);
     assert_int_equal(v.runs.count, SAMPLES_OBJECTS);
     for (unsigned id = 1; id <= SAMPLES_COLUMNS; id++) {

@@ -342,23 +342,50 @@ static enum err_code unpack(struct str packed, size_t len, struct arena *a, stru
     return code;
 }
 
+/* Version and length of the unpacked head (0: it is plain), which `head` is without then. */
+static enum err_code take_version(struct str *head, size_t *len, struct err *e)
+{
+    if (head->len < 2 || head->ptr[0] < 1 || head->ptr[0] > BLOCK_VERSION) {
+        return err_set(e, ERR_CORRUPT, "block: unknown version");
+    }
+    head->ptr++;
+    head->len--;
+    return take_count(head, BLOCK_PART_MAX, len) ? ERR_OK
+                                                 : err_set(e, ERR_CORRUPT, "block: damaged head");
+}
+
+enum err_code block_plain_head(struct str head, struct arena *a, struct str *out, struct err *e)
+{
+    char version = head.len ? head.ptr[0] : '\0';
+    struct str plain = head;
+    size_t len = 0;
+    enum err_code code = take_version(&plain, &len, e);
+
+    if (code == ERR_OK && len) {
+        code = unpack(plain, len, a, &plain, e);
+    }
+    char *copy = code ? NULL : arena_alloc(a, plain.len + 2);
+    if (code || !copy) {
+        return code ? code : arena_fail(a, e);
+    }
+    copy[0] = version;
+    if (plain.len) {
+        memcpy(copy + 2, plain.ptr, plain.len);
+    }
+    *out = str_make(copy, plain.len + 2);
+    return ERR_OK;
+}
+
 enum err_code block_open_by_object(struct str head, struct arena *a, struct block_view *out,
                                    struct err *e)
 {
+    unsigned version = head.len ? (unsigned char)head.ptr[0] : 0;
     size_t len = 0;
-    enum err_code code = ERR_OK;
 
     memset(out, 0, sizeof(*out));
-    if (head.len < 2 || head.ptr[0] < 1 || head.ptr[0] > BLOCK_VERSION) {
-        return err_set(e, ERR_CORRUPT, "block: unknown version");
-    }
-    out->version = (unsigned char)head.ptr[0];
-    head.ptr++;
-    head.len--;
-    if (!take_count(&head, BLOCK_PART_MAX, &len)) {
-        return err_set(e, ERR_CORRUPT, "block: damaged head");
-    }
-    if (len) {
+    out->version = version;
+    enum err_code code = take_version(&head, &len, e);
+    if (code == ERR_OK && len) {
         code = unpack(head, len, a, &head, e);
     }
     if (code == ERR_OK && !take_head(head, a, out)) {

@@ -94,6 +94,9 @@ enum err_code block_open(struct str head, struct arena *a, struct block_view *ou
 /* Cheaper: without `row_of` and what a slice knows of its rows. Cells are then object by object. */
 enum err_code block_open_by_object(struct str head, struct arena *a, struct block_view *out,
                                    struct err *e) ERR_MUST_CHECK;
+/* The same head, unpacked: what the two above take as well. */
+enum err_code block_plain_head(struct str head, struct arena *a, struct str *out,
+                               struct err *e) ERR_MUST_CHECK;
 enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *out,
                                 struct err *e) ERR_MUST_CHECK;
 const struct block_stream *block_find(const struct block_view *v, enum block_kind kind,

@@ -23,6 +23,7 @@
 #define TSDB_LOCK_STATE   60
 #define TSDB_LOCK_CATALOG 61
 #define TSDB_LOCK_CAPS    62
+#define TSDB_LOCK_CACHE   63
 
 #define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    3
@@ -144,7 +145,8 @@ struct tsdb {
     struct uuid epoch;
     struct catalog *catalog;
     struct caps *caps;
-    struct sqldb *ingest; /* the writer's, and open's */
+    struct block_cache *cache; /* NULL = an engine without blocks */
+    struct sqldb *ingest;      /* the writer's, and open's */
     struct tsdb_counters count;
 
     struct lock state;

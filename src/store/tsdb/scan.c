@@ -474,8 +474,10 @@ static enum err_code give_stretch(struct scan *s, struct err *e)
 {
     const struct source *n = &s->sources[s->next_source++];
     const struct stretch_job job = {
-        .db = n->file->db,
+        .cache = s->reader->db->cache,
+        .file = n->file,
         .block = n->block,
+        .lsn = n->order,
         .group = s->group->id,
         .scope = s->group->scope,
         .spec = s->spec,

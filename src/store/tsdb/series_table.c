@@ -377,7 +377,7 @@ static enum err_code add_spans(struct series_table *t, const struct tsdb_stretch
 {
     const struct tsdb_group_object o = {s->group, s->objects[object]};
     struct series_row *row = NULL;
-    size_t value = s->value_start[object];
+    size_t value = s->value_start[object] - s->value_base;
     enum err_code rc = row_of(t, &o, object, &row, e);
 
     for (uint32_t i = s->span_start[object];

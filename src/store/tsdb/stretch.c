@@ -3,8 +3,7 @@
  * stretch.c: see the header.
  *
  * Of each column only the part that holds it is unpacked, and of it only the objects that are
- * wanted: one range of neighbours after the other, or from the first to the last when there are
- * many ranges, since each range passes over what lies before it.
+ * wanted are decoded. Head and columns are looked for among those read lately first.
  */
 #include "store/tsdb/stretch.h"
 
@@ -12,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "store/tsdb/block.h"
+#include "store/tsdb/block_cache.h"
 
 _Static_assert(CODEC_ABSENT_BITS == TSDB_ABSENT_BITS, "stretches give numbers as they are decoded");
 _Static_assert(sizeof(struct block_span) == sizeof(struct tsdb_presence),
@@ -21,6 +21,7 @@ struct stretch {
     const struct stretch_job *job;
     struct block_view view;
     struct str *parts; /* unpacked; NULL ptr = not yet */
+    size_t from, to;   /* places of the numbers that are wanted, and those between */
     double **values;
 };
 
@@ -28,7 +29,7 @@ static enum err_code get_blob(const struct stretch_job *job, const char *stateme
                               struct str *out, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-    enum err_code code = sqldb_row(job->db, statement, SQLDB_ARGS(sqldb_i64(id)), &q, e);
+    enum err_code code = sqldb_row(job->file->db, statement, SQLDB_ARGS(sqldb_i64(id)), &q, e);
 
     if (code == ERR_NOT_FOUND) {
         code = err_set(e, ERR_CORRUPT, "block %lld is cut", (long long)job->block);
@@ -53,16 +54,78 @@ static enum err_code get_part(struct stretch *s, uint32_t part, struct err *e)
     return code ? code : block_unpack_part(packed, s->job->scratch, &s->parts[part], e);
 }
 
+static struct block_cache_key key_of(const struct stretch_job *job, uint32_t what)
+{
+    return (struct block_cache_key){
+        .file = (uint64_t)job->file->edition * DAY_CLASSES + job->file->class,
+        .day = (uint64_t)job->file->day,
+        .group = job->group,
+        .lsn = job->lsn,
+        .block = (uint64_t)job->block,
+        .what = what,
+    };
+}
+
+static enum err_code get_head(struct stretch *s, struct err *e)
+{
+    const struct stretch_job *job = s->job;
+    const struct block_cache_key key = key_of(job, BLOCK_CACHE_HEAD);
+    struct str head;
+
+    if (!block_cache_get(job->cache, &key, job->scratch, &head)) {
+        enum err_code code = get_blob(job, "tsdb_block_head", job->block, &head, e);
+        if (code == ERR_OK) {
+            code = block_plain_head(head, job->scratch, &head, e);
+        }
+        if (code) {
+            return code;
+        }
+        block_cache_put(job->cache, &key, head);
+    }
+    return block_open_by_object(head, job->scratch, &s->view, e);
+}
+
+static enum err_code get_stream(struct stretch *s, const struct block_stream *stream,
+                                struct str *out, struct err *e)
+{
+    const struct block_cache_key key = key_of(s->job, stream->id);
+
+    if (block_cache_get(s->job->cache, &key, s->job->scratch, out)) {
+        return ERR_OK;
+    }
+    enum err_code code = get_part(s, stream->part, e);
+    if (code == ERR_OK) {
+        code = block_stream_bytes(stream, s->parts[stream->part], out, e);
+    }
+    if (code == ERR_OK) {
+        block_cache_put(s->job->cache, &key, *out);
+    }
+    return code;
+}
+
 /* --- which objects --- */
 
 static void add_range(struct stretch_choice *c, size_t object)
 {
     struct tsdb_range *last = c->range_count ? &c->ranges[c->range_count - 1] : NULL;
 
-    if (last && (last->to == object || c->range_count == STRETCH_RANGES)) {
+    if (last && last->to == object) {
         last->to = object + 1;
-    } else {
-        c->ranges[c->range_count++] = (struct tsdb_range){object, object + 1};
+        return;
+    }
+    if (c->range_count == c->range_cap) {
+        c->range_cap = c->range_cap ? 2 * c->range_cap : 16;
+        c->ranges = alloc_resize(c->ranges, c->range_cap * sizeof(*c->ranges));
+    }
+    c->ranges[c->range_count++] = (struct tsdb_range){object, object + 1};
+}
+
+static void make_room(struct stretch_choice *c, size_t count)
+{
+    if (count > c->cap) {
+        c->cap = count;
+        c->objects = alloc_resize(c->objects, count * sizeof(*c->objects));
+        c->wanted = alloc_resize(c->wanted, count);
     }
 }
 
@@ -81,20 +144,18 @@ static enum err_code choose(struct stretch *s, struct err *e)
     if (is_same(c, &s->view)) {
         return ERR_OK;
     }
+    make_room(c, s->view.runs.count);
     c->range_count = 0;
     for (size_t i = 0; code == ERR_OK && i < s->view.runs.count; i++) {
         struct tsdb_group_object o = {job->group, s->view.objects[i]};
         bool wanted = false;
         code = job->sink->wants(job->sink->arg, &o, i, &wanted, e);
+        c->wanted[i] = wanted;
         if (wanted) {
             add_range(c, i);
         }
     }
     c->count = code ? 0 : s->view.runs.count;
-    if (c->count > c->cap) {
-        c->cap = c->count;
-        c->objects = alloc_resize(c->objects, c->cap * sizeof(*c->objects));
-    }
     if (c->count) {
         memcpy(c->objects, s->view.objects, c->count * sizeof(*c->objects));
     }
@@ -104,6 +165,8 @@ static enum err_code choose(struct stretch *s, struct err *e)
 void stretch_choice_fini(struct stretch_choice *c)
 {
     alloc_free(c->objects);
+    alloc_free(c->wanted);
+    alloc_free(c->ranges);
 }
 
 /* --- numbers --- */
@@ -119,38 +182,37 @@ static void fill_absent(double *out, size_t count)
 
 static enum err_code decode(struct stretch *s, uint32_t column, double *out, struct err *e)
 {
-    const uint32_t *start = s->view.runs.start;
+    const struct stretch_choice *c = s->job->choice;
     const struct block_stream *stream = block_find(&s->view, BLOCK_COLUMN, column);
     struct str bytes;
 
     if (!stream) {
-        fill_absent(out, s->view.row_total);
+        fill_absent(out, s->to - s->from);
         return ERR_OK;
     }
-    enum err_code code = get_part(s, stream->part, e);
-    if (code == ERR_OK) {
-        code = block_stream_bytes(stream, s->parts[stream->part], &bytes, e);
-    }
-    for (size_t i = 0; code == ERR_OK && i < s->job->choice->range_count; i++) {
-        const struct tsdb_range *r = &s->job->choice->ranges[i];
-        code = block_doubles(&s->view, bytes, r->from, r->to, out + start[r->from], s->job->scratch,
-                             e);
-    }
-    return code;
+    enum err_code code = get_stream(s, stream, &bytes, e);
+    const struct block_numbers want = {c->ranges[0].from, c->ranges[c->range_count - 1].to, out,
+                                       c->range_count > 1 ? c->wanted : NULL};
+    return code ? code : block_get_numbers(&s->view, bytes, &want, s->job->scratch, e);
 }
 
 static enum err_code decode_all(struct stretch *s, struct err *e)
 {
     const struct stretch_job *job = s->job;
+    const struct stretch_choice *choice = job->choice;
     enum err_code code = ERR_OK;
 
+    if (choice->range_count) {
+        s->from = s->view.runs.start[choice->ranges[0].from];
+        s->to = s->view.runs.start[choice->ranges[choice->range_count - 1].to];
+    }
     s->values = arena_array(job->scratch, job->column_count, sizeof(double *));
     s->parts = arena_array(job->scratch, s->view.part_count, sizeof(*s->parts));
     if (!s->values || !s->parts) {
         return arena_fail(job->scratch, e);
     }
-    for (size_t c = 0; code == ERR_OK && job->choice->range_count && c < job->column_count; c++) {
-        s->values[c] = arena_array(job->sink->arena, s->view.row_total, sizeof(double));
+    for (size_t c = 0; code == ERR_OK && choice->range_count && c < job->column_count; c++) {
+        s->values[c] = arena_room(job->sink->arena, s->to - s->from, sizeof(double));
         code = s->values[c] ? decode(s, job->columns[c], s->values[c], e)
                             : arena_fail(job->sink->arena, e);
     }
@@ -236,6 +298,7 @@ static enum err_code give(struct stretch *s, struct err *e)
         .span_start = v->span_start,
         .spans = (const struct tsdb_presence *)v->spans,
         .value_start = v->runs.start,
+        .value_base = s->from,
         .values = s->values,
         .restart_count = v->reset_count,
         .restarts = restarts,
@@ -246,13 +309,9 @@ static enum err_code give(struct stretch *s, struct err *e)
 enum err_code stretch_visit(const struct stretch_job *job, struct err *e)
 {
     struct stretch s = {.job = job};
-    struct str head;
 
     arena_reset(job->scratch);
-    enum err_code code = get_blob(job, "tsdb_block_head", job->block, &head, e);
-    if (code == ERR_OK) {
-        code = block_open_by_object(head, job->scratch, &s.view, e);
-    }
+    enum err_code code = get_head(&s, e);
     if (code == ERR_OK && s.view.fact) {
         code = err_set(e, ERR_CORRUPT, "block %lld: facts of an object relation",
                        (long long)job->block);

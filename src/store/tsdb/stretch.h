@@ -8,20 +8,21 @@
 
 #include "store/tsdb/reader.h"
 
-#define STRETCH_RANGES 8
-
 /* Which objects of a list are wanted: blocks of one group mostly have the same. */
 struct stretch_choice {
     size_t count, cap;
     uint64_t *objects;
-    size_t range_count;
-    struct tsdb_range ranges[STRETCH_RANGES];
+    unsigned char *wanted; /* by object */
+    size_t range_count, range_cap;
+    struct tsdb_range *ranges; /* of neighbours that are */
 };
 void stretch_choice_fini(struct stretch_choice *c);
 
 struct stretch_job {
-    struct sqldb *db; /* the day file, in a snapshot */
+    struct block_cache *cache;
+    const struct reader_file *file; /* in a snapshot */
     int64_t block;
+    uint64_t lsn; /* of its flush */
     uint64_t group;
     struct str scope;
     const struct tsdb_scan_spec *spec;

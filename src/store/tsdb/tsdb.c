@@ -5,6 +5,7 @@
  * Order of opening: lock file, ingest.db (schema, epoch), catalogue, streams, day files, appliers,
  * replay.
  */
+#include "store/tsdb/block_cache.h"
 #include "store/tsdb/ingest.h"
 #include "store/tsdb/tier.h"
 
@@ -45,6 +46,7 @@ static void set_defaults(struct tsdb_config *c)
     c->rollup_1h_days = c->rollup_1h_days ? c->rollup_1h_days : TIER_1H_DAYS;
     c->close_ms = c->close_ms ? c->close_ms : CLOSE_MS;
     c->readers = c->readers ? c->readers : READERS;
+    c->cache_bytes = c->cache_bytes ? c->cache_bytes : BLOCK_CACHE_BYTES;
     c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
 }
 
@@ -79,6 +81,7 @@ void tsdb_front_fini(struct tsdb *db)
     map_free(db->streams, stream_free);
     catalog_free(db->catalog);
     caps_free(db->caps);
+    block_cache_free(db->cache);
     alloc_free(db->days);
     alloc_free(db->tiers);
     alloc_free(db->dropped);
@@ -263,6 +266,7 @@ enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **o
 
     db->ops = &tsdb_sqlite_ops;
     tsdb_front_init(db, config);
+    db->cache = block_cache_new(db->config.cache_bytes);
     enum err_code code = open_all(db, e);
 
     if (code) {

@@ -78,6 +78,7 @@ struct tsdb_config {
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
     size_t readers;                /* handle sets; 0 = 6 */
+    size_t cache_bytes;            /* of blocks read lately; 0 = 8 MB */
     uint64_t caps[TSDB_CAPS];      /* 0 = the usual one */
 };
 
@@ -241,8 +242,10 @@ struct tsdb_stretch {
     const struct tsdb_range *ranges;
     const uint32_t *span_start; /* spans of object i: span_start[i] ... span_start[i + 1] - 1 */
     const struct tsdb_presence *spans;
-    const uint32_t *value_start; /* of its numbers in each column, span by span */
-    double *const *values;       /* by column of the spec; of objects that the sink wants */
+    /* of its numbers in each column, span by span; those before the first range are not there */
+    const uint32_t *value_start;
+    size_t value_base;     /* so those of object i begin at values[column][value_start[i] - base] */
+    double *const *values; /* by column of the spec; of objects that the sink wants */
     size_t restart_count;
     const struct tsdb_restart *restarts;
 };
