@@ -126,16 +126,27 @@ static bool fill_spans(struct block_view *v, uint32_t *start)
     return v->runs.count * v->slice_count == v->row_total;
 }
 
-static void count_rows(struct block_view *v)
+/* Rows of each slice: `more` and `less` objects at it than at the one before. */
+static bool count_rows(struct arena *a, struct block_view *v)
 {
+    uint32_t *more = arena_array(a, v->slice_count + 1, sizeof(*more));
+    uint32_t *less = arena_array(a, v->slice_count + 1, sizeof(*less));
+    size_t rows = 0;
+
+    if (!more || !less) {
+        return false;
+    }
     for (size_t i = 0; i < v->span_start[v->runs.count]; i++) {
-        for (size_t s = 0; s < v->spans[i].count; s++) {
-            v->slices[v->spans[i].slice + s].row_count++;
-        }
+        more[v->spans[i].slice]++;
+        less[v->spans[i].slice + v->spans[i].count]++;
     }
     for (size_t s = 0; s < v->slice_count; s++) {
-        v->row_start[s + 1] = v->row_start[s] + v->slices[s].row_count;
+        rows += more[s];
+        rows -= less[s];
+        v->slices[s].row_count = rows;
+        v->row_start[s + 1] = v->row_start[s] + rows;
     }
+    return true;
 }
 
 static bool take_objects(struct str *in, struct arena *a, struct block_view *v)
@@ -161,8 +172,7 @@ static bool take_objects(struct str *in, struct arena *a, struct block_view *v)
             return false;
         }
     }
-    count_rows(v);
-    return start[v->runs.count] == v->row_total;
+    return start[v->runs.count] == v->row_total && count_rows(a, v);
 }
 
 /* Every object is in every slice: one list of ids does for all. */

@@ -16,6 +16,8 @@
 #define BLOCK_ROWS       65536 /* a flush closes a block when one more slice would pass this */
 #define BLOCK_ROWS_MAX   CODEC_CELLS_MAX
 #define BLOCK_SLICES     4096
+#define BLOCK_WIDE       64     /* slices that a block has room for, however many rows each has, */
+#define BLOCK_ROWS_WIDE  524288 /* up to so many rows: building takes some 30 bytes a row */
 #define BLOCK_PART_BYTES (48 * 1024)
 #define BLOCK_PARTS_MAX  4096 /* the id of a part in its file is block * this + number */
 #define BLOCK_PART_MAX   (64 * 1024 * 1024) /* unpacked; bounds what a damaged length can ask for */
@@ -26,6 +28,17 @@ struct block_packed {
     size_t part_count;
     struct str *parts;
 };
+
+/*
+ * The bound of a block's rows, by how many its slices have: `usual` unless they are so many that a
+ * block would hold a few slices only, and say for each of these few which objects there are.
+ */
+static inline size_t block_rows_most(size_t usual, size_t slice_rows)
+{
+    size_t wide = slice_rows < BLOCK_ROWS_WIDE / BLOCK_WIDE ? slice_rows * BLOCK_WIDE
+                                                            : BLOCK_ROWS_WIDE;
+    return wide > usual ? wide : usual;
+}
 
 enum block_kind { BLOCK_COLUMN, BLOCK_KEY };
 

@@ -102,7 +102,8 @@ static enum err_code gather(struct flushing *f, struct span batch, struct block_
         if (in->count && s->t_ms == s[-1].t_ms) {
             continue; /* two streams sent it: the first acknowledged one counts */
         }
-        if (in->count && (rows + s->row_count > BLOCK_ROWS || s->fact != slices[0].fact)) {
+        size_t rows_most = block_rows_most(BLOCK_ROWS, s->row_count);
+        if (in->count && (rows + s->row_count > rows_most || s->fact != slices[0].fact)) {
             break;
         }
         rows += s->row_count;

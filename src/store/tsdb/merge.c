@@ -255,7 +255,8 @@ static enum err_code next_source(struct merge *m, struct source **out, struct er
 static bool fits(const struct merge *m, const struct codec_slice *s)
 {
     return m->slice_count == 0 ||
-           (m->slice_count < MERGE_SLICES && m->rows + s->row_count <= MERGE_ROWS &&
+           (m->slice_count < MERGE_SLICES &&
+            m->rows + s->row_count <= block_rows_most(MERGE_ROWS, s->row_count) &&
             s->fact == m->slices[0].fact);
 }
 
