@@ -81,6 +81,11 @@ struct series {
      * (tsdb.md 5: staleness on slow clocks). Not used when the query gives its own lookback.
      */
     const int64_t *until_ms;
+    /*
+     * NULL, or per sample, for a mean or a count: it stands for so many readings that have this sum
+     * (of roll-ups; 1 and the value elsewhere). The value is their mean then.
+     */
+    const double *readings, *sum;
 };
 
 /* --- Selecting --- */

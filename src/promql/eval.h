@@ -239,6 +239,7 @@ struct eval_window {
     size_t count;
     const int64_t *t_ms;
     const double *value;
+    const double *readings, *sum; /* NULL: one each, the value (model/series.h) */
 };
 
 typedef enum err_code eval_window_fn(struct eval *ev, void *arg, const struct eval_window *w);
@@ -260,6 +261,7 @@ struct eval_slice {
     size_t count; /* > 0 */
     const int64_t *t_ms;
     const double *value;
+    const double *readings, *sum; /* NULL: one each, the value */
     const uint32_t *drops;    /* NULL, or drops[i]: falls of the value up to sample i */
     int64_t start_ms, end_ms; /* the window is (start, end] */
     int64_t range_ms;         /* that rate() divides by */

@@ -224,6 +224,8 @@ static enum err_code range_slide(struct eval *ev, struct range_call *c, const st
         s.count = to - from;
         s.t_ms = w->t_ms + from;
         s.value = w->value + from;
+        s.readings = w->readings ? w->readings + from : NULL;
+        s.sum = w->sum ? w->sum + from : NULL;
         s.drops = c->drops ? c->drops + from : NULL;
         rc = eval_spend(ev, to - from);
         if (rc == ERR_OK)

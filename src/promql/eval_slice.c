@@ -120,10 +120,31 @@ static double slice_running_mean(const struct eval_slice *s, size_t i, struct ev
     return k.sum + k.c;
 }
 
+/* The mean of samples that are means. That of a constant is the constant. */
+static double slice_avg_of_parts(const struct eval_slice *s)
+{
+    struct eval_kahan k = {0, 0};
+    double n = 0, mean = 0;
+    bool constant = true;
+
+    for (size_t i = 0; i < s->count; i++) {
+        constant &= s->value[i] == s->value[0];
+        n += s->readings[i];
+        eval_kahan_add(&k, s->sum[i]);
+        mean += (s->value[i] - mean) * (s->readings[i] / n);
+    }
+    if (constant)
+        return s->value[0];
+    return isinf(k.sum) && isfinite(mean) ? mean : k.sum / n + k.c / n;
+}
+
 static double slice_avg(const struct eval_slice *s)
 {
     struct eval_kahan k = {s->value[0], 0};
     double n = (double)s->count;
+
+    if (s->readings)
+        return slice_avg_of_parts(s);
 
     for (size_t i = 1; i < s->count; i++) {
         struct eval_kahan next = k;
@@ -158,7 +179,13 @@ static double slice_stddev(const struct eval_slice *s)
 
 static double slice_count(const struct eval_slice *s)
 {
-    return (double)s->count;
+    double n = 0;
+
+    if (!s->readings)
+        return (double)s->count;
+    for (size_t i = 0; i < s->count; i++)
+        n += s->readings[i];
+    return n;
 }
 
 static double slice_one(const struct eval_slice *s)

@@ -25,7 +25,7 @@ const struct expr_when *eval_window_when(const struct expr *x)
 
 struct window_room {
     int64_t *t_ms;
-    double *value;
+    double *value, *readings, *sum;
     size_t cap;
 };
 
@@ -37,6 +37,22 @@ static bool window_reserve(struct eval *ev, struct window_room *room, size_t cou
     room->t_ms = arena_array(ev->arena, room->cap, sizeof(*room->t_ms));
     room->value = arena_array(ev->arena, room->cap, sizeof(*room->value));
     return room->t_ms && room->value;
+}
+
+/* Leave out parts of absent values. */
+static bool window_parts(struct eval *ev, struct window_room *room, const struct series *s)
+{
+    size_t n = 0;
+
+    room->readings = arena_array(ev->arena, s->count, sizeof(*room->readings));
+    room->sum = arena_array(ev->arena, s->count, sizeof(*room->sum));
+    for (size_t i = 0; room->readings && room->sum && i < s->count; i++) {
+        if (eval_absent(s->value[i]))
+            continue;
+        room->readings[n] = s->readings[i];
+        room->sum[n++] = s->sum[i];
+    }
+    return room->readings && room->sum;
 }
 
 /* Leave out absent values. */
@@ -57,7 +73,14 @@ static size_t window_compact(struct window_room *room, const int64_t *t_ms, cons
 static enum err_code window_of_series(struct eval *ev, struct window_room *room,
                                       const struct series *s, struct eval_window *w)
 {
-    *w = (struct eval_window){&s->labels, s->kind, s->every_ms, s->count, s->t_ms, s->value};
+    *w = (struct eval_window){.labels = &s->labels,
+                              .kind = s->kind,
+                              .every_ms = s->every_ms,
+                              .count = s->count,
+                              .t_ms = s->t_ms,
+                              .value = s->value,
+                              .readings = s->readings,
+                              .sum = s->sum};
     for (size_t i = 0; i < s->count; i++) {
         if (!eval_absent(s->value[i]))
             continue;
@@ -66,6 +89,12 @@ static enum err_code window_of_series(struct eval *ev, struct window_room *room,
         w->count = window_compact(room, s->t_ms, s->value, s->count);
         w->t_ms = room->t_ms;
         w->value = room->value;
+        if (!s->readings)
+            break;
+        if (!window_parts(ev, room, s))
+            return eval_full(ev);
+        w->readings = room->readings;
+        w->sum = room->sum;
         break;
     }
     return ERR_OK;

@@ -35,6 +35,11 @@ static const char fact[] =
     "\"kind\":"
     "\"delta\",\"type\":\"i64\",\"unit\":\"1\",\"help\":\"\"}]}";
 
+static const char level[] =
+    "{\"name\":\"level\",\"help\":\"h\",\"shape\":\"object\",\"sparse\":false,\"keys\":[{\"name\":"
+    "\"db\",\"help\":\"\"}],\"columns\":[{\"name\":\"v\",\"kind\":\"gauge\",\"type\":\"f64\","
+    "\"unit\":\"1\",\"help\":\"\"}]}";
+
 /* --- random readings --- */
 
 static uint64_t next_random(struct rolling *g, uint64_t below)
@@ -200,6 +205,13 @@ void rolling_fact(struct rolling *g, struct buf *out, int64_t t, int64_t every)
     buf_add_c(out, "]}}");
 }
 
+void rolling_level(struct rolling *g, struct buf *out, int64_t t, int64_t every)
+{
+    put_head(g, out, "level", t, every);
+    buf_add_c(out, "\"flags\":[\"complete\"],\"rows\":1,\"keys\":{\"db\":[\"o1\"]},"
+                   "\"columns\":{\"v\":[0.015]}}");
+}
+
 /* The readings of (from, to], with holes of up to 40 minutes; one record. */
 void rolling_send(struct rolling *g, rolling_put *put, int64_t from, int64_t to, int64_t every)
 {
@@ -207,7 +219,8 @@ void rolling_send(struct rolling *g, rolling_put *put, int64_t from, int64_t to,
     size_t count = 0;
 
     buf_init(&out, 16 << 20);
-    buf_printf(&out, "{\"made_ms\":1,\"relations\":[%s,%s,%s],\"slices\":[", dense, sparse, fact);
+    buf_printf(&out, "{\"made_ms\":1,\"relations\":[%s,%s,%s,%s],\"slices\":[", dense, sparse, fact,
+               level);
     for (int64_t t = from + every; t <= to; t += every) {
         /* a read of full readings does not look far behind its beginning */
         g->quiet = t > START_MS + 57 * 60000 && t <= START_MS + 63 * 60000;

@@ -46,9 +46,10 @@ int rolling_tear_down(void **state);
 
 /* --- readings --- */
 
-/* Write a slice: relation "dense", "sparse" or "fact". */
+/* Write a slice: relation "dense", "sparse", "fact" or "level". */
 typedef void rolling_put(struct rolling *g, struct buf *out, int64_t t, int64_t every);
 rolling_put rolling_dense, rolling_sparse, rolling_fact;
+rolling_put rolling_level; /* one object, always 0.015 */
 /* The readings of (from, to], with holes of up to 40 minutes; one record. */
 void rolling_send(struct rolling *g, rolling_put *put, int64_t from, int64_t to, int64_t every);
 void rolling_wait(struct rolling *g, int64_t until_ms);

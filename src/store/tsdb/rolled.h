@@ -138,15 +138,18 @@ struct tsdb_tiered_spec {
     int64_t range_ms; /* as in tsdb_plan_spec */
     int64_t step_ms;
     tsdb_visit *visit;
-    void *arg;
+    /* of buckets, for a mean or a count: behind the columns stand as many with how many values
+     * there were, and as many with their sums; NULL = visit, without these */
+    tsdb_visit *rolled;
+    void *arg; /* of both */
     const struct tsdb_sink *numbers; /* of full readings, by tsdb_scan_numbers; NULL = visit */
 };
 
 /*
  * As tsdb_scan, but a bucket comes as one reading, at its newest one, or as a few when a counter
  * began or restarted in it: what increase() makes of them is exact. A gauge is its last value, or
- * what `need` names; a delta the sum of (from_ms, t], or the most of a reading. every_ms is such
- * that a value lasts until the next one. A function that roll-ups do not answer gets full readings
+ * what `need` names; a delta the sum of (from_ms, t], the most of a reading, or the mean of
+ * them. every_ms is such that a value lasts until the next one. A function that roll-ups do not answer gets full readings
  * as long as they are there: see plan->instead.
  */
 enum err_code tsdb_tiered_scan(struct tsdb_reader *r, const struct tsdb_tiered_spec *spec,

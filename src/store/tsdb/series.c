@@ -294,6 +294,7 @@ static enum tsdb_need need_of(const struct series_select *q)
         const char *func;
         enum tsdb_need need;
     } table[] = {
+        {"avg_over_time", TSDB_NEED_AVG},      {"count_over_time", TSDB_NEED_COUNT},
         {"increase", TSDB_NEED_RISE},          {"last_over_time", TSDB_NEED_LAST},
         {"max_over_time", TSDB_NEED_MAX},      {"min_over_time", TSDB_NEED_MIN},
         {"present_over_time", TSDB_NEED_LAST}, {"rate", TSDB_NEED_RISE},
@@ -310,6 +311,18 @@ static enum tsdb_need need_of(const struct series_select *q)
                                                                : TSDB_NEED_READINGS;
 }
 
+/* Of a total, which adds up what its column says, buckets have the rises only. */
+static enum tsdb_need need_of_group(const struct series_reader *r)
+{
+    enum tsdb_need need = need_of(&r->spec);
+
+    for (size_t i = 0; i < r->reading_count; i++) {
+        if (r->readings[i].rule.form == SERIES_TOTAL && need != TSDB_NEED_RISE)
+            return TSDB_NEED_READINGS;
+    }
+    return need;
+}
+
 /* The first samples of roll-ups lie farther back than those of readings. */
 static enum err_code reach_back(struct series_reader *r, const struct tsdb_group *g, int64_t *from,
                                 struct err *e)
@@ -317,7 +330,7 @@ static enum err_code reach_back(struct series_reader *r, const struct tsdb_group
     struct tsdb_plan_spec ask = {.target = g->target,
                                  .relation = g->relation,
                                  .scope = g->scope,
-                                 .answers = need_of(&r->spec) != TSDB_NEED_READINGS,
+                                 .answers = need_of_group(r) != TSDB_NEED_READINGS,
                                  .from_ms = *from,
                                  .to_ms = r->spec.to_ms,
                                  .range_ms = r->spec.range_ms,
@@ -386,7 +399,7 @@ static enum err_code read_group(struct series_reader *r, const struct tsdb_group
         .deadline_mono_us = r->spec.deadline_mono_us,
         .keep = keep,
         .keep_arg = r,
-        .need = need_of(&r->spec),
+        .need = need_of_group(r),
         .range_ms = r->spec.range_ms,
         .step_ms = r->spec.step_ms,
     };
@@ -523,6 +536,8 @@ static void trim(struct series_samples *s)
     s->every_ms += skip;
     s->value += skip;
     s->until_ms = s->until_ms ? s->until_ms + skip : NULL;
+    s->readings = s->readings ? s->readings + skip : NULL;
+    s->sum = s->sum ? s->sum + skip : NULL;
     s->count -= skip;
 }
 
@@ -554,6 +569,8 @@ static enum err_code make_series(struct series_reader *r, const struct series_tu
     out->t_ms = s.t_ms;
     out->value = s.value;
     out->until_ms = s.until_ms;
+    out->readings = s.readings;
+    out->sum = s.sum;
     *made = true;
     return ERR_OK;
 }

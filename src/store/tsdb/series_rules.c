@@ -13,9 +13,12 @@ struct walk {
     const struct series_run *run;
     const struct series_mark *gone, *reset;
     struct series_samples *out;
+    size_t column_count; /* of the table */
     size_t place;
     bool present, is_gone, is_reset;
     double cell;
+    bool with_parts; /* samples say of how many readings they are */
+    double readings, sum;
     /* what was before */
     bool live;  /* the last sample is a value */
     bool known; /* `value` is what a sparse relation repeats */
@@ -103,14 +106,45 @@ static bool grow(struct series_samples *s)
     return true;
 }
 
+/* The same for what means are made of. */
+static bool grow_parts(struct series_samples *s)
+{
+    double *readings = arena_array(s->arena, s->cap, sizeof(*readings));
+    double *sum = arena_array(s->arena, s->cap, sizeof(*sum));
+
+    if (!readings || !sum)
+        return false;
+    if (s->count) {
+        memcpy(readings, s->readings, s->count * sizeof(*readings));
+        memcpy(sum, s->sum, s->count * sizeof(*sum));
+    }
+    s->readings = readings;
+    s->sum = sum;
+    return true;
+}
+
+static bool make_room(const struct walk *w)
+{
+    struct series_samples *s = w->out;
+
+    if (s->count < s->cap)
+        return true;
+    return grow(s) && (!w->with_parts || grow_parts(s));
+}
+
 /* An overflow of the arena is found at the end. */
 static void put(struct walk *w, int64_t t_ms, double value)
 {
     struct series_samples *s = w->out;
 
     w->last_ms = t_ms;
-    if (t_ms <= w->rule->from_ms || t_ms > w->rule->to_ms || (s->count == s->cap && !grow(s)))
+    if (t_ms <= w->rule->from_ms || t_ms > w->rule->to_ms || !make_room(w))
         return;
+    if (w->with_parts) {
+        bool whole = t_ms == w->axis->t_ms[w->place] && w->present;
+        s->readings[s->count] = whole ? w->readings : 1;
+        s->sum[s->count] = whole ? w->sum * w->rule->scale : value;
+    }
     s->t_ms[s->count] = t_ms;
     s->every_ms[s->count] = w->axis->every_ms[w->place];
     s->value[s->count++] = value;
@@ -132,6 +166,19 @@ static bool at_mark(const struct series_mark **m, size_t place)
     return *m && (*m)->place == place;
 }
 
+static void look_at_cell(struct walk *w, size_t at)
+{
+    size_t c = w->rule->column;
+    double *const *values = w->run->values;
+
+    w->cell = w->sum = values[c][at];
+    w->readings = 1;
+    if (w->run->rolled) {
+        w->readings = values[w->column_count + c][at];
+        w->sum = values[2 * w->column_count + c][at];
+    }
+}
+
 /* Look at a place: whether the object is in it, and with which value. */
 static void look(struct walk *w, size_t place)
 {
@@ -140,7 +187,7 @@ static void look(struct walk *w, size_t place)
         w->run = w->run->next;
     w->present = w->run && w->run->first <= place;
     if (w->present)
-        w->cell = w->run->values[w->rule->column][place - w->run->first];
+        look_at_cell(w, place - w->run->first);
     w->is_gone = at_mark(&w->gone, place);
     w->is_reset = at_mark(&w->reset, place);
     if (w->present && w->rule->text >= 0)
@@ -316,7 +363,7 @@ static bool take_whole(const struct series_rule *rule, const struct series_table
 {
     const struct series_axis *axis = &table->axis;
 
-    if (rule->form == SERIES_TOTAL || rule->text >= 0 || rule->scale != 1 || axis->failed ||
+    if (table->rolled || rule->form == SERIES_TOTAL || rule->text >= 0 || rule->scale != 1 || axis->failed ||
         row->gone || row->resets || axis->count == 0 || axis->t_ms[0] <= rule->from_ms ||
         !is_whole(rule, table, row))
         return false;
@@ -355,6 +402,8 @@ enum err_code series_rule_apply(const struct series_rule *rule, const struct ser
         .gone = row->gone,
         .reset = row->resets,
         .out = out,
+        .column_count = table->spec->column_count,
+        .with_parts = table->rolled && rule->form != SERIES_TOTAL && rule->text < 0,
         .day_ms = INT64_MIN,
         .last_ms = INT64_MIN,
     };

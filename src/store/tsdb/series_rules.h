@@ -55,6 +55,7 @@ struct series_samples {
     int64_t *t_ms, *every_ms;
     double *value;
     const int64_t *until_ms;
+    double *readings, *sum; /* NULL: one each, the value */
 };
 
 /* The first time at which a sample is not valid any more beyond the lookback. */

@@ -65,9 +65,10 @@ static bool add_place(struct series_table *t, const struct tsdb_slice *s)
     return true;
 }
 
-static bool add_run(struct series_table *t, struct series_row *row, uint32_t place)
+static bool add_run(struct series_table *t, struct series_row *row, const struct tsdb_slice *s)
 {
-    size_t columns = t->spec->column_count;
+    bool rolled = s->column_count > t->spec->column_count;
+    size_t columns = rolled ? 3 * t->spec->column_count : t->spec->column_count;
     size_t room = row->last ? 2 * (size_t)row->last->room : RUN_FIRST;
     struct series_run *run = arena_alloc(&t->arena, sizeof(*run) + columns * sizeof(double *));
 
@@ -75,8 +76,10 @@ static bool add_run(struct series_table *t, struct series_row *row, uint32_t pla
     double *values = arena_array(&t->arena, columns * room, sizeof(*values));
     if (!run || !values)
         return false;
-    run->first = place;
+    run->first = (uint32_t)(t->axis.count - 1);
+    run->rolled = rolled;
     run->room = (uint32_t)room;
+    t->rolled |= rolled;
     for (size_t c = 0; c < columns; c++)
         run->values[c] = values + c * room;
     if (row->last)
@@ -281,15 +284,19 @@ static enum err_code add_cells(struct series_table *t, const struct tsdb_slice *
 {
     uint32_t place = (uint32_t)(t->axis.count - 1);
     struct series_run *run = row->last;
+    size_t columns = t->spec->column_count;
+    bool rolled = s->column_count > columns;
 
     if (run && run->first + run->count > place)
         return ERR_OK; /* an object twice in a reading: the first one counts */
-    if ((!run || run->first + run->count < place || run->count == run->room) &&
-        !add_run(t, row, place))
+    if ((!run || run->first + run->count < place || run->count == run->room ||
+         run->rolled != rolled) &&
+        !add_run(t, row, s))
         return arena_fail(&t->arena, e);
     run = row->last;
-    for (size_t c = 0; c < t->spec->column_count; c++) {
-        const struct relation_column *column = &t->spec->relation->columns[t->spec->columns[c]];
+    for (size_t c = 0; c < (rolled ? 3 * columns : columns); c++) {
+        const struct relation_column *column =
+            &t->spec->relation->columns[t->spec->columns[c % columns]];
         run->values[c][run->count] = cell_value(t, &s->cells[c][at], column->kind == RELATION_TEXT);
     }
     run->count++;
@@ -427,6 +434,7 @@ static void forget(struct series_table *t)
     map_clear(t->text_ids, NULL);
     map_clear(t->tuples, NULL);
     memset(&t->axis, 0, sizeof(t->axis));
+    t->rolled = false;
     t->row_count = t->row_cap = t->text_count = t->text_cap = 0;
     t->slot_mask = t->slot_count = t->order_count = t->order_cap = 0;
     t->rows = t->slots = t->order = NULL;
@@ -469,6 +477,7 @@ enum err_code series_table_read(struct series_table *t, const struct series_tabl
                                             .range_ms = spec->range_ms,
                                             .step_ms = spec->step_ms,
                                             .visit = take_slice,
+                                            .rolled = take_slice,
                                             .arg = t,
                                             .numbers = has_text(spec) ? NULL : &sink};
     return tsdb_tiered_scan(spec->reader, &tiered, &t->plan, e);

@@ -37,6 +37,7 @@ static inline double series_null(void)
 struct series_run {
     struct series_run *next;
     uint32_t first, count, room;
+    bool rolled;      /* for a mean or a count: behind the columns, readings and sums of each */
     double *values[]; /* per column of the table; of a text the number of it */
 };
 
@@ -85,6 +86,7 @@ struct series_table {
     const struct series_table_spec *spec;
     struct series_axis axis;
     struct tsdb_plan plan; /* where the readings came from */
+    bool rolled;           /* there is a run of that kind */
     size_t row_count, row_cap;
     struct series_row **rows; /* wanted ones */
     size_t text_count, text_cap;

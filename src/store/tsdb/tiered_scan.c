@@ -48,9 +48,37 @@ struct tiered {
 
 /* --- values --- */
 
+/* Values come as means, with how many they stand for. */
+static bool is_mean(const struct tiered *t)
+{
+    return t->spec->rolled &&
+           (t->spec->need == TSDB_NEED_AVG || t->spec->need == TSDB_NEED_COUNT);
+}
+
+static bool is_equal(const struct cell *a, const struct cell *b)
+{
+    return a->tag == b->tag && memcmp(&a->i64, &b->i64, sizeof(a->i64)) == 0;
+}
+
+/* That of a constant is the constant, which its sum by its count need not be. */
+static struct cell mean_value(const struct tsdb_rolled *v, enum relation_kind kind, size_t row)
+{
+    if (kind == RELATION_GAUGE && is_equal(&v->min[row], &v->max[row])) {
+        return v->max[row];
+    }
+    double count = v->count[row].tag == CELL_NULL ? 0 : cell_to_f64(v->count[row]);
+    bool any = count > 0 && v->sum[row].tag != CELL_NULL;
+    return any ? cell_f64(cell_to_f64(v->sum[row]) / count) : (struct cell){.tag = CELL_NULL};
+}
+
 static struct cell rolled_value(const struct tiered *t, const struct tsdb_rolled *v, size_t c,
                                 size_t row)
 {
+    bool adds = t->kinds[c] == RELATION_DELTA || t->kinds[c] == RELATION_GAUGE;
+
+    if (adds && is_mean(t)) {
+        return mean_value(v, t->kinds[c], row);
+    }
     switch (t->kinds[c]) {
     case RELATION_COUNTER:
     case RELATION_TEXT:
@@ -102,7 +130,11 @@ static struct cell value_at(const struct tiered *t, const struct tsdb_bucket *b,
     const struct tsdb_rolled *v = &b->columns[c];
     const struct cell *old = b->objects ? cells_before(t, b->objects[at->row]) : NULL;
     struct cell out = rolled_value(t, v, c, at->row);
+    bool adds = t->kinds[c] == RELATION_DELTA || is_mean(t) || t->spec->need == TSDB_NEED_SUM;
 
+    if (adds && t->kinds[c] != RELATION_COUNTER && at->moment != MOMENT_LAST) {
+        return (struct cell){.tag = CELL_NULL}; /* it would count once more */
+    }
     if (t->kinds[c] != RELATION_COUNTER || at->moment == MOMENT_LAST) {
         return out;
     }
@@ -177,12 +209,29 @@ static struct event *find_events(struct tiered *t, const struct tsdb_bucket *b, 
 
 /* --- as readings --- */
 
+/* Behind the columns: of how many values, and their sums. */
+static void fill_parts(const struct tiered *t, const struct tsdb_bucket *b,
+                       const struct event *events, struct tsdb_slice *s, struct cell **cells)
+{
+    for (size_t c = 0; c < t->column_count; c++) {
+        const struct tsdb_rolled *v = &b->columns[c];
+        bool has = t->kinds[c] == RELATION_GAUGE || t->kinds[c] == RELATION_DELTA;
+        for (size_t i = 0; i < s->row_count; i++) {
+            bool last = events[i].moment == MOMENT_LAST;
+            size_t row = events[i].row;
+            cells[t->column_count + c][i] = last && has ? v->count[row] : cell_i64(1);
+            cells[2 * t->column_count + c][i] = last && has ? v->sum[row] : cells[c][i];
+        }
+    }
+}
+
 static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struct event *events,
                       struct tsdb_slice *s)
 {
     size_t n = s->row_count;
     uint64_t *objects = b->objects ? arena_array(&t->scratch, n + 1, sizeof(*objects)) : NULL;
-    struct cell **cells = arena_array(&t->scratch, t->column_count + 1, sizeof(*cells));
+    size_t columns = is_mean(t) ? 3 * t->column_count : t->column_count;
+    struct cell **cells = arena_array(&t->scratch, columns + 1, sizeof(*cells));
     struct str **keys = arena_array(&t->scratch, b->key_count + 1, sizeof(*keys));
 
     for (size_t i = 0; objects && i < n; i++) {
@@ -194,16 +243,19 @@ static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struc
             keys[k][i] = b->keys[k][events[i].row];
         }
     }
-    for (size_t c = 0; cells && c < t->column_count; c++) {
+    for (size_t c = 0; cells && c < columns; c++) {
         cells[c] = arena_array(&t->scratch, n + 1, sizeof(**cells));
-        for (size_t i = 0; cells[c] && i < n; i++) {
+        for (size_t i = 0; cells[c] && c < t->column_count && i < n; i++) {
             cells[c][i] = value_at(t, b, c, &events[i]);
         }
+    }
+    if (is_mean(t) && !t->scratch.overflow) {
+        fill_parts(t, b, events, s, cells);
     }
     s->objects = objects;
     s->key_count = b->key_count;
     s->keys = keys;
-    s->column_count = t->column_count;
+    s->column_count = columns;
     s->cells = (const struct cell *const *)cells;
     return !t->scratch.overflow;
 }
@@ -252,7 +304,8 @@ static enum err_code emit(struct tiered *t, const struct tsdb_bucket *b,
     if (!fill_rows(t, b, events, &s) || !fill_marks(t, b, events, at->restarts, &s)) {
         return arena_fail(&t->scratch, e);
     }
-    return t->spec->visit(t->spec->arg, &s, e);
+    return t->spec->rolled ? t->spec->rolled(t->spec->arg, &s, e)
+                           : t->spec->visit(t->spec->arg, &s, e);
 }
 
 static bool keep_before(struct tiered *t, const struct tsdb_bucket *b)
