@@ -70,6 +70,135 @@ static void test_fact_relations_give_the_same(void **state)
     rolling_compare_all(g, "fact", questions, 4, 6);
 }
 
+/* --- totals of one interval --- */
+
+static struct aggregate_total *total_of(struct rolling *g, struct aggregate_total_spec spec,
+                                        bool readings_only)
+{
+    struct tsdb_reader *r = tsdb_borrow(&g->f);
+    struct aggregate_total *out = NULL;
+    struct err e = {0};
+
+    spec.target = g->f.target;
+    spec.readings_only = readings_only;
+    if (aggregate_totals(r, &g->arena, &spec, &out, &e)) {
+        fail_msg("totals: %s", e.text);
+    }
+    tsdb_reader_return(r);
+    return out;
+}
+
+static const struct cell *cells_of(const struct aggregate_total *in, const struct str *keys,
+                                   size_t count)
+{
+    for (size_t i = 0; i < in->row_count; i++) {
+        bool same = true;
+        for (size_t k = 0; k < count; k++) {
+            same &= str_eq(in->rows[i].keys[k], keys[k]);
+        }
+        if (same) {
+            return in->rows[i].cells;
+        }
+    }
+    return NULL;
+}
+
+/* An object of a sparse relation that no reading names did not change: a bucket says 0, readings
+ * say nothing. */
+static bool is_same(const struct cell *want, const struct cell *got, bool sparse)
+{
+    if (want->tag == CELL_NULL && sparse) {
+        return got->tag == CELL_NULL || got->i64 == 0;
+    }
+    return want->tag == got->tag && (want->tag == CELL_NULL || want->i64 == got->i64);
+}
+
+/* Integers are the same; how many readings that took is not. */
+static void compare_totals(struct rolling *g, const struct aggregate_total_spec *spec)
+{
+    const struct aggregate_total *want = total_of(g, *spec, true);
+    const struct aggregate_total *got = total_of(g, *spec, false);
+
+    assert_true(want->row_count > 0);
+    assert_int_equal(got->row_count, want->row_count);
+    assert_int_equal(got->incomplete, want->incomplete);
+    assert_int_equal(got->covered_to_ms, want->covered_to_ms);
+    for (size_t i = 0; i < want->row_count; i++) {
+        const struct cell *w = want->rows[i].cells;
+        const struct cell *o = cells_of(got, want->rows[i].keys, spec->by_count);
+        assert_non_null(o);
+        for (size_t c = 0; c < want->column_count; c++) {
+            if (!is_same(&w[c], &o[c], want->relation->sparse)) {
+                fail_msg("%s.%s, row %zu of %lld to %lld: %lld of readings, %lld of roll-ups",
+                         spec->relation.ptr, want->columns[c]->name.ptr, i,
+                         (long long)(spec->from_ms - START_MS) / 1000,
+                         (long long)(spec->to_ms - START_MS) / 1000, (long long)w[c].i64,
+                         (long long)o[c].i64);
+            }
+        }
+    }
+    if (spec->to_ms - spec->from_ms >= 4 * HOUR) {
+        assert_true(got->slices < want->slices);
+    }
+    arena_reset(&g->arena);
+}
+
+/*
+ * Intervals that end anywhere and begin where nothing is missing: what is not there shortly before
+ * the beginning, full readings do not compare with. `by` NULL: all in one row.
+ */
+static void compare_intervals(struct rolling *g, const char *relation, const char *by, int hours)
+{
+    const struct str key = str_of(by ? by : "");
+    uint64_t random = 7;
+
+    for (int i = 0; i < 40; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        int64_t from = START_MS + 59 * 60000 + (int64_t)(random >> 33) % (3 * 60000);
+        int64_t to = START_MS + hours * HOUR - (int64_t)(random >> 20) % HOUR;
+        const struct aggregate_total_spec spec = {.relation = str_of(relation),
+                                                  .by = &key,
+                                                  .by_count = by ? 1 : 0,
+                                                  .from_ms = i % 4 ? from : START_MS + HOUR,
+                                                  .to_ms = i % 4 ? to : START_MS + hours * HOUR};
+        compare_totals(g, &spec);
+    }
+}
+
+static void test_totals_are_those_of_the_readings(void **state)
+{
+    struct rolling *g = *state;
+
+    for (int hour = 0; hour < 7; hour++) {
+        rolling_hour(g, rolling_dense, hour, 10000);
+    }
+    compare_intervals(g, "dense", "db", 7);
+    tsdb_clock_set(START_MS + 8 * HOUR); /* and what is not rolled up yet */
+    rolling_send(g, rolling_dense, START_MS + 7 * HOUR, START_MS + 7 * HOUR + 1800000, 10000);
+    compare_intervals(g, "dense", "db", 8);
+}
+
+static void test_totals_of_facts_are_those_of_the_readings(void **state)
+{
+    struct rolling *g = *state;
+
+    for (int hour = 0; hour < 7; hour++) {
+        rolling_hour(g, rolling_fact, hour, 60000);
+    }
+    compare_intervals(g, "fact", "wait", 7);
+    compare_intervals(g, "fact", NULL, 7);
+}
+
+static void test_totals_of_sparse_relations_are_those_of_the_readings(void **state)
+{
+    struct rolling *g = *state;
+
+    for (int hour = 0; hour < 7; hour++) {
+        rolling_hour(g, rolling_sparse, hour, 10000);
+    }
+    compare_intervals(g, "sparse", "db", 7);
+}
+
 /* --- roll-ups as readings --- */
 
 /* What PromQL's increase() sees of one object: no gap is anything to it. */
@@ -166,6 +295,12 @@ int main(void)
                                         rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_fact_relations_give_the_same, rolling_set_up,
                                         rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_totals_are_those_of_the_readings, rolling_set_up,
+                                        rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_totals_of_facts_are_those_of_the_readings,
+                                        rolling_set_up, rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_totals_of_sparse_relations_are_those_of_the_readings,
+                                        rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_roll_ups_as_readings_rise_as_the_readings_do,
                                         rolling_set_up, rolling_tear_down),
     };

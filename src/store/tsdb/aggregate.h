@@ -119,7 +119,8 @@ struct aggregate_total_spec {
     const struct aggregate_filter *filters;
     size_t filter_count;
     int64_t from_ms, to_ms;
-    size_t max_rows; /* 0 = LIMIT_SLICE_ROWS; over it ERR_LIMIT */
+    size_t max_rows;    /* 0 = LIMIT_SLICE_ROWS; over it ERR_LIMIT */
+    bool readings_only; /* no roll-ups: they give the same where there are readings */
     int64_t deadline_mono_us;
 };
 
@@ -140,11 +141,11 @@ struct aggregate_total {
     struct aggregate_total_row *rows;       /* in no order */
     int64_t covered_from_ms, covered_to_ms; /* what the readings cover; 0 when there is none */
     int64_t covered_ms; /* sum of the covered parts: less than the span when there were gaps */
-    uint64_t slices;
+    uint64_t slices;    /* readings, or buckets of them */
     bool incomplete; /* a reading in the interval was not complete, or failed */
 };
 
-/* Slices with from_ms < t <= to_ms are taken whole. Errors as aggregate_run. */
+/* Readings with from_ms < t <= to_ms are taken whole, from roll-ups where they serve. Errors as aggregate_run. */
 enum err_code aggregate_totals(struct tsdb_reader *r, struct arena *a,
                                const struct aggregate_total_spec *spec,
                                struct aggregate_total **out, struct err *e) ERR_MUST_CHECK;

@@ -6,26 +6,14 @@
 #include "store/tsdb/aggregate.h"
 
 #include "base/limits.h"
-#include "store/tsdb/rows.h"
+#include "store/tsdb/aggregate_total_run.h"
 
 #include <string.h>
 
 #define LOOKBACK_MS        120000LL
 #define LOOKBACK_SPARSE_MS (65 * 60000LL)
 
-struct total {
-    const struct aggregate_total_spec *spec;
-    struct arena *arena;
-    struct rows rows;
-    struct cell *sums; /* [row * columns + column] */
-    size_t sum_cap;
-    uint64_t slice_no, complete_no;
-    int64_t last_t_ms; /* of the group */
-    int64_t covered_ms, group_ms;
-    struct aggregate_total *out;
-};
-
-static struct cell *sum_of(struct total *t, size_t row, size_t c)
+struct total_sum *aggregate_total_sum(struct total *t, size_t row, size_t c)
 {
     size_t at = row * t->rows.column_count + c;
 
@@ -34,7 +22,7 @@ static struct cell *sum_of(struct total *t, size_t row, size_t c)
         while (cap <= at) {
             cap *= 2;
         }
-        struct cell *longer = arena_array(t->arena, cap, sizeof(*longer));
+        struct total_sum *longer = arena_array(t->arena, cap, sizeof(*longer));
         if (!longer) {
             return NULL;
         }
@@ -47,7 +35,7 @@ static struct cell *sum_of(struct total *t, size_t row, size_t c)
     return &t->sums[at];
 }
 
-static void add_cell(struct cell *sum, struct cell v)
+void aggregate_total_add(struct cell *sum, struct cell v)
 {
     int64_t exact = 0;
 
@@ -96,12 +84,12 @@ static void take_value(struct total *t, struct cell *sum, size_t c, const struct
     }
     switch (t->rows.columns[c]->kind) {
     case RELATION_DELTA:
-        add_cell(sum, *v->now);
+        aggregate_total_add(sum, *v->now);
         break;
     case RELATION_COUNTER:
         if (o && o->cells && o->cells[c].tag != CELL_NULL &&
             (t->rows.relation->sparse || o->seen >= t->complete_no)) {
-            add_cell(sum, rise_cell(&o->cells[c], v->now, v->reset));
+            aggregate_total_add(sum, rise_cell(&o->cells[c], v->now, v->reset));
         }
         break;
     case RELATION_GAUGE:
@@ -137,27 +125,27 @@ static bool take_row(struct total *t, const struct tsdb_slice *s, size_t row, bo
         return false;
     }
     for (size_t c = 0; out >= 0 && c < t->rows.column_count; c++) {
-        struct cell *sum = sum_of(t, (size_t)out, c);
+        struct total_sum *sum = aggregate_total_sum(t, (size_t)out, c);
         const struct value v = {&s->cells[c][row], in_range, reset};
         if (!sum) {
             return false;
         }
-        take_value(t, sum, c, o, &v);
+        take_value(t, &sum->value, c, o, &v);
     }
     return out < 0 || !o || keep_cells(t, o, s, row);
 }
 
-static void note_cover(struct total *t, const struct tsdb_slice *s)
+void aggregate_total_cover(struct total *t, const struct tsdb_slice *s, int64_t covered_ms)
 {
     struct aggregate_total *out = t->out;
-    int64_t from = s->from_ms < s->t_ms ? s->from_ms : t->last_t_ms ? t->last_t_ms : s->t_ms;
+    int64_t from = s->t_ms - covered_ms;
 
     out->slices++;
     out->incomplete |= !(s->flags & SLICE_COMPLETE) || s->flags & SLICE_FAILED;
     if (s->flags & SLICE_FAILED) {
         return;
     }
-    t->group_ms += s->t_ms - from;
+    t->group_ms += covered_ms;
     if (out->covered_from_ms == 0 || from < out->covered_from_ms) {
         out->covered_from_ms = from;
     }
@@ -166,25 +154,33 @@ static void note_cover(struct total *t, const struct tsdb_slice *s)
     }
 }
 
-static void end_group(struct total *t)
+void aggregate_total_end_group(struct total *t)
 {
     t->covered_ms = t->group_ms > t->covered_ms ? t->group_ms : t->covered_ms;
     t->group_ms = 0;
     t->last_t_ms = 0;
     t->complete_no = 0;
+    for (size_t i = 0; i < t->sum_cap; i++) {
+        t->sums[i].t_ms = 0;
+    }
 }
 
-static enum err_code visit(void *arg, const struct tsdb_slice *s, struct err *e)
+static int64_t covered_by(const struct total *t, const struct tsdb_slice *s)
+{
+    return s->from_ms < s->t_ms ? s->t_ms - s->from_ms : t->last_t_ms ? s->t_ms - t->last_t_ms : 0;
+}
+
+enum err_code aggregate_total_visit(void *arg, const struct tsdb_slice *s, struct err *e)
 {
     struct total *t = arg;
     size_t reset = 0;
 
     if (rows_enter(&t->rows, s)) {
-        end_group(t);
+        aggregate_total_end_group(t);
     }
     t->slice_no++;
     if (s->t_ms > t->spec->from_ms) {
-        note_cover(t, s);
+        aggregate_total_cover(t, s, covered_by(t, s));
     }
     if (s->flags & SLICE_FAILED) {
         return ERR_OK;
@@ -224,11 +220,22 @@ static bool has_value(const struct total *t, size_t row)
 {
     for (size_t c = 0; c < t->rows.column_count; c++) {
         size_t at = row * t->rows.column_count + c;
-        if (at < t->sum_cap && t->sums[at].tag != CELL_NULL) {
+        if (at < t->sum_cap && t->sums[at].value.tag != CELL_NULL) {
             return true;
         }
     }
     return false;
+}
+
+static struct cell *cells_of(const struct total *t, size_t row)
+{
+    struct cell *cells = arena_array(t->arena, t->rows.column_count, sizeof(*cells));
+
+    for (size_t c = 0; cells && c < t->rows.column_count; c++) {
+        size_t at = row * t->rows.column_count + c;
+        cells[c] = at < t->sum_cap ? t->sums[at].value : (struct cell){.tag = CELL_NULL};
+    }
+    return cells;
 }
 
 static enum err_code make_rows(struct total *t, struct err *e)
@@ -238,13 +245,13 @@ static enum err_code make_rows(struct total *t, struct err *e)
     out->relation = t->rows.relation;
     out->column_count = t->rows.column_count;
     out->columns = t->rows.columns;
-    end_group(t);
+    aggregate_total_end_group(t);
     out->covered_ms = t->covered_ms;
     out->rows = arena_array(t->arena, t->rows.count + 1, sizeof(*out->rows));
     for (size_t i = 0; out->rows && i < t->rows.count; i++) {
-        if (has_value(t, i)) {
-            out->rows[out->row_count++] = (struct aggregate_total_row){
-                t->rows.labels[i], &t->sums[i * t->rows.column_count]};
+        struct cell *cells = has_value(t, i) ? cells_of(t, i) : NULL;
+        if (cells) {
+            out->rows[out->row_count++] = (struct aggregate_total_row){t->rows.labels[i], cells};
         }
     }
     if (t->rows.truncated) {
@@ -267,7 +274,7 @@ static enum err_code run_scan(struct total *t, struct err *e)
         .to_ms = q->to_ms,
         .deadline_mono_us = q->deadline_mono_us,
     };
-    return tsdb_scan(t->rows.reader, &scan, visit, t, e);
+    return aggregate_total_tier_run(t, &scan, e);
 }
 
 enum err_code aggregate_totals(struct tsdb_reader *r, struct arena *a,
