@@ -257,7 +257,7 @@ static void build(struct arena *a, bool fact, enum from from, struct block_packe
     arena_fini(&scratch);
 }
 
-static void test_version_2_is_written_and_read(void **state)
+static void test_version_3_is_written_and_read(void **state)
 {
     struct block_packed b;
     struct arena a;
@@ -272,6 +272,71 @@ static void test_version_2_is_written_and_read(void **state)
         build(&a, true, from, &b);
         check_by_slice(b.head, b.parts, true);
     }
+    arena_fini(&a);
+}
+
+static struct str joined(struct arena *a, const char *before, size_t len, struct str rest)
+{
+    char *out = arena_alloc(a, len + rest.len);
+
+    assert_non_null(out);
+    memcpy(out, before, len);
+    memcpy(out + len, rest.ptr, rest.len);
+    return str_make(out, len + rest.len);
+}
+
+/* Version 2 is version 3 without checksums. */
+static void test_version_2_is_read(void **state)
+{
+    struct block_packed b;
+    struct arena a;
+    struct str head;
+    (void)state;
+
+    arena_init(&a, "test", ARENA_BYTES);
+    for (int fact = 0; fact < 2; fact++) {
+        build(&a, fact, FROM_CELLS, &b);
+        head = str_make(b.head.ptr + 1 + BLOCK_SUM_BYTES, b.head.len - 1 - BLOCK_SUM_BYTES);
+        head = joined(&a, "\2", 1, head);
+        for (size_t i = 0; i < b.part_count; i++) {
+            struct str part = b.parts[i];
+            part = str_make(part.ptr + 2 + BLOCK_SUM_BYTES, part.len - 2 - BLOCK_SUM_BYTES);
+            b.parts[i] = joined(&a, "\0", 1, part);
+        }
+        check_by_slice(head, b.parts, fact);
+    }
+    arena_fini(&a);
+}
+
+/* Every single bit that is other than it was is noticed. */
+static void test_each_flipped_bit_is_noticed(void **state)
+{
+    struct block_packed b;
+    struct block_view v;
+    struct arena a, scratch;
+    struct str part;
+    struct err e;
+    (void)state;
+
+    arena_init(&a, "test", ARENA_BYTES);
+    arena_init(&scratch, "test", ARENA_BYTES);
+    build(&a, false, FROM_CELLS, &b);
+    for (size_t bit = 0; bit < 8 * b.head.len; bit++) {
+        char *byte = (char *)b.head.ptr + bit / 8;
+        *byte ^= (char)(1 << bit % 8);
+        arena_reset(&scratch);
+        assert_int_equal(block_open(b.head, &scratch, &v, &e), ERR_CORRUPT);
+        *byte ^= (char)(1 << bit % 8);
+    }
+    assert_true(b.part_count > 0);
+    for (size_t bit = 0; bit < 8 * b.parts[0].len; bit++) {
+        char *byte = (char *)b.parts[0].ptr + bit / 8;
+        *byte ^= (char)(1 << bit % 8);
+        arena_reset(&scratch);
+        assert_int_equal(block_unpack_part(b.parts[0], &scratch, &part, &e), ERR_CORRUPT);
+        *byte ^= (char)(1 << bit % 8);
+    }
+    arena_fini(&scratch);
     arena_fini(&a);
 }
 
@@ -322,7 +387,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_1_is_read),
-        cmocka_unit_test(test_version_2_is_written_and_read),
+        cmocka_unit_test(test_version_3_is_written_and_read),
+        cmocka_unit_test(test_version_2_is_read),
+        cmocka_unit_test(test_each_flipped_bit_is_noticed),
         cmocka_unit_test(test_dense_and_empty_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  */
 #include "store/tsdb/block.h"
 
+#include "base/crc32c.h"
 #include "base/pack.h"
 #include "base/varint.h"
 
@@ -352,16 +353,35 @@ static enum err_code unpack(struct str packed, size_t len, struct arena *a, stru
     return code;
 }
 
+/* Take the checksum of what follows it off the front; false: it is another. */
+static bool take_sum(struct str *in)
+{
+    uint32_t sum = 0;
+
+    if (in->len < BLOCK_SUM_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < BLOCK_SUM_BYTES; i++) {
+        sum |= (uint32_t)(unsigned char)in->ptr[i] << 8 * i;
+    }
+    in->ptr += BLOCK_SUM_BYTES;
+    in->len -= BLOCK_SUM_BYTES;
+    return crc32c(0, in->ptr, in->len) == sum;
+}
+
 /* Version and length of the unpacked head (0: it is plain), which `head` is without then. */
 static enum err_code take_version(struct str *head, size_t *len, struct err *e)
 {
     if (head->len < 2 || head->ptr[0] < 1 || head->ptr[0] > BLOCK_VERSION) {
         return err_set(e, ERR_CORRUPT, "block: unknown version");
     }
+    bool checked = head->ptr[0] > 2;
     head->ptr++;
     head->len--;
-    return take_count(head, BLOCK_PART_MAX, len) ? ERR_OK
-                                                 : err_set(e, ERR_CORRUPT, "block: damaged head");
+    if ((checked && !take_sum(head)) || !take_count(head, BLOCK_PART_MAX, len)) {
+        return err_set(e, ERR_CORRUPT, "block: damaged head");
+    }
+    return ERR_OK;
 }
 
 enum err_code block_plain_head(struct str head, struct arena *a, struct str *out, struct err *e)
@@ -378,7 +398,8 @@ enum err_code block_plain_head(struct str head, struct arena *a, struct str *out
     if (code || !copy) {
         return code ? code : arena_fail(a, e);
     }
-    copy[0] = version;
+    copy[0] = version > 2 ? 2 : version; /* it was checked */
+    copy[1] = 0;
     if (plain.len) {
         memcpy(copy + 2, plain.ptr, plain.len);
     }
@@ -453,7 +474,7 @@ static bool join(struct str lengths, struct str pieces[CODEC_PIECES], char *to)
     return pieces[0].len == 0 && pieces[1].len == 0 && pieces[2].len == 0;
 }
 
-/* Version 2: the pieces of all streams, each packed by itself. */
+/* Versions 2 and 3: the pieces of all streams, each packed by itself. */
 static enum err_code unpack_pieces(struct str in, struct arena *a, struct str *out, struct err *e)
 {
     struct str lengths;
@@ -484,6 +505,15 @@ static enum err_code unpack_pieces(struct str in, struct arena *a, struct str *o
 enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *out, struct err *e)
 {
     size_t len = 0;
+
+    if (packed.len > 2 && memcmp(packed.ptr, BLOCK_PART_CHECKED, 2) == 0) {
+        packed.ptr += 2;
+        packed.len -= 2;
+        if (!take_sum(&packed)) {
+            return err_set(e, ERR_CORRUPT, "block: damaged part");
+        }
+        return unpack_pieces(packed, a, out, e);
+    }
     if (!take_count(&packed, BLOCK_PART_MAX, &len)) {
         return err_set(e, ERR_CORRUPT, "block: damaged part");
     }

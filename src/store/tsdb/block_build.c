@@ -9,6 +9,7 @@
 #include "store/tsdb/block.h"
 
 #include "base/alloc.h"
+#include "base/crc32c.h"
 #include "base/pack.h"
 #include "base/varint.h"
 
@@ -228,6 +229,16 @@ static enum err_code put_piece(struct buf *out, struct buf *piece, struct err *e
     return code;
 }
 
+/* Fill in the four bytes at `at`: the checksum of what follows them. */
+static void put_sum(struct buf *out, size_t at)
+{
+    uint32_t sum = crc32c(0, out->ptr + at + BLOCK_SUM_BYTES, out->len - at - BLOCK_SUM_BYTES);
+
+    for (size_t i = 0; i < BLOCK_SUM_BYTES; i++) {
+        out->ptr[at + i] = (char)(sum >> 8 * i);
+    }
+}
+
 static enum err_code close_part(struct builder *b, struct err *e)
 {
     struct buf out;
@@ -240,13 +251,14 @@ static enum err_code close_part(struct builder *b, struct err *e)
                        BLOCK_PARTS_MAX, BLOCK_PART_MAX);
     }
     buf_init(&out, BLOCK_PART_MAX);
-    varint_put(&out, 0); /* the length of a part of version 1 is never 0 */
+    buf_add(&out, BLOCK_PART_CHECKED "\0\0\0\0", 2 + BLOCK_SUM_BYTES);
     codec_put_bytes(&out, buf_view(&b->lengths));
     enum err_code code = put_piece(&out, &b->pieces.params, e);
     code = code ? code : put_piece(&out, &b->pieces.symbols, e);
     code = code ? code : put_piece(&out, &b->pieces.fields, e);
     code = code ? code : buf_check(&out, e);
     if (code == ERR_OK) {
+        put_sum(&out, 2);
         b->parts[b->part_count++] = arena_str(b->a, buf_view(&out));
         buf_reset(&b->lengths);
         code = arena_check(b->a, e);
@@ -561,6 +573,7 @@ static enum err_code put_head(struct builder *b, struct str *out, struct err *e)
 
     bool small = head.len < HEAD_PACK_MIN;
     buf_add_char(&packed, BLOCK_VERSION);
+    buf_add(&packed, "\0\0\0\0", BLOCK_SUM_BYTES);
     varint_put(&packed, small ? 0 : head.len);
     enum err_code code = buf_check(&head, e);
     if (code == ERR_OK && small) {
@@ -568,6 +581,9 @@ static enum err_code put_head(struct builder *b, struct str *out, struct err *e)
         code = buf_check(&packed, e);
     } else if (code == ERR_OK) {
         code = pack_zstd(buf_view(&head), PACK_LEVEL, &packed, e);
+    }
+    if (code == ERR_OK) {
+        put_sum(&packed, 1);
     }
     *out = arena_str(b->a, buf_view(&packed));
     buf_fini(&packed);
