@@ -11,6 +11,15 @@ static void put_refused(struct json_writer *w, const struct tsdb_stats *s)
     json_object_end(w);
 }
 
+static void put_parts(struct json_writer *w, const struct tsdb_stats *s)
+{
+    json_key(w, "part_bytes");
+    json_object_begin(w);
+    for (int i = 0; i < TSDB_PARTS; i++)
+        json_member_u64(w, tsdb_part_name((enum tsdb_part)i), s->part_bytes[i]);
+    json_object_end(w);
+}
+
 static void put_store(struct json_writer *w, const struct tsdb_stats *s)
 {
     char epoch[TEXT_UUID_SIZE];
@@ -23,6 +32,7 @@ static void put_store(struct json_writer *w, const struct tsdb_stats *s)
     json_member_u64(w, "journal_bytes", s->journal_bytes);
     json_member_u64(w, "head_bytes", s->head_bytes);
     json_member_u64(w, "disk_bytes", s->disk_bytes);
+    put_parts(w, s);
     json_member_u64(w, "free_bytes", s->free_bytes);
     json_member_u64(w, "samples_stored", s->samples_stored);
     json_member_u64(w, "pushes", s->pushes);
@@ -40,6 +50,9 @@ static void put_store(struct json_writer *w, const struct tsdb_stats *s)
     json_member_u64(w, "removed_for_age", s->removed[TSDB_REMOVED_AGE]);
     json_member_u64(w, "removed_for_quota", s->removed[TSDB_REMOVED_QUOTA]);
     json_member_u64(w, "removed_bytes", s->removed_bytes);
+    json_member_u64(w, "expired_events", s->expired_events);
+    json_member_u64(w, "expired_texts", s->expired_texts);
+    json_member_u64(w, "stripped", s->stripped);
     json_member_u64(w, "replayed_records", s->replayed_records);
     json_member_u64(w, "replayed_slices", s->replayed_slices);
     json_member_u64(w, "relations", s->relations);
@@ -112,7 +125,7 @@ const struct route route_monitoring_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "Store, streams and losses of the monitoring itself.",
-    .answer = "{store: {engine: text, epoch: uuid, refused: {*: int}, full: bool, *: num?},"
+    .answer = "{store: {engine: text, epoch: uuid, part_bytes: {*: int}, refused: {*: int}, full: bool, *: num?},"
               " streams: [{collector: uuid, stream: uuid, next_seq: int, stored: int, samples: int,"
               " gaps: {*: int}, live: bool, backlog: bool, closed: bool, last_push_ms: ms}]}",
 };

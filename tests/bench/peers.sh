@@ -77,6 +77,16 @@ ask() { # BASE PID [OPTION...]
         --steps "$steps" --shape "$shape" "$@" >"$T/queries" && note queries "$(tr -d ' ' <"$T/queries")"
 }
 
+compact() { # as happens by itself 26 h after the end of a day
+    local _
+    for _ in {1..10}; do
+        api POST store/compact
+        [ "$STATUS" = 200 ] && return
+        [ "$STATUS" = 202 ] || return 1
+    done
+    return 1
+}
+
 run_pga() { # NAME FORM
     start_server "$1" && set_up_owner && enrol_secret "$T/secret" "$agents" || return 1
     python3 "$ROOT/tests/bench/collectors.py" "$SERVER_URL" "$T/secret" "$agents" \
@@ -84,9 +94,13 @@ run_pga() { # NAME FORM
     send "$2" "$SERVER_PORT" "$(pid_of "$1")" --collectors "$T/collectors" || return 1
     [ "$2" != native ] ||
         ask "$SERVER_URL/prometheus/api/v1" "$(pid_of "$1")" --token-file "$T/token"
+    note uncompacted "$(size_of "$T/$1/state/store" ! -path '*tier*')"
+    compact || return 1
     stop "$1" TERM 120
-    note disk "$(size_of "$T/$1/state/store" ! -name 'tier*' ! -path '*tier*')"
+    note disk "$(size_of "$T/$1/state/store" ! -path '*tier*')"
     note disk_raw "$(size_of "$T/$1/state/store" -path '*raw*')"
+    note disk_rollups "$(size_of "$T/$1/state/store" -path '*tier*')"
+    [ -z "${KEEP:-}" ] || cp -a "$T/$1/state/store" "$KEEP"
     rm -f "$T/token"
 }
 
@@ -161,7 +175,9 @@ for peer, f in figures.items():
         rows.setdefault(("push_p99", "ms"), {})[peer] = load["p99_ms"]
     if "memory_mb" in f:
         rows.setdefault(("memory_peak", "MB"), {})[peer] = float(f["memory_mb"])
-    for name, figure in (("disk", "disk"), ("disk_raw", "disk_without_index")):
+    for name, figure in (("disk", "disk"), ("disk_raw", "disk_without_index"),
+                         ("uncompacted", "disk_before_compaction"),
+                         ("disk_rollups", "disk_rollups_beside")):
         if f.get(name):
             rows.setdefault((figure, "B/sample"), {})[peer] = int(f[name]) / samples
     queries = json.loads(f.get("queries") or "{}")

@@ -46,6 +46,7 @@ static const struct {
     {"GET", "/version", ROUTE_ANYONE},
     {"GET", "/api/v1/servers/{id}/metrics", ROUTE_VIEWER},
     {"GET", "/api/v1/monitoring", ROUTE_VIEWER},
+    {"POST", "/api/v1/store/compact", ROUTE_ADMIN},
     {"GET", "/metrics", ROUTE_ANYONE},
     {"GET", "/api/v1/collectors/{id}/bloat", ROUTE_VIEWER},
     {"GET", "/api/v1/collectors/{id}/cache-hits", ROUTE_VIEWER},

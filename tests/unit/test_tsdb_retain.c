@@ -217,6 +217,80 @@ static void test_today_stays(void **state)
     check_read(f);
 }
 
+static int set_up_empty(void **state)
+{
+    struct tsdb_fixture *f = alloc_new(sizeof(*f));
+
+    tsdb_fixture_init(f);
+    *state = f;
+    return 0;
+}
+
+/* What a compaction writes beside the file that it takes the place of. */
+static void test_the_quota_has_room_for_both_files_of_a_compaction(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_stats stats;
+    struct err e = {0};
+
+    f->config.flush_bytes = 4096;
+    tsdb_fixture_start(f);
+    send(f);
+    tsdb_flush_ok(f);
+    send(f);
+    tsdb_fixture_stop(f);
+    tsdb_fixture_start(f);
+    tsdb_stats(f->db, &stats);
+    tsdb_fixture_stop(f);
+    uint64_t fits = stats.disk_bytes + stats.part_bytes[TSDB_PART_RAW_FAST] + 4096;
+    f->config.max_bytes = fits - 1;
+    tsdb_fixture_start(f);
+    assert_int_equal(tsdb_compact(f->db, clock_mono_us() + 60000000, &e), ERR_IO);
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.compactions, 0);
+    check_read(f);
+    tsdb_fixture_stop(f);
+    f->config.max_bytes = fits;
+    tsdb_fixture_start(f);
+    assert_int_equal(tsdb_compact(f->db, clock_mono_us() + 60000000, &e), ERR_OK);
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.compactions, 1);
+    check_read(f);
+}
+
+/* Months of roll-ups are the last that the quota takes, those of an hour after all else. */
+static void test_the_quota_takes_roll_ups_last(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    char command[512];
+    struct tsdb_stats stats;
+
+    tsdb_fixture_start(f); /* makes the folders */
+    tsdb_stats(f->db, &stats);
+    tsdb_fixture_stop(f);
+    (void)snprintf(command, sizeof(command), "cd %s && touch tier5m/202001.db tier1h/202002.db",
+                   f->dir);
+    assert_int_equal(system(command), 0);
+    f->config.rollup_5m_days = f->config.rollup_1h_days = 36500;
+    uint64_t size = size_of_store(f);
+    f->config.flush_bytes = 1024;
+    tsdb_fixture_start(f);
+    tsdb_stats(f->db, &stats);
+    tsdb_fixture_stop(f);
+    f->config.max_bytes = size + 1024 - 8 * 24576 - stats.part_bytes[TSDB_PART_TIER_5M];
+    tsdb_fixture_start(f);
+    want_removed(f, 0, 9); /* but for today's */
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.part_bytes[TSDB_PART_TIER_5M], 0);
+    assert_true(stats.part_bytes[TSDB_PART_TIER_1H] > 0);
+    tsdb_fixture_stop(f);
+    f->config.max_bytes = 1;
+    tsdb_fixture_start(f);
+    want_removed(f, 0, 1);
+    tsdb_stats(f->db, &stats);
+    assert_int_equal(stats.part_bytes[TSDB_PART_TIER_1H], 0);
+}
+
 /* This program again: dies while the first file goes. */
 static int remove_and_die(const char *dir)
 {
@@ -255,6 +329,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_by_age_in_both_classes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_quota_takes_fast_ones_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_today_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_quota_has_room_for_both_files_of_a_compaction,
+                                        set_up_empty, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_quota_takes_roll_ups_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_death_while_a_file_goes, set_up, tear_down),
     };
     if (argc == 2) {

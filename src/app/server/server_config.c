@@ -140,6 +140,23 @@ static const struct conf_key keys[] = {
      .help = "How many days roll-ups of an hour are kept, by whole months. They are made of "
              "readings that come every 15 minutes or faster."},
     {.section = "store",
+     .name = "event_days",
+     .type = CONF_INTEGER,
+     .offset = AT(event_days),
+     .min = 3,
+     .max = 36500,
+     .text = "400",
+     .help = "How many days events are kept."},
+    {.section = "store",
+     .name = "text_days",
+     .type = CONF_INTEGER,
+     .offset = AT(text_days),
+     .min = 3,
+     .max = 36500,
+     .text = "400",
+     .help = "How many days after it came a query text or a plan is kept, at least; longer as long "
+             "as a reading names it."},
+    {.section = "store",
      .name = "max_bytes",
      .type = CONF_SIZE,
      .offset = AT(max_bytes),
@@ -147,11 +164,12 @@ static const struct conf_key keys[] = {
      .max = 1e15,
      .text = "0",
      .help =
-         "The most that the store may have on the disk; 0 is no such bound. Over it whole days "
-         "of readings go, the oldest first: all but today's of clocks up to 15 seconds, then of "
-         "slower ones. Compaction needs the room of one day's file for a while beside that. In "
-         "PostgreSQL days of all clocks, then months of roll-ups, of 5 minutes first; the present "
-         "day and month stay."},
+         "The most that the store may have on the disk; 0 is no such bound. Over it the oldest "
+         "goes first, in this order: days of readings of clocks up to 15 seconds, plans and bodies "
+         "of events, days of readings of slower clocks, months of roll-ups of 5 minutes, of an "
+         "hour. What is of today or of this month stays, and events of the last 3 days. The file "
+         "that a compaction writes counts, too. In PostgreSQL days of all clocks, then months of "
+         "roll-ups, of 5 minutes first."},
     {.section = "ingest",
      .name = "max_body",
      .type = CONF_SIZE,

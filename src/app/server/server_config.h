@@ -24,6 +24,7 @@ struct server_config {
     uint64_t journal_bytes;
     int64_t retention_days;
     int64_t rollup_5m_days, rollup_1h_days;
+    int64_t event_days, text_days;
     uint64_t max_bytes;
     int metrics_access; /* enum api_metrics_access */
     int64_t max_connections, max_connections_per_address;

@@ -136,6 +136,8 @@ static enum err_code open_tsdb(struct server *s, struct err *e)
         .retention_days = (int)s->config->retention_days,
         .rollup_5m_days = (int)s->config->rollup_5m_days,
         .rollup_1h_days = (int)s->config->rollup_1h_days,
+        .event_days = (int)s->config->event_days,
+        .text_days = (int)s->config->text_days,
         .max_bytes = s->config->max_bytes,
         .target_sink = take_targets,
         .drop_sink = drop_target,

@@ -31,6 +31,7 @@
 #define TEXT_PACK_MIN    256
 #define TEXT_PACK_LEVEL  3
 #define CHECKPOINT_PAGES 256
+#define FILE_FLAGS       (SQLDB_OWN_CHECKPOINT | SQLDB_SHRINKS)
 
 static const struct log_ctx apply_log = {.component = "tsdb"};
 
@@ -68,13 +69,13 @@ static enum err_code read_applied(struct sqldb *file, uint64_t *out, struct err 
 enum err_code apply_open(struct tsdb *db, struct err *e)
 {
     struct applier *a = &db->applier;
-    enum err_code code = open_one(db, "text", SQLDB_OWN_CHECKPOINT, &a->text, e);
+    enum err_code code = open_one(db, "text", FILE_FLAGS, &a->text, e);
 
     if (code == ERR_OK) {
         code = sqldb_schema(a->text, "tsdb_text", TSDB_SCHEMA_TEXT, e);
     }
     if (code == ERR_OK) {
-        code = open_one(db, "event", SQLDB_OWN_CHECKPOINT, &a->event, e);
+        code = open_one(db, "event", FILE_FLAGS, &a->event, e);
     }
     if (code == ERR_OK) {
         code = sqldb_schema(a->event, "tsdb_event", TSDB_SCHEMA_EVENT, e);
@@ -275,6 +276,7 @@ struct text_put {
     unsigned char hash[HASH_BYTES];
     int64_t content;
     uint64_t bytes; /* that it takes; 0 = the dictionary had it */
+    int64_t day;    /* when it came */
 };
 
 #define TEXT_ROW_BYTES 128 /* of a text beside itself: name, hash, their indexes */
@@ -360,7 +362,18 @@ static enum err_code put_name(struct text_put *p, const struct uuid *collector, 
                      SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
                                 sqldb_text(t->kind), sqldb_text(t->key), sqldb_i64(p->content),
                                 sqldb_blob(collector->bytes, sizeof(collector->bytes)),
-                                sqldb_i64((int64_t)p->bytes)),
+                                sqldb_i64((int64_t)p->bytes), sqldb_i64(p->day)),
+                     e);
+}
+
+/* A text that comes again is as young as a new one. */
+static enum err_code touch_name(struct text_put *p, struct err *e)
+{
+    const struct batch_text *t = p->text;
+
+    return sqldb_run(p->db, "tsdb_text_key_touch",
+                     SQLDB_ARGS(sqldb_blob(t->target.bytes, sizeof(t->target.bytes)),
+                                sqldb_text(t->kind), sqldb_text(t->key), sqldb_i64(p->day)),
                      e);
 }
 
@@ -389,7 +402,10 @@ static enum err_code put_text(struct text_put *p, const struct uuid *collector, 
     if (code == ERR_OK) {
         code = find_content(p, e);
     }
-    if (code || !p->content || p->content == before) {
+    if (code == ERR_OK && p->content && p->content == before) {
+        return touch_name(p, e);
+    }
+    if (code || !p->content) {
         return code;
     }
     code = put_name(p, collector, e);
@@ -408,8 +424,10 @@ static enum err_code put_texts(struct tsdb *db, const struct row *r, struct err 
         code = caps_count_texts(db->caps, file, e);
     }
     for (size_t i = 0; code == ERR_OK && i < r->batch.text_count; i++) {
-        struct text_put put = {
-            .db = file, .use = caps_of(db->caps, &r->collector), .text = &r->batch.texts[i]};
+        struct text_put put = {.db = file,
+                               .use = caps_of(db->caps, &r->collector),
+                               .text = &r->batch.texts[i],
+                               .day = days_of_ms(clock_wall_ms())};
         code = put_text(&put, &r->collector, e);
     }
     return code;
@@ -511,7 +529,7 @@ static void upkeep(struct tsdb *db)
 static bool next_range(struct tsdb *db, uint64_t *from, uint64_t *to)
 {
     lock_take(&db->state);
-    while (db->run == RUN_OPEN && db->linked_lsn <= db->applied_lsn) {
+    while (db->run == RUN_OPEN && db->linked_lsn <= db->applied_lsn && !expire_is_due(db)) {
         (void)cond_wait_until(&db->wake_applier, &db->state, clock_mono_us() + LOOK_US);
     }
     while (db->run != RUN_OPEN && db->queued > 0) {
@@ -550,6 +568,10 @@ void tsdb_sqlite_run_applier(struct tsdb *db)
     while (next_range(db, &from, &to)) {
         struct err e;
         err_clear(&e);
+        if (expire_is_due(db)) {
+            expire_step(db);
+            upkeep(db);
+        }
         if (from >= to) {
             continue;
         }

@@ -166,14 +166,25 @@ static void note(struct compact *c, const struct day_file *now, bool failed)
 
 /* --- begin --- */
 
-/* The new file lies beside the old one until it is renamed: room for both, and for flushes. */
+/*
+ * The new file lies beside the old one until it is renamed: room for both, and for flushes. It
+ * counts for the quota, which makes room as usual: the oldest days go, perhaps this one.
+ */
 static enum err_code check_room(struct compact *c, struct err *e)
 {
+    uint64_t bytes = days_size(c->path);
     uint64_t free_bytes = 0;
     uint64_t size = 0;
     enum err_code code = file_space(c->db->dir, &free_bytes, &size, e);
 
-    if (code == ERR_OK && free_bytes < days_size(c->path) + 4 * c->db->config.flush_bytes) {
+    if (retain_is_over(c->db, bytes)) {
+        tsdb_measure_disk(c->db);
+        (void)retain_quota(c->db, clock_wall_ms(), bytes);
+    }
+    if (code == ERR_OK && retain_is_over(c->db, bytes)) {
+        return err_set(e, ERR_LIMIT, "max_bytes has no room for %s twice", c->path);
+    }
+    if (code == ERR_OK && free_bytes < bytes + 4 * c->db->config.flush_bytes) {
         code = err_set(e, ERR_LIMIT, "no room to write %s anew: %llu kB are left", c->path,
                        (unsigned long long)(free_bytes / 1024));
     }

@@ -254,6 +254,16 @@ const char *tsdb_refusal_name(enum tsdb_refusal r)
     return r >= 0 && r < TSDB_REFUSED_KINDS ? names[r] : "unknown";
 }
 
+const char *tsdb_part_name(enum tsdb_part p)
+{
+    static const char *const names[TSDB_PARTS] = {
+        [TSDB_PART_INGEST] = "ingest",     [TSDB_PART_RAW_FAST] = "raw_fast",
+        [TSDB_PART_RAW_SLOW] = "raw_slow", [TSDB_PART_TIER_5M] = "tier5m",
+        [TSDB_PART_TIER_1H] = "tier1h",    [TSDB_PART_TEXT] = "text",
+        [TSDB_PART_EVENT] = "event"};
+    return p >= 0 && p < TSDB_PARTS ? names[p] : "unknown";
+}
+
 const char *tsdb_removal_name(enum tsdb_removal r)
 {
     static const char *const names[TSDB_REMOVED_KINDS] = {

@@ -28,8 +28,8 @@
 #define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    3
 #define TSDB_SCHEMA_TIER   1
-#define TSDB_SCHEMA_TEXT   3
-#define TSDB_SCHEMA_EVENT  1
+#define TSDB_SCHEMA_TEXT   4
+#define TSDB_SCHEMA_EVENT  2
 
 #define TSDB_DAY_MS         86400000LL
 #define TSDB_FAST_MS        15000 /* clocks up to this go into raw/fast */
@@ -125,6 +125,8 @@ struct tsdb_counters {
     _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
     _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
+    _Atomic uint64_t part_bytes[TSDB_PARTS];
+    _Atomic uint64_t expired_events, expired_texts, stripped;
     _Atomic uint64_t compactions, compact_errors, quarantined;
     _Atomic uint64_t removed[TSDB_REMOVED_KINDS], removed_bytes;
     _Atomic int64_t last_flush_ms;
@@ -135,7 +137,13 @@ struct applier {
     struct sqldb *ingest; /* read only */
     struct sqldb *text, *event;
     uint64_t text_applied, event_applied;
+    int64_t expire_day; /* of the last look at what is too old */
+    int64_t expire_us;  /* monotonic: not before, after one that failed */
+    bool expire_more;   /* it did not end yet */
 };
+
+/* The flusher asks the applier to give something of event.db and text.db. */
+enum spare { SPARE_UNKNOWN, SPARE_ASKED, SPARE_NONE };
 
 struct tsdb {
     const struct tsdb_ops *ops; /* first: dispatch.c */
@@ -193,6 +201,9 @@ struct tsdb {
     uint64_t next_stream;
     struct applier applier;
     atomic_bool full;
+    _Atomic int spare;      /* enum spare */
+    int64_t spare_asked_us; /* monotonic; the flusher's */
+    atomic_bool look_again; /* the flusher shall look at the quota now */
 };
 
 /* --- days.c: day files --- */
@@ -221,8 +232,19 @@ bool days_parse_name(const char *name, int64_t *day, uint32_t *edition);
 /* --- retain.c: which files go --- */
 /* Unlink what is older than the retention; the flusher. Returns how many files. */
 size_t retain_age(struct tsdb *db, int64_t now_ms);
-/* Unlink the oldest files until the store is within its quota, if it has one; the flusher. */
-size_t retain_quota(struct tsdb *db, int64_t now_ms);
+/*
+ * Unlink the oldest files until the store is within its quota, if it has one, with a flush and
+ * `more` bytes; the flusher. What events and texts can spare comes in its turn, but later.
+ */
+size_t retain_quota(struct tsdb *db, int64_t now_ms, uint64_t more);
+/* Whether the quota has no room for a flush and so many bytes more. */
+bool retain_is_over(const struct tsdb *db, uint64_t more);
+
+/* --- expire.c: what goes of event.db and text.db; the applier --- */
+/* Whether expire_step has something to do. */
+bool expire_is_due(struct tsdb *db);
+/* Remove some of what is too old, or what the quota asks for. */
+void expire_step(struct tsdb *db);
 
 /* --- tsdb.c --- */
 void tsdb_measure_disk(struct tsdb *db);

@@ -425,6 +425,7 @@ static void look_at_space(struct tsdb *db)
 
 struct flusher {
     int64_t space_us, expire_us, retry_us, rollup_us;
+    int64_t expire_day;
     int failures;
     struct compact *compact;
 };
@@ -433,15 +434,17 @@ static void flusher_chores(struct tsdb *db, struct flusher *f)
 {
     int64_t now = clock_mono_us();
 
-    if (now >= f->space_us) {
+    if (now >= f->space_us || atomic_exchange(&db->look_again, false)) {
         look_at_space(db);
-        (void)retain_quota(db, clock_wall_ms());
+        (void)retain_quota(db, clock_wall_ms(), 0);
         f->space_us = now + SPACE_US;
     }
-    if (now >= f->expire_us) {
+    int64_t day = days_of_ms(clock_wall_ms());
+    if (now >= f->expire_us || day != f->expire_day) {
         (void)retain_age(db, clock_wall_ms());
         (void)tier_expire(db, clock_wall_ms());
         f->expire_us = now + EXPIRE_US;
+        f->expire_day = day;
     }
 }
 

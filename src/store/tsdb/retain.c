@@ -2,22 +2,23 @@
 /*
  * retain.c: unlinks files of readings that are too old, or for which the quota has no room.
  *
- * By age: whole days, each class by itself. By quota: the oldest day of the first class of
- * quota_order that has one, until the store is small enough; the present day stays in any case, for
- * it is being written. A file leaves the list before it is unlinked: no new reader opens it, and
- * one that has it open reads on.
+ * By age: whole days, each class by itself. By quota, what is missed least goes first, the oldest of
+ * it, until the store is small enough: days of fast clocks, plans and bodies of events (expire.c),
+ * days of slow clocks, months of roll-ups of 5 minutes, of an hour. What is of today or this month
+ * stays in any case, for it is being written. A file leaves the list before it is unlinked: no new
+ * reader opens it, and one that has it open reads on.
  * Threads: the flusher.
  */
 #include "store/tsdb/tier.h"
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "os/clock.h"
 
 #include <limits.h>
 #include <stdio.h>
 
-/* What is missed least goes first. */
-static const enum day_class quota_order[] = {DAY_FAST, DAY_SLOW};
+#define ANSWER_US 30000000LL /* what the applier has to say what events and texts can spare */
 
 static const struct log_ctx retain_log = {.component = "tsdb"};
 
@@ -98,28 +99,75 @@ size_t retain_age(struct tsdb *db, int64_t now_ms)
 }
 
 /* Room for one flush is left: that one must not have to wait for the removal that makes it. */
-static bool is_over(const struct tsdb *db)
+bool retain_is_over(const struct tsdb *db, uint64_t more)
 {
     uint64_t most = db->config.max_bytes;
     uint64_t flush = db->config.flush_bytes < most / 4 ? db->config.flush_bytes : most / 4;
 
-    return atomic_load(&db->count.disk_bytes) + flush > most;
+    return most > 0 && atomic_load(&db->count.disk_bytes) + flush + more > most;
 }
 
-size_t retain_quota(struct tsdb *db, int64_t now_ms)
+/* What the quota is to make room for. */
+struct wish {
+    int64_t now_ms;
+    uint64_t more;
+};
+
+static size_t take_days(struct tsdb *db, enum day_class class, const struct wish *w)
 {
-    size_t classes = sizeof(quota_order) / sizeof(quota_order[0]);
     struct day_file f;
     size_t removed = 0;
 
-    if (db->config.max_bytes == 0) {
-        return 0;
+    while (retain_is_over(db, w->more) && take(db, class, INT64_MAX, w->now_ms, &f)) {
+        removed += unlink_file(db, &f, TSDB_REMOVED_QUOTA);
+        tsdb_measure_disk(db);
     }
-    for (size_t i = 0; i < classes; i++) {
-        while (is_over(db) && take(db, quota_order[i], INT64_MAX, now_ms, &f)) {
-            removed += unlink_file(db, &f, TSDB_REMOVED_QUOTA);
-            tsdb_measure_disk(db);
-        }
+    return removed;
+}
+
+/*
+ * Whether events and texts have given what they can. The applier is asked, and wakes us up; one
+ * that does not answer for long does not hold up the rest.
+ */
+static bool is_spared(struct tsdb *db)
+{
+    int unknown = SPARE_UNKNOWN;
+
+    if (!atomic_compare_exchange_strong(&db->spare, &unknown, SPARE_ASKED)) {
+        return unknown == SPARE_NONE || clock_mono_us() - db->spare_asked_us > ANSWER_US;
+    }
+    db->spare_asked_us = clock_mono_us();
+    lock_take(&db->state);
+    cond_signal(&db->wake_applier);
+    lock_release(&db->state);
+    return false;
+}
+
+static size_t take_months(struct tsdb *db, enum tsdb_tier tier, const struct wish *w)
+{
+    uint64_t before = atomic_load(&db->count.disk_bytes);
+    size_t removed = 0;
+
+    while (retain_is_over(db, w->more) && tier_remove_oldest(db, tier, w->now_ms)) {
+        removed++;
+        tsdb_measure_disk(db);
+        uint64_t after = atomic_load(&db->count.disk_bytes);
+        atomic_fetch_add(&db->count.removed[TSDB_REMOVED_QUOTA], 1);
+        atomic_fetch_add(&db->count.removed_bytes, before > after ? before - after : 0);
+        before = after;
+    }
+    return removed;
+}
+
+size_t retain_quota(struct tsdb *db, int64_t now_ms, uint64_t more)
+{
+    const struct wish w = {now_ms, more};
+    size_t removed = take_days(db, DAY_FAST, &w);
+
+    if (retain_is_over(db, more) && is_spared(db)) {
+        removed += take_days(db, DAY_SLOW, &w);
+        removed += take_months(db, TSDB_TIER_5M, &w);
+        removed += take_months(db, TSDB_TIER_1H, &w);
     }
     if (removed) {
         reader_close_idle(db);

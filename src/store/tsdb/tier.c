@@ -213,6 +213,14 @@ static void remove_file(const struct tsdb *db, const struct tier_file *f)
     log_info(&tier_log, "retention removed %s", path);
 }
 
+/* Remove a file of the list. Out of it first: no new reader opens it. Caller holds state. */
+static void take_out(struct tsdb *db, size_t i, struct tier_file *out)
+{
+    *out = db->tiers[i];
+    db->tiers[i] = db->tiers[--db->tier_count];
+    db->days_removed++;
+}
+
 size_t tier_expire(struct tsdb *db, int64_t now_ms)
 {
     size_t removed = 0;
@@ -225,10 +233,8 @@ size_t tier_expire(struct tsdb *db, int64_t now_ms)
             i++;
         }
         bool found = i < db->tier_count;
-        if (found) { /* out of the list first: no new reader opens it */
-            f = db->tiers[i];
-            db->tiers[i] = db->tiers[--db->tier_count];
-            db->days_removed++;
+        if (found) {
+            take_out(db, i, &f);
         }
         lock_release(&db->state);
         if (!found) {
@@ -237,4 +243,29 @@ size_t tier_expire(struct tsdb *db, int64_t now_ms)
         remove_file(db, &f);
         removed++;
     }
+}
+
+bool tier_remove_oldest(struct tsdb *db, enum tsdb_tier tier, int64_t now_ms)
+{
+    int present = days_month(days_of_ms(now_ms));
+    struct tier_file f = {0};
+
+    lock_take(&db->state);
+    size_t oldest = db->tier_count;
+    for (size_t i = 0; i < db->tier_count && !db->copying; i++) {
+        const struct tier_file *t = &db->tiers[i];
+        if (t->tier == tier && t->month < present &&
+            (oldest == db->tier_count || t->month < db->tiers[oldest].month)) {
+            oldest = i;
+        }
+    }
+    bool found = oldest < db->tier_count;
+    if (found) {
+        take_out(db, oldest, &f);
+    }
+    lock_release(&db->state);
+    if (found) {
+        remove_file(db, &f);
+    }
+    return found;
 }

@@ -71,6 +71,8 @@ void tier_set_watermark(struct tsdb *db, enum tsdb_tier tier, int month, int64_t
 int64_t tier_watermark(const struct tsdb *db, enum tsdb_tier tier);
 /* Unlink files older than their retention; returns how many. */
 size_t tier_expire(struct tsdb *db, int64_t now_ms);
+/* Unlink the oldest file of a tier, but for that of the present month; false = there is none. */
+bool tier_remove_oldest(struct tsdb *db, enum tsdb_tier tier, int64_t now_ms);
 
 /* --- tier_build.c: readings become buckets --- */
 struct tier_build;

@@ -27,6 +27,8 @@
 #define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
 #define TIER_5M_DAYS    90
 #define TIER_1H_DAYS    400
+#define EVENT_DAYS      400
+#define TEXT_DAYS       400
 #define CLOSE_MS        (26 * 3600 * 1000LL)
 #define READERS         6
 #define READERS_MAX     64
@@ -44,6 +46,8 @@ static void set_defaults(struct tsdb_config *c)
     c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
     c->rollup_5m_days = c->rollup_5m_days ? c->rollup_5m_days : TIER_5M_DAYS;
     c->rollup_1h_days = c->rollup_1h_days ? c->rollup_1h_days : TIER_1H_DAYS;
+    c->event_days = c->event_days ? c->event_days : EVENT_DAYS;
+    c->text_days = c->text_days ? c->text_days : TEXT_DAYS;
     c->close_ms = c->close_ms ? c->close_ms : CLOSE_MS;
     c->readers = c->readers ? c->readers : READERS;
     c->cache_bytes = c->cache_bytes ? c->cache_bytes : BLOCK_CACHE_BYTES;
@@ -337,43 +341,81 @@ static enum err_code tsdb_sqlite_compact(struct tsdb *db, int64_t mono_us, struc
         code = err_set(e, ERR_IO, "a file could not be compacted: the log says why");
     }
     lock_release(&db->state);
+    tsdb_measure_disk(db);
     return code;
 }
 
 /* --- how it is --- */
 
+/* A list as it is now. */
+struct file_lists {
+    struct day_file *days;
+    struct tier_file *tiers;
+    size_t day_count, tier_count;
+};
+
+static struct file_lists copy_lists(struct tsdb *db)
+{
+    struct file_lists l;
+
+    lock_take(&db->state);
+    l.day_count = db->day_count;
+    l.days = alloc_array(l.day_count + 1, sizeof(*l.days));
+    if (l.day_count) {
+        memcpy(l.days, db->days, l.day_count * sizeof(*l.days));
+    }
+    l.tier_count = db->tier_count;
+    l.tiers = alloc_array(l.tier_count + 1, sizeof(*l.tiers));
+    if (l.tier_count) {
+        memcpy(l.tiers, db->tiers, l.tier_count * sizeof(*l.tiers));
+    }
+    lock_release(&db->state);
+    return l;
+}
+
+static uint64_t size_of(const struct tsdb *db, const char *name)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/%s.db", db->dir, name);
+    return days_size(path);
+}
+
+/* A day's file, and the one that a compaction is about to put in its place. */
+static uint64_t size_of_day(const struct tsdb *db, const struct day_file *f)
+{
+    char path[PATH_MAX];
+    char next[PATH_MAX];
+
+    days_path(db, f, path, sizeof(path));
+    (void)snprintf(next, sizeof(next), "%.*s.new", PATH_MAX - 8, path);
+    return days_size(path) + days_size(next);
+}
+
 void tsdb_measure_disk(struct tsdb *db)
 {
-    static const char *const names[] = {"ingest", "text", "event"};
+    struct file_lists l = copy_lists(db);
+    uint64_t bytes[TSDB_PARTS] = {[TSDB_PART_INGEST] = size_of(db, "ingest"),
+                                  [TSDB_PART_TEXT] = size_of(db, "text"),
+                                  [TSDB_PART_EVENT] = size_of(db, "event")};
     char path[PATH_MAX];
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s.db", db->dir, names[i]);
-        sum += days_size(path);
+    for (size_t i = 0; i < l.tier_count; i++) {
+        tier_path(db, l.tiers[i].tier, l.tiers[i].month, path, sizeof(path));
+        bytes[l.tiers[i].tier == TSDB_TIER_5M ? TSDB_PART_TIER_5M : TSDB_PART_TIER_1H] +=
+            days_size(path);
     }
-    lock_take(&db->state);
-    size_t count = db->day_count;
-    struct day_file *days = alloc_array(count + 1, sizeof(*days));
-    if (count) {
-        memcpy(days, db->days, count * sizeof(*days));
+    for (size_t i = 0; i < l.day_count; i++) {
+        bytes[l.days[i].class == DAY_FAST ? TSDB_PART_RAW_FAST : TSDB_PART_RAW_SLOW] +=
+            size_of_day(db, &l.days[i]);
     }
-    size_t tier_count = db->tier_count;
-    struct tier_file *tiers = alloc_array(tier_count + 1, sizeof(*tiers));
-    if (tier_count) {
-        memcpy(tiers, db->tiers, tier_count * sizeof(*tiers));
+    alloc_free(l.tiers);
+    alloc_free(l.days);
+    for (int p = 0; p < TSDB_PARTS; p++) {
+        sum += bytes[p];
+        atomic_store(&db->count.part_bytes[p], bytes[p]);
     }
-    lock_release(&db->state);
-    for (size_t i = 0; i < tier_count; i++) {
-        tier_path(db, tiers[i].tier, tiers[i].month, path, sizeof(path));
-        sum += days_size(path);
-    }
-    alloc_free(tiers);
-    for (size_t i = 0; i < count; i++) {
-        days_path(db, &days[i], path, sizeof(path));
-        sum += days_size(path);
-    }
-    alloc_free(days);
     atomic_store(&db->count.disk_bytes, sum);
 }
 
@@ -402,6 +444,12 @@ void tsdb_front_counters(struct tsdb *db, struct tsdb_stats *out)
         out->removed[i] = atomic_load(&n->removed[i]);
     }
     out->removed_bytes = atomic_load(&n->removed_bytes);
+    for (int i = 0; i < TSDB_PARTS; i++) {
+        out->part_bytes[i] = atomic_load(&n->part_bytes[i]);
+    }
+    out->expired_events = atomic_load(&n->expired_events);
+    out->expired_texts = atomic_load(&n->expired_texts);
+    out->stripped = atomic_load(&n->stripped);
     out->quarantined = atomic_load(&n->quarantined);
     out->max_bytes = db->config.max_bytes;
     out->compactions = atomic_load(&n->compactions);

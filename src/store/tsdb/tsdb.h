@@ -72,6 +72,8 @@ struct tsdb_config {
     int retention_days;   /* readings are kept; 0 = 15, in PostgreSQL 7; at least 3 */
     int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
     int rollup_1h_days;   /* of an hour; 0 = 400 */
+    int event_days;       /* events; 0 = 400 */
+    int text_days;        /* texts that no reading names any more, since they came; 0 = 400 */
     int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */
     uint64_t max_bytes;   /* the oldest files go when the store has more; 0 = no such bound */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
@@ -400,6 +402,18 @@ enum tsdb_refusal {
     TSDB_REFUSED_KINDS
 };
 
+/* What the store consists of on the disk. */
+enum tsdb_part {
+    TSDB_PART_INGEST,
+    TSDB_PART_RAW_FAST, /* readings of clocks up to 15 s */
+    TSDB_PART_RAW_SLOW,
+    TSDB_PART_TIER_5M,
+    TSDB_PART_TIER_1H,
+    TSDB_PART_TEXT,
+    TSDB_PART_EVENT,
+    TSDB_PARTS
+};
+
 /* Why a file of readings was removed. */
 enum tsdb_removal {
     TSDB_REMOVED_AGE,   /* older than retention_days */
@@ -411,6 +425,7 @@ struct tsdb_stats {
     const char *engine; /* "sqlite", "postgresql" */
     struct uuid epoch;
     uint64_t journal_bytes, head_bytes, disk_bytes;
+    uint64_t part_bytes[TSDB_PARTS]; /* of disk_bytes */
     uint64_t free_bytes; /* on the disk; as of the last look, at most 10 s ago */
     uint64_t samples_stored, pushes, records, slices, commits, duplicates; /* since the start */
     uint64_t refused[TSDB_REFUSED_KINDS];
@@ -424,6 +439,8 @@ struct tsdb_stats {
     uint64_t compactions, compact_errors; /* files that were written anew; that could not be */
     uint64_t removed[TSDB_REMOVED_KINDS]; /* files */
     uint64_t removed_bytes;
+    uint64_t expired_events, expired_texts; /* that were too old */
+    uint64_t stripped; /* plans, and bodies of events, that the quota had no room for */
     uint64_t max_bytes;   /* the quota; 0 = none */
     uint64_t quarantined; /* things that could not be read, moved to damaged.db since the start */
     bool full;
@@ -445,6 +462,7 @@ enum err_code tsdb_uses(struct tsdb *db, struct arena *a, struct tsdb_use **out,
 const char *tsdb_cap_name(enum tsdb_cap cap);       /* "objects", "text_bytes" ... */
 const char *tsdb_refusal_name(enum tsdb_refusal r); /* "clock", "order" ... */
 const char *tsdb_removal_name(enum tsdb_removal r); /* "age", "quota" */
+const char *tsdb_part_name(enum tsdb_part p);       /* "ingest", "raw_fast" ... */
 
 /* --- Backup --- */
 
