@@ -234,6 +234,17 @@ static bool take_row(struct run *r, const struct tsdb_bucket *b, const struct ts
 
 /* --- a bucket --- */
 
+/* The reading that what is of the bucket rose since; of a group that begins its own first one. */
+static int64_t rose_since(const struct run *r, const struct tsdb_bucket *b)
+{
+    int64_t first = b->t_ms;
+
+    for (size_t row = 0; !r->last_t_ms && row < b->row_count; row++) {
+        first = b->born_ms[row] && b->born_ms[row] < first ? b->born_ms[row] : first;
+    }
+    return r->last_t_ms ? r->last_t_ms : first;
+}
+
 static void note_cover(struct run *r, const struct tsdb_bucket *b)
 {
     if (b->t_ms >= r->newest_ms) {
@@ -242,7 +253,7 @@ static void note_cover(struct run *r, const struct tsdb_bucket *b)
     }
     if (r->in_range) {
         r->delta_ms[r->bucket] += (double)b->covered_ms;
-        r->rise_ms[r->bucket] += r->last_t_ms ? (double)(b->t_ms - r->last_t_ms) : 0;
+        r->rise_ms[r->bucket] += (double)(b->t_ms - rose_since(r, b));
     }
 }
 
