@@ -147,6 +147,12 @@ static void put_store(struct openmetrics *m, const struct tsdb_stats *s)
          s->max_bytes},
         {"pga_store_removed_bytes", OPENMETRICS_COUNTER, "bytes",
          "Readings removed for their age or for the quota.", s->removed_bytes},
+        {"pga_store_expired_events", OPENMETRICS_COUNTER, NULL, "Events that were too old.",
+         s->expired_events},
+        {"pga_store_expired_texts", OPENMETRICS_COUNTER, NULL,
+         "Texts that were too old and that no reading named.", s->expired_texts},
+        {"pga_store_stripped", OPENMETRICS_COUNTER, NULL,
+         "Plans, and bodies of events, removed for the quota.", s->stripped},
         {"pga_replayed_records", OPENMETRICS_COUNTER, NULL,
          "Records read back from the journal at start.", s->replayed_records},
     };

@@ -22,8 +22,8 @@ static enum err_code compact(struct api_call *call, struct err *e)
     struct store_actor who = api_actor(call);
     struct tsdb_stats before, after;
     struct json_writer *w;
-    enum err_code rc = store_audit_note(config->store, &who,
-                                        (struct store_audit_entry){"store.compact", "store", ""}, e);
+    enum err_code rc = store_audit_note(
+        config->store, &who, (struct store_audit_entry){"store.compact", "store", ""}, e);
 
     if (rc != ERR_OK)
         return rc;
@@ -51,8 +51,9 @@ const struct route route_store_compact = {
     .role = ROUTE_ADMIN,
     .classes = HTTPD_API,
     .handle = compact,
-    .summary = "Write what memory holds and merge the small blocks of every day now, which else "
-               "happens by itself when a day is over; after 20 s the answer is 202, and it goes on.",
+    .summary =
+        "Write what memory holds and merge the small blocks of every day now, which else "
+        "happens by itself when a day is over; after 20 s the answer is 202, and it goes on.",
     .answer = "{done: bool, bytes_before: int, disk_bytes: int, *: int}",
     .also = "202 501",
 };

@@ -34,8 +34,7 @@ static void print_day(const struct month_figures *f)
     printf("month day=%d samples=%llu disk=%llu", f->day, (unsigned long long)f->samples,
            (unsigned long long)f->disk_bytes);
     for (int p = 0; p < TSDB_PARTS; p++) {
-        printf(" %s=%llu", tsdb_part_name((enum tsdb_part)p),
-               (unsigned long long)f->part_bytes[p]);
+        printf(" %s=%llu", tsdb_part_name((enum tsdb_part)p), (unsigned long long)f->part_bytes[p]);
     }
     printf(" rss=%llu objects=%llu files_gone=%llu events_gone=%llu texts_gone=%llu "
            "compactions=%llu\n",

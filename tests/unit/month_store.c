@@ -212,14 +212,14 @@ static void put_texts(struct month *m)
     buf_add_c(&m->record, ",\"texts\":[");
     for (size_t i = 0; i < m->shape.texts; i++) {
         bool named = i < m->shape.churn;
-        buf_printf(&m->record,
-                   "%s{\"target\":\"%s\",\"kind\":\"query\",\"key\":\"%s%zu\",\"text\":\"SELECT %d, "
-                   "%zu, %llx, %llx, %llx, %llx\"}",
-                   i ? "," : "", id, named ? "key-" : "other-",
-                   named ? key_of(m, i) : (size_t)m->day * m->shape.texts + i, m->day, i,
-                   (unsigned long long)draw(m, UINT32_MAX), (unsigned long long)draw(m, UINT32_MAX),
-                   (unsigned long long)draw(m, UINT32_MAX),
-                   (unsigned long long)draw(m, UINT32_MAX));
+        buf_printf(
+            &m->record,
+            "%s{\"target\":\"%s\",\"kind\":\"query\",\"key\":\"%s%zu\",\"text\":\"SELECT %d, "
+            "%zu, %llx, %llx, %llx, %llx\"}",
+            i ? "," : "", id, named ? "key-" : "other-",
+            named ? key_of(m, i) : (size_t)m->day * m->shape.texts + i, m->day, i,
+            (unsigned long long)draw(m, UINT32_MAX), (unsigned long long)draw(m, UINT32_MAX),
+            (unsigned long long)draw(m, UINT32_MAX), (unsigned long long)draw(m, UINT32_MAX));
     }
     buf_add_char(&m->record, ']');
 }
@@ -235,9 +235,9 @@ static void put_events(struct month *m)
                    "%s{\"t\":%lld,\"target\":\"%s\",\"kind\":\"log\",\"severity\":\"info\","
                    "\"title\":\"line %llx\",\"body\":{\"statement\":\"word%llx word%llx\","
                    "\"took_ms\":%llu}}",
-                   i ? "," : "", (long long)m->now_ms, id,
-                   (unsigned long long)draw(m, UINT32_MAX), (unsigned long long)draw(m, 5000),
-                   (unsigned long long)draw(m, 5000), (unsigned long long)draw(m, 100000));
+                   i ? "," : "", (long long)m->now_ms, id, (unsigned long long)draw(m, UINT32_MAX),
+                   (unsigned long long)draw(m, 5000), (unsigned long long)draw(m, 5000),
+                   (unsigned long long)draw(m, 100000));
     }
     buf_add_char(&m->record, ']');
 }

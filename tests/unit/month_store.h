@@ -19,13 +19,14 @@
 #define MONTH_DAY_MS  86400000LL
 
 struct month_shape {
-    size_t targets; /* at most MONTH_TARGETS; the last one is deleted in the middle, and comes again */
-    size_t rows;    /* objects of each */
+    size_t
+        targets; /* at most MONTH_TARGETS; the last one is deleted in the middle, and comes again */
+    size_t rows; /* objects of each */
     int days;
-    int late_every; /* days between things that arrive late */
+    int late_every;            /* days between things that arrive late */
     int64_t push_ms, flush_ms; /* a push has the records of so long; how often blocks are made */
-    size_t events, texts; /* a day */
-    size_t churn;         /* keys of each target that end, and come anew, each day */
+    size_t events, texts;      /* a day */
+    size_t churn;              /* keys of each target that end, and come anew, each day */
 };
 
 /* How the store was when a day was over. */
@@ -60,11 +61,11 @@ enum err_code month_live_a_day(struct month *m, struct month_figures *out,
 
 /* What was compared of roll-ups and readings. */
 struct month_comparison {
-    uint64_t points;     /* that both have */
-    uint64_t differing;  /* of these: not the same number, means beyond rounding */
-    uint64_t tier_only;  /* roll-ups have them and readings are gone */
+    uint64_t points;        /* that both have */
+    uint64_t differing;     /* of these: not the same number, means beyond rounding */
+    uint64_t tier_only;     /* roll-ups have them and readings are gone */
     double cpu_ms, wall_ms; /* the slowest read of roll-ups */
-    char first[200];     /* the first difference */
+    char first[200];        /* the first difference */
 };
 /*
  * Every operation that roll-ups answer exactly, for each target and column, of the last `days`

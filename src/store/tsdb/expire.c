@@ -78,8 +78,8 @@ static enum err_code expire_events(struct tsdb *db, int64_t now_ms, bool *more, 
     int64_t before = now_ms - db->config.event_days * TSDB_DAY_MS;
     int64_t changed = 0;
     enum err_code code = run_all(db->applier.event, names,
-                                 SQLDB_ARGS(sqldb_i64(before), sqldb_i64(EVENTS_AT_ONCE)),
-                                 &changed, e);
+                                 SQLDB_ARGS(sqldb_i64(before), sqldb_i64(EVENTS_AT_ONCE)), &changed,
+                                 e);
 
     if (code == ERR_OK) {
         atomic_fetch_add(&db->count.expired_events, (uint64_t)changed);
@@ -254,10 +254,9 @@ static enum err_code spare_some(struct tsdb *db, int64_t now_ms, int64_t *given,
                                          "tsdb_event_strip", NULL};
     int64_t before = now_ms - SPARE_DAYS * TSDB_DAY_MS;
     int64_t count = 0;
-    enum err_code code = run_all(db->applier.text, plans,
-                                 SQLDB_ARGS(sqldb_i64(days_of_ms(before)),
-                                            sqldb_i64(TEXTS_AT_ONCE)),
-                                 given, e);
+    enum err_code code = run_all(
+        db->applier.text, plans,
+        SQLDB_ARGS(sqldb_i64(days_of_ms(before)), sqldb_i64(TEXTS_AT_ONCE)), given, e);
 
     if (code == ERR_OK && *given) {
         code = sqldb_run(db->applier.text, "tsdb_text_content_drop", SQLDB_NO_ARGS, e);

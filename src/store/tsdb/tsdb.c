@@ -403,12 +403,12 @@ void tsdb_measure_disk(struct tsdb *db)
 
     for (size_t i = 0; i < l.tier_count; i++) {
         tier_path(db, l.tiers[i].tier, l.tiers[i].month, path, sizeof(path));
-        bytes[l.tiers[i].tier == TSDB_TIER_5M ? TSDB_PART_TIER_5M : TSDB_PART_TIER_1H] +=
-            days_size(path);
+        bytes[l.tiers[i].tier == TSDB_TIER_5M ? TSDB_PART_TIER_5M : TSDB_PART_TIER_1H] += days_size(
+            path);
     }
     for (size_t i = 0; i < l.day_count; i++) {
-        bytes[l.days[i].class == DAY_FAST ? TSDB_PART_RAW_FAST : TSDB_PART_RAW_SLOW] +=
-            size_of_day(db, &l.days[i]);
+        bytes[l.days[i].class == DAY_FAST ? TSDB_PART_RAW_FAST : TSDB_PART_RAW_SLOW] += size_of_day(
+            db, &l.days[i]);
     }
     alloc_free(l.tiers);
     alloc_free(l.days);

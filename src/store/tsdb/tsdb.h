@@ -426,7 +426,7 @@ struct tsdb_stats {
     struct uuid epoch;
     uint64_t journal_bytes, head_bytes, disk_bytes;
     uint64_t part_bytes[TSDB_PARTS]; /* of disk_bytes */
-    uint64_t free_bytes; /* on the disk; as of the last look, at most 10 s ago */
+    uint64_t free_bytes;             /* on the disk; as of the last look, at most 10 s ago */
     uint64_t samples_stored, pushes, records, slices, commits, duplicates; /* since the start */
     uint64_t refused[TSDB_REFUSED_KINDS];
     uint64_t flushes, flush_errors, replayed_records, replayed_slices;
@@ -440,7 +440,7 @@ struct tsdb_stats {
     uint64_t removed[TSDB_REMOVED_KINDS]; /* files */
     uint64_t removed_bytes;
     uint64_t expired_events, expired_texts; /* that were too old */
-    uint64_t stripped; /* plans, and bodies of events, that the quota had no room for */
+    uint64_t stripped;    /* plans, and bodies of events, that the quota had no room for */
     uint64_t max_bytes;   /* the quota; 0 = none */
     uint64_t quarantined; /* things that could not be read, moved to damaged.db since the start */
     bool full;
