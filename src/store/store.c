@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/thread.h"
 #include "sqldb/sqldb_migrate.h"
+#include "store/store_setting.h"
 #include "tls/hash.h"
 
 struct store {
@@ -50,6 +51,21 @@ static enum err_code refuse_pending(struct store *s, const struct sqldb_migrate_
     return rc;
 }
 
+/* What is there is not all of it. */
+static enum err_code refuse_unfinished(struct store *s, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(s->write, "setting_get",
+                                 SQLDB_ARGS(sqldb_text_c(STORE_COPY_MARK)), &q, e);
+
+    sqldb_end(q);
+    if (rc == ERR_OK)
+        return err_set(e, ERR_CONFLICT,
+                       "the store is a copy that did not come to its end: run pga migrate copy "
+                       "again");
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
 static enum err_code migrate(struct store *s, const char *url, struct err *e)
 {
     struct sqldb_migrate_set set;
@@ -79,6 +95,8 @@ enum err_code store_open(const char *url, struct store **out, struct err *e)
     rc = sqldb_open(url, NULL, &s->write, e);
     if (rc == ERR_OK)
         rc = migrate(s, url, e);
+    if (rc == ERR_OK)
+        rc = refuse_unfinished(s, e);
     if (rc == ERR_OK)
         rc = sqldb_open(url, &reading, &s->read, e);
     if (rc != ERR_OK) {

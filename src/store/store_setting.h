@@ -5,6 +5,9 @@
 
 #include "store/store.h"
 
+/* There while the store is a copy that has not come to its end (store/transfer). */
+#define STORE_COPY_MARK "copy"
+
 /* ERR_NOT_FOUND. Lives in `a`. */
 enum err_code store_setting_get(struct store *s, struct arena *a, const char *name,
                                 const char **value, struct err *e) ERR_MUST_CHECK;

@@ -8,6 +8,7 @@
  * Exit codes: 0 ok, 1 failure, 2 usage, 3 no such store, 5 in use or newer than this program,
  * 6 unreachable, 7 something is pending (status) or damaged (verify).
  */
+#include "app/migrate/migrate.h"
 #include "app/usage.h"
 #include "base/alloc.h"
 #include "base/embed.h"
@@ -27,16 +28,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum exit_code {
-    EXIT_CODE_OK = 0,
-    EXIT_CODE_FAILURE = 1,
-    EXIT_CODE_USAGE = 2,
-    EXIT_CODE_NOT_FOUND = 3,
-    EXIT_CODE_CONFLICT = 5,
-    EXIT_CODE_UNAVAILABLE = 6,
-    EXIT_CODE_PROBLEMS = 7,
-};
-
 struct migrate {
     char url[PATH_MAX + 16];
     char dir[PATH_MAX];       /* of a SQLite store; "" for PostgreSQL */
@@ -44,6 +35,8 @@ struct migrate {
     const char *key_file; /* where the key of a backup goes; NULL = the place of the state folder */
     char default_key[PATH_MAX + 32];
     const char *backup; /* operand of restore */
+    const char *from, *to; /* of copy */
+    int as_json;
     int dry_run;
     int repair;
     int pending;
@@ -58,6 +51,10 @@ static const struct usage_row help_commands[] = {
     {"verify", "check every file, hash, row and block of the store; of a PostgreSQL store hashes, "
                "tables, columns and indexes; exit 7 on damage"},
     {"list", "the migrations in this program"},
+    {"copy --from URL --to URL",
+     "copy all of a store into another, empty one, of either kind, with both servers stopped; "
+     "goes on where it was interrupted, and compares both at the end; exit 1 when they differ, 7 "
+     "when something could not be copied"},
     {"restore FILE", "make a store of a backup (pga ctl backup create); the store must not be "
                      "there, or be empty, and its server stopped"},
     {NULL, NULL},
@@ -71,6 +68,9 @@ static const struct usage_option help_options[] = {
     {"key-file", "FILE",
      "with restore: where the master key of a backup goes that brings one (default: "
      "keys/master.key of the state directory)"},
+    {"from", "URL", "with copy: the store that is read"},
+    {"to", "URL", "with copy: the store that is made; empty, or the same copy, unfinished"},
+    {"json", NULL, "with copy: the comparison at the end as JSON"},
     {"dry-run", NULL, "with up: prove that it would work, change nothing"},
     {"repair", NULL,
      "with verify of a SQLite store: move what cannot be read into damaged.db or damaged/ beside "
@@ -83,6 +83,7 @@ extern const struct usage app_migrate_usage;
 const struct usage app_migrate_usage = {
     .name = "migrate",
     .forms = (const struct usage_row[]){{"[options] status|up|verify|list", ""},
+                                        {"[--json] copy --from URL --to URL", ""},
                                         {"[options] restore FILE", ""},
                                         {NULL, NULL}},
     .commands = help_commands,
@@ -94,16 +95,21 @@ const struct usage app_migrate_usage = {
             "SQLite files that hold data are copied before they are changed, and the server must "
             "not be running. PostgreSQL databases are changed only here, never by a starting "
             "server.",
+            "A copy takes everything along but the master key, which the server of the new store "
+            "needs as well. Neither store may be in use. Until the copy came to its end no server "
+            "opens the new store. What both hold is then read once more and compared: readings, "
+            "rows, values, the exact sum of the integers, and a hash of every bit.",
             "A restored store is as the one of the backup was, with a new epoch: agents see it in "
             "the answers and deliver again what they still hold, the last hour or so.",
             NULL},
     .exits = (const struct usage_row[]){{"0", "it is done"},
-                                        {"1", "failure"},
+                                        {"1", "failure; a copy is not the same"},
                                         {"2", "wrong use"},
                                         {"3", "no such store"},
                                         {"5", "in use, or newer than this program"},
                                         {"6", "unreachable, or too slow"},
-                                        {"7", "something is pending (status) or damaged (verify)"},
+                                        {"7", "something is pending (status) or damaged (verify), "
+                                              "or could not be copied (copy)"},
                                         {NULL, NULL}},
     .environment = (const struct usage_row[]){{"PGPASSFILE", "Passwords of a PostgreSQL store."},
                                               {"XDG_STATE_HOME",
@@ -138,7 +144,7 @@ static int exit_code(enum err_code code)
     return EXIT_CODE_FAILURE;
 }
 
-static int fail(const struct err *e)
+int migrate_fail(const struct err *e)
 {
     fprintf(stderr, "pga migrate: %s\n", e->text);
     return exit_code(e->code);
@@ -188,7 +194,7 @@ static int run_status(struct migrate *m)
     rc = rc ? rc : sqldb_migrate_status(db, &set, show_step, m, &e);
     sqldb_close(db);
     if (rc) {
-        return fail(&e);
+        return migrate_fail(&e);
     }
     return m->pending > 0 ? EXIT_CODE_PROBLEMS : EXIT_CODE_OK;
 }
@@ -225,7 +231,7 @@ static int run_up(struct migrate *m)
     sqldb_close(db);
     file_close(lock);
     if (rc) {
-        return fail(&e);
+        return migrate_fail(&e);
     }
     printf(m->dry_run ? "%d pending, would apply\n" : "%d applied\n", count);
     return EXIT_CODE_OK;
@@ -367,7 +373,7 @@ static int run_verify(struct migrate *m)
     rc = rc ? rc : verify_control(m, &e);
     rc = rc ? rc : verify_series(m, &e);
     if (rc) {
-        return fail(&e);
+        return migrate_fail(&e);
     }
     if (m->pending > 0) {
         printf("%d migrations are pending\n", m->pending);
@@ -420,12 +426,17 @@ static int run_restore(struct migrate *m)
         return EXIT_CODE_USAGE;
     }
     if (backup_restore(m->backup, &to, &info, &e)) {
-        return fail(&e);
+        return migrate_fail(&e);
     }
     printf("restored %llu files, %llu bytes, of %s, into %s\n", (unsigned long long)info.files,
            (unsigned long long)info.bytes, info.created, m->dir);
     say_key(m, &info);
     return EXIT_CODE_OK;
+}
+
+static int run_copy(struct migrate *m)
+{
+    return migrate_copy(m->from, m->to, m->as_json != 0);
 }
 
 static void default_state(const char *state_dir, char *out, size_t size)
@@ -464,6 +475,19 @@ static int set_store(struct migrate *m, const char *url)
     return EXIT_CODE_OK;
 }
 
+bool migrate_is_store(const char *url)
+{
+    static const char *const schemes[] = {"sqlite:", "postgres://", "postgresql://"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0 && url[strlen(schemes[i])]) {
+            return true;
+        }
+    }
+    fprintf(stderr, "pga migrate: a store is sqlite:DIR or postgres://...\n");
+    return false;
+}
+
 /* The directory of a SQLite store. */
 static int split_url(struct migrate *m)
 {
@@ -476,11 +500,7 @@ static int split_url(struct migrate *m)
         snprintf(m->meta, sizeof(m->meta), "%s/meta.db", m->dir);
         return EXIT_CODE_OK;
     }
-    if (strncmp(m->url, "postgres://", 11) != 0 && strncmp(m->url, "postgresql://", 13) != 0) {
-        fprintf(stderr, "pga migrate: a store is sqlite:DIR or postgres://...\n");
-        return EXIT_CODE_USAGE;
-    }
-    return EXIT_CODE_OK;
+    return migrate_is_store(m->url) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
 }
 
 struct verb {
@@ -489,8 +509,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"list", run_list}, {"restore", run_restore}, {"status", run_status},
-    {"up", run_up},     {"verify", run_verify},
+    {"copy", run_copy},     {"list", run_list}, {"restore", run_restore},
+    {"status", run_status}, {"up", run_up},     {"verify", run_verify},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -517,6 +537,7 @@ static int usage_error(const char *what, const char *word)
 struct words {
     const char *store, *state_dir;
     const char *key_file;
+    const char *from, *to;
 };
 
 static const char **slot_of(struct words *w, const char *word)
@@ -525,7 +546,11 @@ static const char **slot_of(struct words *w, const char *word)
         const char *name;
         const char **to;
     } slots[] = {
-        {"--store", &w->store}, {"--state-dir", &w->state_dir}, {"--key-file", &w->key_file}};
+        {"--store", &w->store},
+                 {"--state-dir", &w->state_dir},
+                 {"--key-file", &w->key_file},
+                 {"--from", &w->from},
+                 {"--to", &w->to}};
 
     for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
         if (strcmp(word, slots[i].name) == 0) {
@@ -541,6 +566,8 @@ static int take_word(struct migrate *m, const char *word, const struct verb **ve
         m->dry_run = 1;
     } else if (strcmp(word, "--repair") == 0) {
         m->repair = 1;
+    } else if (strcmp(word, "--json") == 0) {
+        m->as_json = 1;
     } else if (word[0] != '-' && !*verb && (*verb = find_verb(word))) {
         return EXIT_CODE_OK;
     } else if (word[0] != '-' && *verb && (*verb)->run == run_restore && !m->backup) {
@@ -553,7 +580,7 @@ static int take_word(struct migrate *m, const char *word, const struct verb **ve
 
 static int parse(struct migrate *m, int argc, char **argv, const struct verb **verb)
 {
-    struct words w = {NULL, NULL, NULL};
+    struct words w = {NULL};
     int rc = EXIT_CODE_OK;
 
     for (int i = 1; rc == EXIT_CODE_OK && i < argc; i++) {
@@ -568,6 +595,8 @@ static int parse(struct migrate *m, int argc, char **argv, const struct verb **v
         }
     }
     m->key_file = w.key_file;
+    m->from = w.from;
+    m->to = w.to;
     if (rc) {
         return rc;
     }
@@ -577,6 +606,11 @@ static int parse(struct migrate *m, int argc, char **argv, const struct verb **v
     }
     if ((*verb)->run == run_restore && !m->backup) {
         return usage_error("the file of a backup is missing after", "restore");
+    }
+    bool copies = (*verb)->run == run_copy;
+    if (copies != (m->from || m->to || m->as_json) || (copies && (!m->from || !m->to))) {
+        return copies ? usage_error("--from URL and --to URL go with", "copy")
+                      : usage_error("--from, --to and --json do not go with", (*verb)->name);
     }
     set_defaults(m, w.state_dir);
     if (w.store && !w.state_dir) {

@@ -136,6 +136,8 @@ void pgstore_run_leader(struct tsdb *db);
 /* Begin a transaction of the leader; ERR_CONFLICT when it is the leader no more. */
 enum err_code pgstore_lead_begin(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 enum err_code pgstore_tables_make(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
+/* Partitions of a day, which may be long gone, while no other node runs (store/transfer). */
+enum err_code pgstore_tables_make_day(struct pgstore *p, int64_t day, struct err *e) ERR_MUST_CHECK;
 enum err_code pgstore_tables_expire(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 
 /* --- reading --- */

@@ -550,3 +550,13 @@ enum err_code pgstore_tables_make(struct pgstore *p, struct err *e)
     arena_fini(&a);
     return code;
 }
+
+enum err_code pgstore_tables_make_day(struct pgstore *p, int64_t day, struct err *e)
+{
+    struct arena a;
+
+    arena_init(&a, "tsdb tables", TABLES_ARENA);
+    enum err_code code = make_day(p, &a, day, e);
+    arena_fini(&a);
+    return code;
+}

@@ -1,0 +1,2 @@
+-- Empty a table before it is copied (again). {table} is filled in.
+DELETE FROM {table}

@@ -1,0 +1,2 @@
+-- A page of table dropped_target. After $1 target; $2 how many at most.
+SELECT target, t FROM dropped_target WHERE target > $1 ORDER BY target LIMIT $2

@@ -1,0 +1,2 @@
+-- Records that are not everywhere yet. No parameters. Columns: count.
+SELECT count(*) FROM journal

@@ -1,0 +1,5 @@
+-- A page of table stream_gap. After $1 stream, $2 reason; $3 how many at most.
+SELECT stream, reason, records
+FROM stream_gap
+WHERE (stream, reason) > ($1, $2)
+ORDER BY stream, reason LIMIT $3

@@ -1,0 +1,5 @@
+-- A page of table stream. After $1 id; $2 how many at most.
+SELECT id, collector, uuid, next_seq, stored, samples, backlog, closed, 0 AS pushed_ms
+FROM stream
+WHERE id > $1 AND next_seq > 1
+ORDER BY id LIMIT $2
