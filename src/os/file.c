@@ -17,10 +17,12 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
+#include "base/num.h"
 
 #define FILE_PATH_MAX   4096
 #define FILE_READ_STEP  ((size_t)16 * 1024)
 #define FILE_NAME_EXTRA 32 /* ".tmp.<pid>" */
+#define FILE_LOCKS_MAX  ((size_t)1024 * 1024)
 
 static int file_system_open(const char *path, int flags, mode_t mode)
 {
@@ -325,6 +327,41 @@ enum err_code file_read_secret(const char *path, struct buf *out, struct err *e)
     return rc;
 }
 
+/* "1: FLOCK  ADVISORY  WRITE 4711 08:01:393217 0 EOF": the process, when it is of this file. */
+static int64_t holder_in(struct str line, struct str inode)
+{
+    int64_t pid = 0;
+    size_t at;
+
+    if (!str_find(line, STR(" FLOCK "), &at) || !str_find(line, inode, &at) ||
+        !str_find(line, STR(" WRITE "), &at))
+        return 0;
+    line = str_make(line.ptr + at + 7, line.len - at - 7);
+    return num_parse_i64(str_split(&line, ' '), 1, INT32_MAX, &pid, NULL) == ERR_OK ? pid : 0;
+}
+
+/* The process that has the lock on an open file; 0 = it cannot be seen from here. */
+static int64_t lock_holder(int fd)
+{
+    struct buf text;
+    struct stat st;
+    int64_t pid = 0;
+    char inode[40];
+    struct err unused;
+
+    if (file_table->fstat(fd, &st) != 0)
+        return 0;
+    snprintf(inode, sizeof(inode), ":%llu ", (unsigned long long)st.st_ino);
+    buf_init(&text, FILE_LOCKS_MAX);
+    if (file_read_all("/proc/locks", &text, &unused) == ERR_OK) {
+        struct str rest = buf_view(&text);
+        while (rest.len > 0 && pid == 0)
+            pid = holder_in(str_split(&rest, '\n'), str_of(inode));
+    }
+    buf_fini(&text);
+    return pid;
+}
+
 enum err_code file_lock(const char *path, int *fd, struct err *e)
 {
     enum err_code rc;
@@ -337,9 +374,12 @@ enum err_code file_lock(const char *path, int *fd, struct err *e)
         *fd = got;
         return ERR_OK;
     }
-    if (errno == EWOULDBLOCK)
-        rc = err_set(e, ERR_CONFLICT, "another process holds %s", path);
-    else
+    if (errno == EWOULDBLOCK) {
+        int64_t pid = lock_holder(got);
+        rc = pid ? err_set(e, ERR_CONFLICT, "another process holds %s (process %lld)", path,
+                           (long long)pid)
+                 : err_set(e, ERR_CONFLICT, "another process holds %s", path);
+    } else
         rc = err_set_errno(e, ERR_IO, errno, "lock %s", path);
     file_close(got);
     return rc;

@@ -422,7 +422,7 @@ wait_acks() { # NUMBER SECONDS: that many more pushes have been answered with 20
 
 fault_points() { # server|agent: the named fault points of that process; file.* are of both
     local agents='^(spool|sender|agent|baseline|identity|probe|file)[._]'
-    local not_servers='^(spool|sender|agent|baseline|identity|probe)[._]'
+    local not_servers='^(spool|sender|agent|baseline|identity|probe|transfer)[._]'
     if [ "$1" = agent ]; then
         "$PGA_FAULTY" --fault-points | grep -E "$agents"
     else

@@ -1,2 +1,2 @@
--- Empty a table before it is copied (again). {table} is filled in.
+-- Empty a table before it is copied (again). Its name is filled in.
 DELETE FROM {table}

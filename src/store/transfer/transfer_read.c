@@ -403,10 +403,24 @@ static void say_stretch(const struct reading_lite *l, struct stretch_ms s, const
                   STR_ARG(g->relation->name), g->id, from, to, why);
 }
 
+/* What is lost side by side is said once. */
+static void lose(const struct reading_lite *l, struct stretch_ms *lost, struct stretch_ms next,
+                 const char *why)
+{
+    if (lost->to > lost->from && next.from != lost->to) {
+        say_stretch(l, *lost, why);
+        lost->from = next.from;
+    }
+    lost->from = lost->to > lost->from ? lost->from : next.from;
+    lost->to = next.to;
+}
+
 /* What lies between the borders of blocks, one stretch after the other. */
 static enum err_code read_between(struct reading_lite *l, struct stretch_ms whole,
                                   const struct borders *b, struct err *e)
 {
+    struct stretch_ms lost = {0};
+    struct err why = {0};
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i + 1 < b->count; i++) {
@@ -417,9 +431,13 @@ static enum err_code read_between(struct reading_lite *l, struct stretch_ms whol
         }
         code = scan(l, s, e);
         if (code == ERR_CORRUPT && !l->failed) {
-            say_stretch(l, (struct stretch_ms){l->last_ms, s.to}, e->text);
+            lose(l, &lost, (struct stretch_ms){l->last_ms, s.to}, why.text);
+            why = *e;
             code = ERR_OK;
         }
+    }
+    if (lost.to > lost.from) {
+        say_stretch(l, lost, why.text);
     }
     return code;
 }

@@ -49,6 +49,9 @@ static enum err_code copy_file(struct transfer *t, const struct tier_file *f, st
     FAULT_POINT("transfer.rollup");
     code = code ? code : sqldb_copy_to(file, to, e);
     sqldb_close(file);
+    if (code == ERR_OK) {
+        tier_set_watermark(t->to.series, f->tier, f->month, f->watermark_ms);
+    }
     return code;
 }
 

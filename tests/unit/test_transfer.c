@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * test_transfer.c: a store copied into another: the same bits, names, streams, events and texts;
+ * what is refused; what is damaged. With PGA_TEST_PG=postgres://... also through PostgreSQL.
+ * tests/scenario/migrate_copy.sh kills copies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/embed.h"
+#include "dialect_fixture.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "store/store_setting.h"
+#include "store/transfer/transfer_part.h"
+#include "store/tsdb/codec.h"
+#include "tsdb_fixture.h"
+
+#define ROWS 9
+
+static struct err e;
+
+/* Two SQLite stores, a source and a destination; and perhaps a database between them. */
+struct places {
+    struct tsdb_fixture from, to;
+    char from_url[80], to_url[80];
+    struct dialect_fixture pg;
+    struct tsdb_sender sender;
+    char losses[8192];
+    size_t loss_count;
+};
+
+static void on_loss(void *arg, const char *text)
+{
+    struct places *p = arg;
+    size_t used = strlen(p->losses);
+
+    p->loss_count++;
+    (void)snprintf(p->losses + used, sizeof(p->losses) - used, "%s\n", text);
+}
+
+static enum err_code copy(struct places *p, const char *from, const char *to,
+                          struct transfer_result *out)
+{
+    const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = p};
+    struct arena a;
+
+    p->loss_count = 0;
+    p->losses[0] = '\0';
+    err_clear(&e);
+    arena_init(&a, "test", 64 << 20);
+    enum err_code code = transfer_run(&config, &a, out, &e);
+    for (size_t i = 0; code == ERR_OK && i < out->count; i++) {
+        const struct transfer_compared *c = &out->list[i];
+        if (!transfer_same(c)) {
+            print_message("%.*s: %llu %llu %llx, %llu %llu %llx\n", STR_ARG(c->name),
+                          (unsigned long long)c->from.readings, (unsigned long long)c->from.cells,
+                          (unsigned long long)c->from.hash, (unsigned long long)c->to.readings,
+                          (unsigned long long)c->to.cells, (unsigned long long)c->to.hash);
+        }
+    }
+    arena_fini(&a);
+    return code;
+}
+
+static void copy_ok(struct places *p, const char *from, const char *to)
+{
+    struct transfer_result r;
+
+    if (copy(p, from, to, &r)) {
+        fail_msg("copy: %s", e.text);
+    }
+    assert_int_equal(r.different, 0);
+    assert_int_equal(r.losses, p->loss_count);
+}
+
+static int set_up(void **state)
+{
+    struct places *p = alloc_new(sizeof(*p));
+    struct store *store = NULL;
+
+    tsdb_fixture_init(&p->from);
+    tsdb_fixture_init(&p->to);
+    p->to.collector = p->from.collector;
+    p->to.target = p->from.target;
+    p->to.now_ms = p->from.now_ms;
+    (void)snprintf(p->from_url, sizeof(p->from_url), "sqlite:%s", p->from.dir);
+    (void)snprintf(p->to_url, sizeof(p->to_url), "sqlite:%s", p->to.dir);
+    if (store_open(p->from_url, &store, &e)) {
+        fail_msg("store: %s", e.text);
+    }
+    store_close(store);
+    tsdb_sender_init(&p->sender, &p->from);
+    if (dialect_fixture_has_pg()) {
+        dialect_fixture_begin(&p->pg, SQLDB_PG);
+    }
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct places *p = *state;
+
+    tsdb_fixture_fini(&p->from);
+    tsdb_fixture_fini(&p->to);
+    if (dialect_fixture_has_pg()) {
+        dialect_fixture_end(&p->pg);
+    }
+    alloc_free(p);
+    return 0;
+}
+
+/* --- what is in the source --- */
+
+static void send_record(struct places *p, int i)
+{
+    char target[TEXT_UUID_SIZE];
+    char text[4096];
+    long long t = p->from.now_ms - 7200000 + i * 60000LL;
+
+    text_uuid(&p->from.target, target);
+    (void)snprintf(
+        text, sizeof(text),
+        "{%s\"slices\":["
+        "{\"relation\":\"mixed\",\"target\":\"%s\",\"scope\":\"%s\",\"t\":%lld,\"from_t\":%lld,"
+        "\"every_ms\":%d,\"flags\":[\"complete\"],\"rows\":3,"
+        "\"keys\":{\"a\":[\"x\",\"y%d\",\"\"]},\"columns\":{\"n\":[%d,9007199254740993,null],"
+        "\"big\":[18446744073709551615,-9223372036854775808,%d.5],\"s\":[\"up\",null,\"a\\nb\"]},"
+        "\"reset\":[%d]},"
+        "{\"relation\":\"history\",\"target\":\"%s\",\"scope\":\"\",\"t\":%lld,\"from_t\":%lld,"
+        "\"every_ms\":60000,\"flags\":[\"complete\"],\"rows\":2,\"keys\":{\"wait\":[\"IO\",\"\"],"
+        "\"user\":[\"u%d\",\"u\"]},\"columns\":{\"samples\":[%d,1]}},"
+        "{\"relation\":\"mixed\",\"target\":\"%s\",\"scope\":\"down\",\"t\":%lld,\"from_t\":%lld,"
+        "\"every_ms\":10000,\"flags\":[\"failed\"],\"rows\":0,\"reason\":\"no\\tway\"}],"
+        "\"events\":[{\"t\":%lld,\"target\":\"%s\",\"kind\":\"k\",\"severity\":\"info\","
+        "\"title\":\"number %d\",\"body\":{\"word\":\"zebra%d\"}}],"
+        "\"texts\":[{\"target\":\"%s\",\"kind\":\"query\",\"key\":\"q%d\","
+        "\"text\":\"SELECT %d %0300d\"}]}",
+        i ? ""
+          : "\"relations\":[{\"name\":\"history\",\"help\":\"Facts.\",\"shape\":\"fact\","
+            "\"sparse\":false,\"keys\":[{\"name\":\"wait\",\"help\":\"\"},{\"name\":\"user\","
+            "\"help\":\"\"}],\"columns\":[{\"name\":\"samples\",\"kind\":\"delta\",\"type\":"
+            "\"i64\",\"unit\":\"1\",\"help\":\"\"}]}],",
+        target, i % 2 ? "app" : "", t, t - 60000, i % 3 ? 60000 : 10000, i % 5, i, i, i % 3, target,
+        t, t - 60000, i % 7, i, target, t, t, t, target, i, i % 3, target, i % 4, i, i);
+    tsdb_send_ok(&p->sender, text);
+}
+
+/* Bits that no JSON text gives. */
+static const uint64_t odd_bits[ROWS] = {
+    UINT64_C(0x8000000000000000), /* -0 */
+    UINT64_C(0x0000000000000001), /* the smallest denormal */
+    UINT64_C(0x7ff0000000000000), /* infinities */
+    UINT64_C(0xfff0000000000000), UINT64_C(0x7ff8000000000000), /* NaN with payloads */
+    UINT64_C(0x7ff80000deadbeef), UINT64_C(0xfff4000000000001),
+    UINT64_C(0x3fb999999999999a), /* 0.1 */
+    UINT64_C(0x4340000000000001)  /* above 2^53 */
+};
+static const int64_t odd_whole[ROWS] = {INT64_MIN,        INT64_MAX, -1, 0, 1, INT64_C(1) << 53,
+                                        (INT64_C(1) << 53) + 1, -(INT64_C(1) << 62), 7};
+
+static void fill_cells(struct cell cells[3][ROWS], int shift)
+{
+    for (int i = 0; i < ROWS; i++) {
+        int at = (i + shift) % ROWS;
+        cells[0][i].tag = CELL_F64;
+        memcpy(&cells[0][i].f64, &odd_bits[at], sizeof(double));
+        cells[1][i] = i == 4 ? (struct cell){.tag = CELL_NULL} : cell_i64(odd_whole[at]);
+        cells[2][i] = (struct cell){.tag = CELL_U64, .u64 = UINT64_MAX - (uint64_t)at};
+    }
+}
+
+static struct str odd_slice(struct head *h, struct catalog_group *g, int64_t t_ms, int shift)
+{
+    struct cell cells[3][ROWS];
+    uint64_t objects[ROWS];
+    uint32_t resets[] = {2, 5};
+    struct codec_column columns[] = {{.id = 0, .cells = cells[0]},
+                                     {.id = 1, .cells = cells[1]},
+                                     {.id = 2, .cells = cells[2]}};
+    const struct codec_slice s = {.group = g->id,
+                                  .t_ms = t_ms,
+                                  .from_ms = t_ms - 999,
+                                  .every_ms = 1000,
+                                  .flags = SLICE_COMPLETE | (shift ? 0 : SLICE_KEYFRAME),
+                                  .row_count = ROWS,
+                                  .objects = objects,
+                                  .column_count = 3,
+                                  .columns = columns,
+                                  .gone_count = 1,
+                                  .gone = (uint64_t[]){g->objects[ROWS]->id},
+                                  .reset_count = 2,
+                                  .resets = resets};
+    struct arena scratch;
+    struct buf bytes;
+
+    fill_cells(cells, shift);
+    for (int i = 0; i < ROWS; i++) {
+        objects[i] = g->objects[i]->id;
+    }
+    arena_init(&scratch, "test", 1 << 20);
+    buf_init(&bytes, 1 << 20);
+    codec_put_slice(&bytes, &scratch, &s);
+    struct str kept = head_keep(h, buf_view(&bytes));
+    buf_fini(&bytes);
+    arena_fini(&scratch);
+    return kept;
+}
+
+static struct catalog_group *odd_names(struct places *p, struct catalog *c)
+{
+    static const char *const columns[] = {"f", "i", "u"};
+    struct catalog_relation *r = NULL;
+    struct catalog_column *col = NULL;
+    struct catalog_group *g = NULL;
+
+    c->next_group += 1000; /* ids with gaps, as after deletions */
+    c->next_object += 5000;
+    assert_int_equal(catalog_add_relation(c, STR("odd"), RELATION_OBJECT, &r, &e), ERR_OK);
+    assert_int_equal(catalog_add_key(c, r, STR("k"), &col, &e), ERR_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(catalog_add_column(c, r, str_of(columns[i]), &col, &e), ERR_OK);
+    }
+    const struct catalog_group_key key = {
+        .relation = r, .target = p->from.target, .maker = p->from.collector};
+    assert_int_equal(catalog_add_group(c, &key, &g, &e), ERR_OK);
+    for (int i = 0; i <= ROWS; i++) {
+        const char name[] = {1, (char)('a' + i)};
+        struct catalog_object *o = NULL;
+        assert_int_equal(catalog_add_object(c, g, str_make(name, 2), &o, &e), ERR_OK);
+    }
+    return g;
+}
+
+/* A reading each second over the end of a day, written as the flusher does. */
+static void add_odd(struct places *p, int slices)
+{
+    int64_t first = p->from.now_ms / TSDB_DAY_MS * TSDB_DAY_MS - 5000;
+    struct tsdb *db = NULL;
+    struct head *h = head_new();
+
+    assert_int_equal(tsdb_open(&p->from.config, &db, &e), ERR_OK);
+    struct catalog_group *g = odd_names(p, db->catalog);
+    assert_int_equal(sqldb_begin(db->ingest, &e), ERR_OK);
+    assert_int_equal(catalog_save(db->catalog, db->ingest, &e), ERR_OK);
+    assert_int_equal(sqldb_commit(db->ingest, &e), ERR_OK);
+    uint64_t lsn = db->next_lsn;
+    for (int i = 0; i < slices; i++) {
+        struct head_slice s = {lsn, first + i * 1000, 1000, odd_slice(h, g, first + i * 1000, i)};
+        head_link(h, g->id, &s);
+    }
+    if (flush_head(db, h, lsn, &e)) {
+        fail_msg("flush: %s", e.text);
+    }
+    head_free(h);
+    tsdb_close(db);
+}
+
+static void fill(struct places *p, int records)
+{
+    tsdb_fixture_start(&p->from);
+    for (int i = 0; i < records; i++) {
+        send_record(p, i);
+    }
+    tsdb_fixture_stop(&p->from);
+}
+
+/* --- what is in a store, to the bit --- */
+
+static enum err_code dump_slice(void *arg, const struct tsdb_slice *s, struct err *unused)
+{
+    struct buf *out = arg;
+
+    (void)unused;
+    buf_printf(out, "%llu '%.*s' t %lld %lld %lld flags %u '%.*s' gone %zu\n",
+               (unsigned long long)s->group, STR_ARG(s->scope), (long long)s->t_ms,
+               (long long)s->from_ms, (long long)s->every_ms, s->flags, STR_ARG(s->reason),
+               s->gone_count);
+    for (size_t row = 0; row < s->row_count; row++) {
+        buf_printf(out, " %llu", (unsigned long long)(s->objects ? s->objects[row] : 0));
+        for (size_t k = 0; k < s->key_count; k++) {
+            buf_printf(out, "[%.*s]", STR_ARG(s->keys[k][row]));
+        }
+        for (size_t c = 0; c < s->column_count; c++) {
+            const struct cell *cell = &s->cells[c][row];
+            if (cell->tag == CELL_STR) {
+                buf_printf(out, " '%.*s'", STR_ARG(cell->str));
+            } else {
+                buf_printf(out, " %d:%llx", (int)cell->tag,
+                           (unsigned long long)(cell->tag == CELL_NULL ? 0 : cell->u64));
+            }
+        }
+    }
+    for (size_t i = 0; i < s->reset_count; i++) {
+        buf_printf(out, " reset %u", s->resets[i]);
+    }
+    buf_add_c(out, "\n");
+    return ERR_OK;
+}
+
+static void dump(struct tsdb_fixture *f, struct buf *out)
+{
+    static const char *const relations[] = {"mixed", "history", "odd"};
+    struct tsdb_reader *r = tsdb_borrow(f);
+
+    for (size_t i = 0; i < 3; i++) {
+        const struct tsdb_scan_spec spec = {.target = f->target,
+                                            .relation = str_of(relations[i]),
+                                            .from_ms = 0,
+                                            .to_ms = f->now_ms + TSDB_DAY_MS};
+        enum err_code code = tsdb_scan(r, &spec, dump_slice, out, &e);
+        if (code && code != ERR_NOT_FOUND) {
+            fail_msg("scan: %s", e.text);
+        }
+    }
+    tsdb_reader_return(r);
+}
+
+static void same_readings(struct places *p)
+{
+    struct buf from;
+    struct buf to;
+
+    buf_init(&from, 64 << 20);
+    buf_init(&to, 64 << 20);
+    tsdb_fixture_start(&p->from);
+    tsdb_fixture_start(&p->to);
+    dump(&p->from, &from);
+    dump(&p->to, &to);
+    assert_true(from.len > 1000);
+    if (!str_eq(buf_view(&from), buf_view(&to))) {
+        fail_msg("differs:\n%.1500s\n--- copy:\n%.1500s", from.ptr, to.ptr);
+    }
+    assert_false(text_uuid_eq(&p->from.db->epoch, &p->to.db->epoch));
+    buf_fini(&to);
+    buf_fini(&from);
+}
+
+/* An agent goes on with the copy: what it offers again is known, what is new is taken. */
+static void same_streams(struct places *p, int records)
+{
+    struct tsdb_ack ack = {0};
+    struct tsdb_sender s = p->sender;
+
+    s.f = &p->to;
+    s.seq = (uint64_t)records + 1;
+    struct tsdb_sender again = s;
+    again.seq = (uint64_t)records + 2;
+    assert_int_equal(tsdb_send(&again, "{\"slices\":[]}", &ack, &e), ERR_CONFLICT); /* a gap */
+    assert_int_equal(ack.next_seq, records + 1);
+    p->sender = s;
+    send_record(p, records);
+    p->sender.f = &p->from;
+    again.seq = (uint64_t)records + 1;
+    assert_int_equal(tsdb_send(&again, "{\"slices\":[]}", &ack, &e), ERR_CONFLICT);
+    assert_true(ack.mismatch); /* its hash is known */
+}
+
+static void same_events_and_texts(struct places *p)
+{
+    const struct tsdb_event_spec spec = {.search = STR("zebra1"), .limit = 100};
+    const struct tsdb_text_key key = {p->from.target, STR("query"), STR("q2")};
+    struct tsdb_fixture *both[] = {&p->from, &p->to};
+    size_t counts[2];
+    struct str texts[2];
+    struct arena a;
+
+    arena_init(&a, "test", 16 << 20);
+    for (size_t i = 0; i < 2; i++) {
+        struct tsdb_reader *r = tsdb_borrow(both[i]);
+        struct tsdb_event *events = NULL;
+        assert_int_equal(tsdb_events(r, &a, &spec, &events, &counts[i], &e), ERR_OK);
+        assert_int_equal(tsdb_text(r, &a, &key, &texts[i], &e), ERR_OK);
+        tsdb_reader_return(r);
+    }
+    assert_true(counts[0] > 0);
+    assert_int_equal(counts[0], counts[1]);
+    assert_true(texts[0].len > 300 && str_eq(texts[0], texts[1]));
+    arena_fini(&a);
+}
+
+static void same_all(struct places *p, int records)
+{
+    same_readings(p);
+    same_events_and_texts(p);
+    same_streams(p, records);
+}
+
+static void test_between_two_of_sqlite(void **state)
+{
+    struct places *p = *state;
+
+    fill(p, 20);
+    add_odd(p, 40);
+    copy_ok(p, p->from_url, p->to_url);
+    assert_int_equal(p->loss_count, 0);
+    same_all(p, 20);
+}
+
+static void test_through_postgresql(void **state)
+{
+    struct places *p = *state;
+
+    fill(p, 20);
+    add_odd(p, 40);
+    copy_ok(p, p->from_url, p->pg.url);
+    assert_int_equal(p->loss_count, 0);
+    copy_ok(p, p->pg.url, p->to_url);
+    assert_int_equal(p->loss_count, 0);
+    same_all(p, 20);
+}
+
+/* What the journal holds of a server that was killed comes along. */
+static void test_a_source_that_was_killed(void **state)
+{
+    struct places *p = *state;
+
+    tsdb_fixture_start(&p->from);
+    for (int i = 0; i < 8; i++) {
+        send_record(p, i);
+    }
+    tsdb_fixture_kill(&p->from);
+    copy_ok(p, p->from_url, p->to_url);
+    same_all(p, 8);
+}
+
+static void test_a_deleted_target_stays_away(void **state)
+{
+    struct places *p = *state;
+    struct transfer_result r;
+
+    tsdb_fixture_start(&p->from);
+    send_record(p, 0);
+    tsdb_flush_ok(&p->from);
+    assert_int_equal(tsdb_target_drop(p->from.db, &p->from.target, STR("null"),
+                                      clock_mono_us() + 60000000, &e),
+                     ERR_OK);
+    tsdb_fixture_kill(&p->from);
+    if (copy(p, p->from_url, p->to_url, &r)) {
+        fail_msg("copy: %s", e.text);
+    }
+    assert_int_equal(r.different, 0);
+    for (size_t i = 0; i < r.count; i++) {
+        assert_true(r.list[i].is_table || r.list[i].to.readings == 0);
+    }
+}
+
+/* --- what is refused --- */
+
+static void refused(struct places *p, const char *from, const char *to, enum err_code code,
+                    const char *why)
+{
+    struct transfer_result r;
+
+    assert_int_equal(copy(p, from, to, &r), code);
+    if (!strstr(e.text, why)) {
+        fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+    }
+}
+
+static void test_what_is_refused(void **state)
+{
+    struct places *p = *state;
+    struct sqldb *db = NULL;
+    struct store *store = NULL;
+
+    fill(p, 2);
+    refused(p, p->from_url, p->from_url, ERR_CONFLICT, "the same store");
+    refused(p, p->to_url, p->from_url, ERR_NOT_FOUND, "there is no store in");
+    tsdb_fixture_start(&p->from);
+    refused(p, p->from_url, p->to_url, ERR_CONFLICT, "is in use");
+    tsdb_fixture_stop(&p->from);
+    copy_ok(p, p->from_url, p->to_url);
+    refused(p, p->from_url, p->to_url, ERR_CONFLICT, "not empty");
+    assert_int_equal(sqldb_open(p->to_url, NULL, &db, &e), ERR_OK);
+    assert_int_equal(store_setting_put(db, STORE_COPY_MARK,
+                                       "1 00000000-0000-4000-8000-000000000000 2 0 0 0 1 0 0 0",
+                                       &e),
+                     ERR_OK);
+    sqldb_close(db);
+    refused(p, p->from_url, p->to_url, ERR_CONFLICT, "copy of another store");
+    assert_int_equal(store_open(p->to_url, &store, &e), ERR_CONFLICT);
+    assert_non_null(strstr(e.text, "run pga migrate copy again"));
+}
+
+/* --- damage --- */
+
+/* Bytes of one block, that of relation history: what lies in others is copied. */
+static void damage(struct places *p)
+{
+    struct tsdb *db = NULL;
+    struct sqldb *file = NULL;
+    char path[4096] = "";
+
+    assert_int_equal(tsdb_open(&p->from.config, &db, &e), ERR_OK);
+    for (size_t i = 0; i < db->day_count; i++) {
+        if (db->days[i].class == DAY_SLOW) {
+            days_path(db, &db->days[i], path, sizeof(path));
+        }
+    }
+    tsdb_close(db);
+    assert_int_equal(days_open(path, 0, &file, &e), ERR_OK);
+    if (sqldb_script(file,
+                     "UPDATE part SET data = zeroblob(length(data)) WHERE id / 4096 = "
+                     "(SELECT id FROM block WHERE grp = 2)",
+                     &e)) {
+        fail_msg("damage: %s", e.text);
+    }
+    sqldb_close(file);
+}
+
+static void test_what_is_damaged_is_said(void **state)
+{
+    struct places *p = *state;
+    struct transfer_result r;
+
+    fill(p, 10);
+    damage(p);
+    if (copy(p, p->from_url, p->to_url, &r)) {
+        fail_msg("copy: %s", e.text);
+    }
+    assert_int_equal(r.different, 0);
+    assert_int_equal(p->loss_count, 1);
+    assert_non_null(strstr(p->losses, "readings of history, group 2, "));
+    uint64_t readings = 0;
+    for (size_t i = 0; i < r.count; i++) {
+        readings += r.list[i].is_table ? 0 : r.list[i].to.readings;
+    }
+    assert_int_equal(readings, 20); /* of 30 */
+}
+
+/* --- nothing is forgotten --- */
+
+static const struct transfer_table *find_table(struct str name)
+{
+    for (size_t i = 0; i < transfer_table_count; i++) {
+        if (str_eq_c(name, transfer_tables[i].name)) {
+            return &transfer_tables[i];
+        }
+    }
+    return NULL;
+}
+
+/* Each column of a definition is in the list of the table. */
+static void check_columns(const struct transfer_table *t, struct str lines)
+{
+    const char *list = sqldb_sql(t->list, SQLDB_SQLITE);
+
+    while (lines.len) {
+        struct str line = str_split(&lines, '\n');
+        if (str_starts(line, STR(")"))) {
+            return;
+        }
+        struct str name = str_trim(line);
+        name = str_split(&name, ' ');
+        if (name.len && name.ptr[0] >= 'a' && name.ptr[0] <= 'z') {
+            char word[128];
+            (void)snprintf(word, sizeof(word), "%.*s", STR_ARG(name));
+            if (!strstr(list, word)) {
+                fail_msg("column %s.%s is not copied: store/transfer/transfer_table.c", t->name,
+                         word);
+            }
+        }
+    }
+}
+
+static void check_definitions(struct str text)
+{
+    static const struct str gone = {"collector_hour", 14}; /* dropped by a later migration */
+    size_t at = 0;
+
+    while (str_find(text, STR("CREATE TABLE "), &at)) {
+        text = str_make(text.ptr + at + 13, text.len - at - 13);
+        struct str rest = text;
+        struct str name = str_split(&rest, ' ');
+        (void)str_split(&rest, '\n');
+        const struct transfer_table *t = find_table(name);
+        if (!t && !str_eq(name, gone)) {
+            fail_msg("table %.*s is not copied: store/transfer/transfer_table.c", STR_ARG(name));
+        }
+        if (t) {
+            check_columns(t, rest);
+        }
+    }
+}
+
+static void check_added(struct str text)
+{
+    size_t at = 0;
+
+    while (str_find(text, STR("ALTER TABLE "), &at)) {
+        text = str_make(text.ptr + at + 12, text.len - at - 12);
+        struct str rest = text;
+        const struct transfer_table *t = find_table(str_split(&rest, ' '));
+        assert_non_null(t);
+        assert_true(str_starts(rest, STR("ADD COLUMN ")));
+        check_columns(t, str_make(rest.ptr + 11, rest.len - 11));
+    }
+}
+
+static void test_every_table_and_column_is_copied(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < embed_migration_count; i++) {
+        struct str text = str_make(embed_migration[i].data, embed_migration[i].len);
+        if (str_ends(str_of(embed_migration[i].name), STR(".sqlite.sql"))) {
+            check_definitions(text);
+            check_added(text);
+        }
+    }
+    for (size_t i = 0; i < transfer_table_count; i++) {
+        const struct transfer_table *t = &transfer_tables[i];
+        assert_non_null(sqldb_sql(t->put, SQLDB_SQLITE));
+        assert_non_null(sqldb_sql(t->list, SQLDB_PG));
+        assert_true(strlen(t->types) <= TRANSFER_COLUMNS && t->keys <= 3);
+    }
+}
+
+static void test_sums_of_integers(void **state)
+{
+    static const struct {
+        struct transfer_sum sum;
+        const char *text;
+    } cases[] = {
+        {{.whole_low = 0}, "0"},
+        {{.whole_low = UINT64_MAX}, "18446744073709551615"},
+        {{.whole_low = 0, .whole_high = 1}, "18446744073709551616"},
+        {{.whole_low = UINT64_MAX, .whole_high = UINT64_MAX}, "-1"},
+        {{.whole_low = 0, .whole_high = UINT64_MAX}, "-18446744073709551616"},
+        {{.whole_low = 0, .whole_high = UINT64_C(1) << 63},
+         "-170141183460469231731687303715884105728"},
+    };
+    char text[TRANSFER_WHOLE_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        transfer_whole(&cases[i].sum, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sums_of_integers),
+        cmocka_unit_test(test_every_table_and_column_is_copied),
+        cmocka_unit_test_setup_teardown(test_between_two_of_sqlite, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_source_that_was_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_deleted_target_stays_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_damaged_is_said, set_up, tear_down),
+    };
+    const struct CMUnitTest more[] = {
+        cmocka_unit_test_setup_teardown(test_through_postgresql, set_up, tear_down),
+    };
+    if (!dialect_fixture_has_pg()) {
+        print_message("PGA_TEST_PG is not set: no PostgreSQL to copy through\n");
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL) + cmocka_run_group_tests(more, NULL, NULL);
+}
