@@ -555,7 +555,7 @@ enum err_code pgstore_tables_make_day(struct pgstore *p, int64_t day, struct err
 {
     struct arena a;
 
-    arena_init(&a, "tsdb tables", TABLES_ARENA);
+    arena_init(&a, "tsdb tables", PGSTORE_TABLES_ARENA);
     enum err_code code = make_day(p, &a, day, e);
     arena_fini(&a);
     return code;
