@@ -27,6 +27,7 @@
 #include "os/clock.h"
 
 #define SQL_MAX_BYTES (1024 * 1024)
+#define UNASKED_MAX   8 /* messages and the end of the stream */
 
 enum err_code pgclient_wait(int fd, short events, int64_t deadline_us, struct err *e)
 {
@@ -544,6 +545,29 @@ enum pgclient_transaction pgclient_transaction_state(const struct pgclient *c)
         return PGCLIENT_TRANSACTION_FAILED;
     }
     return state == PQTRANS_INTRANS ? PGCLIENT_TRANSACTION_OPEN : PGCLIENT_TRANSACTION_NONE;
+}
+
+bool pgclient_pooled(const struct pgclient *c)
+{
+    return c->pooled;
+}
+
+/* What came unasked is read: a notice why, then the end of the stream. */
+bool pgclient_hung_up(struct pgclient *c)
+{
+    struct pollfd p = {.fd = PQsocket(c->conn), .events = POLLIN};
+
+    for (int i = 0; i < UNASKED_MAX && pgclient_alive(c) && !c->busy; i++) {
+        if (poll(&p, 1, 0) <= 0) {
+            return false;
+        }
+        if (!PQconsumeInput(c->conn)) {
+            c->broken = true;
+            break;
+        }
+        (void)PQisBusy(c->conn); /* takes the messages in */
+    }
+    return !pgclient_alive(c);
 }
 
 int pgclient_version(const struct pgclient *c)

@@ -31,6 +31,7 @@ struct pgclient;
 enum pgclient_flag {
     PGCLIENT_MONITOR = 1,    /* the guarded session settings of a monitoring connection */
     PGCLIENT_NO_PREPARE = 2, /* behind a pooler: named statements are not used */
+    PGCLIENT_FIND_POOLER = 4, /* ask whether one is in between; if so, as PGCLIENT_NO_PREPARE */
 };
 
 /* Strings are borrowed for the call. */
@@ -135,6 +136,8 @@ enum err_code pgclient_copy(struct pgclient *c, const char *sql, struct str rows
 
 /* Query */
 bool pgclient_alive(const struct pgclient *c); /* false once the connection is lost */
+/* Between queries: look, without waiting, whether the server has hung up meanwhile. */
+bool pgclient_hung_up(struct pgclient *c);
 enum pgclient_transaction {
     PGCLIENT_TRANSACTION_NONE,
     PGCLIENT_TRANSACTION_OPEN,
@@ -144,6 +147,8 @@ enum pgclient_transaction {
 enum pgclient_transaction pgclient_transaction_state(const struct pgclient *c);
 int pgclient_version(const struct pgclient *c); /* 150018 */
 int pgclient_backend_pid(const struct pgclient *c);
+/* Whether a pooler was found: then nothing of a session lasts beyond a transaction. */
+bool pgclient_pooled(const struct pgclient *c);
 const char *pgclient_parameter(const struct pgclient *c, const char *name); /* NULL = unknown */
 uint64_t pgclient_notices(const struct pgclient *c);
 size_t pgclient_column_count(const struct pgclient *c); /* of the current result */

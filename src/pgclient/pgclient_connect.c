@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/num.h"
 #include "os/clock.h"
 #include "os/net.h"
 
@@ -258,6 +259,29 @@ static enum err_code start(struct pgclient *c, const struct parameters *p, int64
     return ERR_OK;
 }
 
+/* A pooler gives a process number of its own, that of the backend is another one. */
+static enum err_code find_pooler(struct pgclient *c, int64_t deadline_us, struct err *e)
+{
+    const struct pgclient_query q = {.sql = "SELECT pg_catalog.pg_backend_pid()",
+                                     .deadline_us = deadline_us};
+    struct pgclient_row row;
+    int64_t pid = 0;
+    enum err_code code = pgclient_begin(c, &q, e);
+
+    if (code) {
+        return code;
+    }
+    code = pgclient_next(c, &row, e);
+    if (code == ERR_OK && row.count == 1 && row.cells[0].ptr) {
+        code = num_parse_i64(row.cells[0], 0, INT32_MAX, &pid, e);
+    }
+    enum err_code ended = pgclient_end(c, NULL, code ? NULL : e);
+    code = code ? code : ended;
+    c->pooled = code == ERR_OK && pid != pgclient_backend_pid(c);
+    c->flags |= c->pooled ? PGCLIENT_NO_PREPARE : 0;
+    return code;
+}
+
 enum err_code pgclient_open(const struct pgclient_config *config, int64_t deadline_us,
                             struct pgclient **out, struct err *e)
 {
@@ -271,6 +295,9 @@ enum err_code pgclient_open(const struct pgclient_config *config, int64_t deadli
     enum err_code code = prepare_parameters(config, &options, &p, &place, e);
     if (!code) {
         code = start(c, &p, deadline_us, e);
+    }
+    if (!code && (config->flags & PGCLIENT_FIND_POOLER)) {
+        code = find_pooler(c, deadline_us, e);
     }
     if (!code && (config->flags & PGCLIENT_MONITOR)) {
         code = pgclient_guard_session(c, timeout_ms, deadline_us, e);

@@ -21,7 +21,7 @@
  */
 struct pgclient {
     PGconn *conn;
-    bool broken, busy, complete;
+    bool broken, busy, complete, pooled;
     unsigned flags;
     uint64_t notices;
     int64_t deadline_us;

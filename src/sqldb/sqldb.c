@@ -71,7 +71,8 @@ static enum err_code begin(struct sqldb *db, const char *name, struct err *e)
     if (!sql) {
         return err_set(e, ERR_BUG, "no statement %s", name);
     }
-    enum err_code code = db->backend->script(db, sql, e);
+    const struct sqldb_backend *b = db->backend;
+    enum err_code code = b->begin ? b->begin(db, sql, e) : b->script(db, sql, e);
     db->in_transaction = code == ERR_OK;
     return code;
 }

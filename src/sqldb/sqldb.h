@@ -106,6 +106,7 @@ struct sqldb_args {
  *      PostgreSQL: the URL as libpq reads it, never shown; UTC, synchronous_commit on; sqldb_begin
  *      takes an advisory lock, so that writers come one after the other as in SQLite; a statement
  *      that fails ends the transaction: what follows gives ERR_CONFLICT until sqldb_rollback.
+ *      A pooler in between is noticed, one by transaction as well.
  * options: NULL = defaults
  * Owner:  caller closes with sqldb_close
  * Errors: ERR_UNSUPPORTED for an unknown scheme or a SQLite older than 3.51.3; of PostgreSQL those

@@ -17,6 +17,8 @@ struct sqldb_stmt {
 struct sqldb_backend {
     enum sqldb_dialect dialect;
     void (*close)(struct sqldb *db);
+    /* NULL: as script */
+    enum err_code (*begin)(struct sqldb *db, const char *sql, struct err *e);
     enum err_code (*script)(struct sqldb *db, const char *sql, struct err *e);
     enum err_code (*prepare)(struct sqldb *db, const char *sql, struct sqldb_stmt **out,
                              struct err *e);

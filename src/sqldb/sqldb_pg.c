@@ -5,6 +5,8 @@
  * A connection runs one statement at a time, so the rows of a statement are streamed until another
  * one wants the connection; then the rest of them is read into memory, up to ROWS_MAX_BYTES.
  * A connection that was lost is opened again by the next call outside a transaction.
+ * Behind a pooler every transaction may be in another session, and so may a statement outside of
+ * one: settings go with each transaction, and a statement alone gets one of its own.
  * Invariants: (1) `streaming` is the only statement whose rows are still on the server's side;
  *             (2) cells given out stay until that statement's next step or end, whatever else runs;
  *             (3) a commit after a failed statement is an error, never a silent rollback.
@@ -13,6 +15,7 @@
 #include "sqldb/sqldb_pg.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "os/clock.h"
 #include "pgclient/pgclient.h"
 
@@ -23,8 +26,15 @@
 #define OPEN_TIMEOUT_MS  10000
 #define CALL_TIMEOUT_MS  32000 /* a little more, so that the server speaks first */
 #define STATEMENT_MS     30000
-#define IDLE_IN_TX_MS    60000
+#define IDLE_READING_MS  60000
+#define IDLE_WRITING_MS  10000 /* a process that sleeps gives its locks up */
 #define BUSY_TIMEOUT_MS  5000
+#define SCRIPT_MAX_BYTES 8192
+
+/* What the server knows since; its numbers of versions. */
+#define VERSION_IDLE_TIMEOUT        140000
+#define VERSION_TRANSACTION_TIMEOUT 170000
+
 #define NAMES_MAX_BYTES  65536
 #define ROWS_MAX_BYTES   ((size_t)64 * 1024 * 1024)
 #define STREAM_MAX_BYTES ((size_t)1024 * 1024 * 1024)
@@ -59,6 +69,7 @@ struct database {
     int64_t changes;
     unsigned statements;
     struct statement *streaming;
+    bool alone; /* behind a pooler: a statement runs in a transaction of its own */
 };
 
 static struct database *database_of(const struct statement *s)
@@ -74,25 +85,52 @@ static int64_t call_deadline(const struct database *d)
     return d->deadline_us != 0 && d->deadline_us < limit_us ? d->deadline_us : limit_us;
 }
 
+/* As SET commands for the session, or behind a pooler for one transaction. */
+static void put_settings(const struct database *d, struct buf *out)
+{
+    bool reads = (d->flags & SQLDB_READ_ONLY) != 0;
+    bool pooled = pgclient_pooled(d->conn);
+    int version = pgclient_version(d->conn);
+    const char *set = pooled ? "SET LOCAL" : "SET";
+
+    buf_printf(out,
+               "%s client_encoding = 'UTF8'; %s standard_conforming_strings = on; "
+               "%s TimeZone = 'UTC'; %s DateStyle = ISO; %s bytea_output = hex; "
+               "%s extra_float_digits = 3; %s synchronous_commit = on; %s lock_timeout = %d; "
+               "%s statement_timeout = %d; %s idle_in_transaction_session_timeout = %d; ",
+               set, set, set, set, set, set, set, set, d->lock_timeout_ms, set, STATEMENT_MS, set,
+               reads ? IDLE_READING_MS : IDLE_WRITING_MS);
+    if (version >= VERSION_TRANSACTION_TIMEOUT) {
+        buf_printf(out, "%s transaction_timeout = 0; ", set);
+    }
+    if (!pooled && version >= VERSION_IDLE_TIMEOUT) {
+        buf_add_c(out, "SET idle_session_timeout = 0; ");
+    }
+    if (!pooled) {
+        buf_printf(out, "SET default_transaction_read_only = %s; ", reads ? "on" : "off");
+    }
+}
+
+/* What the administrator set for the role or the database does not count, but for the pooler. */
 static enum err_code set_session(struct database *d, struct err *e)
 {
-    char text[640];
+    struct buf text;
 
-    (void)snprintf(text, sizeof(text),
-                   "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; "
-                   "SET TimeZone = 'UTC'; SET DateStyle = ISO; SET bytea_output = hex; "
-                   "SET extra_float_digits = 3; SET synchronous_commit = on; "
-                   "SET statement_timeout = %d; SET lock_timeout = %d; "
-                   "SET idle_in_transaction_session_timeout = %d; "
-                   "SET default_transaction_read_only = %s",
-                   STATEMENT_MS, d->lock_timeout_ms, IDLE_IN_TX_MS,
-                   d->flags & SQLDB_READ_ONLY ? "on" : "off");
-    return pgclient_exec(d->conn, text, call_deadline(d), e);
+    if (pgclient_pooled(d->conn)) {
+        return ERR_OK;
+    }
+    buf_init(&text, SCRIPT_MAX_BYTES);
+    put_settings(d, &text);
+    enum err_code code = buf_check(&text, e);
+    code = code ? code : pgclient_exec(d->conn, text.ptr, call_deadline(d), e);
+    buf_fini(&text);
+    return code;
 }
 
 static enum err_code connect_now(struct database *d, struct err *e)
 {
-    const struct pgclient_config config = {.conninfo = d->url, .application_name = "pga"};
+    const struct pgclient_config config = {
+        .conninfo = d->url, .application_name = "pga", .flags = PGCLIENT_FIND_POOLER};
     int64_t limit_us = clock_mono_us() + OPEN_TIMEOUT_MS * INT64_C(1000);
     enum err_code code = pgclient_open(&config, limit_us, &d->conn, e);
 
@@ -108,7 +146,7 @@ static enum err_code connect_now(struct database *d, struct err *e)
 /* A lost connection is opened again, unless a transaction was lost with it. */
 static enum err_code connected(struct database *d, struct err *e)
 {
-    if (pgclient_alive(d->conn)) {
+    if (pgclient_alive(d->conn) && (d->base.in_transaction || !pgclient_hung_up(d->conn))) {
         return ERR_OK;
     }
     if (d->base.in_transaction) {
@@ -117,6 +155,44 @@ static enum err_code connected(struct database *d, struct err *e)
     pgclient_close(d->conn);
     d->conn = NULL;
     return connect_now(d, e);
+}
+
+/* --- a statement alone, behind a pooler --- */
+
+static enum err_code begin_alone(struct database *d, struct err *e)
+{
+    struct buf text;
+
+    if (!pgclient_pooled(d->conn) || d->base.in_transaction) {
+        return ERR_OK;
+    }
+    buf_init(&text, SCRIPT_MAX_BYTES);
+    buf_add_c(&text, d->flags & SQLDB_READ_ONLY ? "BEGIN READ ONLY; " : "BEGIN READ WRITE; ");
+    put_settings(d, &text);
+    enum err_code code = buf_check(&text, e);
+    code = code ? code : pgclient_exec(d->conn, text.ptr, call_deadline(d), e);
+    buf_fini(&text);
+    d->alone = true;
+    return code;
+}
+
+/* Commit when nothing went wrong, else roll back: nothing stays open. */
+static enum err_code end_alone(struct database *d, enum err_code code, struct err *e)
+{
+    struct err unused;
+
+    if (!d->alone) {
+        return code;
+    }
+    d->alone = false;
+    if (code == ERR_OK) {
+        code = pgclient_exec(d->conn, "COMMIT", call_deadline(d), e);
+    } else if (pgclient_alive(d->conn) &&
+               pgclient_exec(d->conn, "ROLLBACK", call_deadline(d), &unused)) {
+        pgclient_close(d->conn); /* the next call opens a new one */
+        d->conn = NULL;
+    }
+    return code;
 }
 
 static void close_database(struct sqldb *db)
@@ -186,7 +262,18 @@ static enum err_code finish(struct database *d, struct err *e)
 
     d->changes = (int64_t)affected;
     d->streaming = NULL;
+    code = end_alone(d, code, e);
     return code ? sqldb_pg_error(e) : ERR_OK;
+}
+
+/* The same after an error, which stays what it is. */
+static void give_up(struct database *d)
+{
+    struct err unused;
+    enum err_code code = pgclient_end(d->conn, NULL, &unused);
+
+    d->streaming = NULL;
+    (void)end_alone(d, code ? code : ERR_CANCELLED, &unused);
 }
 
 /* One more row of the streaming statement; at its end the connection is free. */
@@ -194,11 +281,10 @@ static enum err_code fetch(struct statement *s, struct err *e)
 {
     struct database *d = database_of(s);
     struct pgclient_row row;
-    struct err unused;
     enum err_code code = pgclient_next(d->conn, &row, e);
 
     if (code) {
-        (void)finish(d, &unused);
+        give_up(d);
         return sqldb_pg_error(e);
     }
     if (!s->names) {
@@ -209,7 +295,7 @@ static enum err_code fetch(struct statement *s, struct err *e)
     }
     code = keep_row(s, &row, e);
     if (code) {
-        (void)finish(d, &unused);
+        give_up(d);
     }
     return code;
 }
@@ -324,12 +410,26 @@ static enum err_code start(struct sqldb_stmt *base, struct sqldb_args args, stru
     if (arena_check(&s->memory, e)) {
         return e->code;
     }
-    if (pgclient_begin(d->conn, &query, e)) {
+    if (begin_alone(d, e) || pgclient_begin(d->conn, &query, e)) {
+        (void)end_alone(d, e->code, e);
         return sqldb_pg_error(e);
     }
     forget_rows(s); /* pgclient has copied the parameters */
     d->streaming = s;
     return fetch(s, e);
+}
+
+/* After a script that failed nothing stays open. */
+static void leave_open_transaction(struct database *d)
+{
+    struct err unused;
+
+    if (!d->base.in_transaction && pgclient_alive(d->conn) &&
+        pgclient_transaction_state(d->conn) != PGCLIENT_TRANSACTION_NONE &&
+        pgclient_exec(d->conn, "ROLLBACK", call_deadline(d), &unused)) {
+        pgclient_close(d->conn); /* the next call opens a new one */
+        d->conn = NULL;
+    }
 }
 
 static enum err_code script(struct sqldb *db, const char *sql, struct err *caller)
@@ -346,18 +446,58 @@ static enum err_code script(struct sqldb *db, const char *sql, struct err *calle
         pgclient_transaction_state(d->conn) == PGCLIENT_TRANSACTION_FAILED) {
         return err_set(e, ERR_CONFLICT, "postgresql: a statement of the transaction failed");
     }
-    if (pgclient_exec(d->conn, sql, call_deadline(d), e) == ERR_OK) {
+    enum err_code code = begin_alone(d, e);
+    code = code ? code : pgclient_exec(d->conn, sql, call_deadline(d), e);
+    code = end_alone(d, code, e);
+    if (code == ERR_OK) {
         return ERR_OK;
     }
-    if (!db->in_transaction && pgclient_alive(d->conn) &&
-        pgclient_transaction_state(d->conn) != PGCLIENT_TRANSACTION_NONE) {
-        struct err unused;
-        if (pgclient_exec(d->conn, "ROLLBACK", call_deadline(d), &unused)) {
-            pgclient_close(d->conn); /* the next call opens a new one */
-            d->conn = NULL;
-        }
-    }
+    leave_open_transaction(d);
     return sqldb_pg_error(e);
+}
+
+/* The text of a BEGIN has a place for settings that a pooler forgets. */
+static void put_begin(const struct database *d, const char *sql, struct buf *out)
+{
+    struct str rest = str_of(sql);
+    size_t at = 0;
+
+    if (str_find(rest, STR("{settings}"), &at)) {
+        buf_add(out, rest.ptr, at);
+        if (pgclient_pooled(d->conn)) {
+            put_settings(d, out);
+        }
+        at += strlen("{settings}");
+        rest = str_make(rest.ptr + at, rest.len - at);
+    }
+    buf_add_str(out, rest);
+}
+
+/* A connection that turns out to be lost is opened again: nothing was done on it yet. */
+static enum err_code begin(struct sqldb *db, const char *sql, struct err *caller)
+{
+    struct database *d = (struct database *)db;
+    struct err mine = {0};
+    struct err *e = caller ? caller : &mine;
+    struct buf text;
+    enum err_code code = ERR_UNREACHABLE;
+
+    make_room(d);
+    for (int tries = 0; code && tries < 2 && !(tries && pgclient_alive(d->conn)); tries++) {
+        if (connected(d, e)) {
+            return e->code;
+        }
+        buf_init(&text, SCRIPT_MAX_BYTES);
+        put_begin(d, sql, &text);
+        code = buf_check(&text, e);
+        code = code ? code : pgclient_exec(d->conn, text.ptr, call_deadline(d), e);
+        buf_fini(&text);
+    }
+    if (code) {
+        leave_open_transaction(d);
+        return sqldb_pg_error(e);
+    }
+    return ERR_OK;
 }
 
 static enum err_code load(struct sqldb *db, const char *copy, struct str rows, struct err *caller)
@@ -370,7 +510,10 @@ static enum err_code load(struct sqldb *db, const char *copy, struct str rows, s
     if (connected(d, e)) {
         return e->code;
     }
-    return pgclient_copy(d->conn, copy, rows, call_deadline(d), e) ? sqldb_pg_error(e) : ERR_OK;
+    enum err_code code = begin_alone(d, e);
+    code = code ? code : pgclient_copy(d->conn, copy, rows, call_deadline(d), e);
+    code = end_alone(d, code, e);
+    return code ? sqldb_pg_error(e) : ERR_OK;
 }
 
 /* --- columns --- */
@@ -425,6 +568,7 @@ static void set_deadline(struct sqldb *db, int64_t mono_us)
 static const struct sqldb_backend backend = {
     .dialect = SQLDB_PG,
     .close = close_database,
+    .begin = begin,
     .script = script,
     .prepare = prepare,
     .free_stmt = free_statement,

@@ -3,10 +3,13 @@
 """An agent of the tests that pushes much faster than a real one, by the rules of protocol.md.
 
     fakeagent.py --url URL --register URL --secret-file FILE --name NAME [--rate PUSHES_PER_S]
+                 [--described] [--churn N]
 
 Three relations (an object relation with counter, gauge and float, a sparse one of deltas, and
 a fact relation) whose values follow from the sequence number. It keeps every record, repeats
-what was not answered, and rewinds when the server says so. On SIGTERM it makes no new records,
+what was not answered, and rewinds when the server says so. With --described they have a
+description, so that a store in PostgreSQL has tables for them; with --churn fake_rows has one row
+more, whose name is another one after every N records. On SIGTERM it makes no new records,
 delivers what it has, and exits 0; exit 1 when that takes more than a minute.
 """
 
@@ -46,12 +49,22 @@ RELATIONS = [
 ]
 
 
+def described():
+    """The relations as somebody would describe them who wants people to see them."""
+    relations = json.loads(json.dumps(RELATIONS))
+    for relation in relations:
+        for thing in [relation] + relation["columns"]:
+            thing["help"] = "made up for a test"
+    return relations
+
+
 class FakeAgent:
-    def __init__(self, url, collector, token, name):
+    def __init__(self, url, collector, token, name, relations, churn):
         self.api = Api(url, token, timeout=5)
         self.collector = collector
         self.stream, self.target = str(uuid.uuid4()), str(uuid.uuid4())
         self.name = name
+        self.relations, self.churn = relations, churn
         self.items = []       # the record of sequence number n is items[n - 1]
         self.following = 1    # the next number to send
         self.last_t = 0
@@ -61,11 +74,14 @@ class FakeAgent:
         seq = len(self.items) + 1
         t = max(int(time.time() * 1000), self.last_t + 1)
         before, self.last_t = self.last_t or t - EVERY_MS, t
+        rows = list(ROWS)
+        if self.churn:
+            rows.append("%s-%d" % (self.name, seq // self.churn))
         record = {"made_ms": t, "slices": [
-            self.piece("fake_rows", t, t, {"k": list(ROWS)}, {
-                "n": [10 ** 12 + seq * (i + 1) for i in range(len(ROWS))],
-                "level": [(seq * 7 + i) % 13 if (seq + i) % 5 else None for i in range(len(ROWS))],
-                "x": [round(seq / (i + 3), 6) for i in range(len(ROWS))]}),
+            self.piece("fake_rows", t, t, {"k": rows}, {
+                "n": [10 ** 12 + seq * (i + 1) for i in range(len(rows))],
+                "level": [(seq * 7 + i) % 13 if (seq + i) % 5 else None for i in range(len(rows))],
+                "x": [round(seq / (i + 3), 6) for i in range(len(rows))]}),
             self.piece("fake_deltas", t, before, {"k": [ROWS[seq % 5]]}, {"d": [seq % 11]}),
             self.piece("fake_facts", t, before,
                        {"what": ["CPU", "Lock"], "who": ["u", str(seq % 3)]},
@@ -73,7 +89,7 @@ class FakeAgent:
         if seq == 1:
             for piece in record["slices"]:
                 piece["flags"].append("keyframe")
-            record["relations"] = RELATIONS
+            record["relations"] = self.relations
             record["targets"] = [{"id": self.target, "kind": "host", "name": self.name,
                                   "attributes": {"hostname": self.name}}]
         if seq % 10 == 0:
@@ -126,12 +142,14 @@ def main():
     parser.add_argument("--secret-file", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--rate", type=float, default=20)
+    parser.add_argument("--described", action="store_true")
+    parser.add_argument("--churn", type=int, default=0)
     args = parser.parse_args()
     ending = []
     signal.signal(signal.SIGTERM, lambda *_: ending.append(time.time()))
     with open(args.secret_file, encoding="utf-8") as f:
         agent = FakeAgent(args.url, *register(args.register, f.read().strip(), args.name),
-                          args.name)
+                          args.name, described() if args.described else RELATIONS, args.churn)
     while not ending or agent.waiting():
         if ending and time.time() > ending[0] + DRAIN_S:
             print("%d records could not be delivered" % agent.waiting())

@@ -18,7 +18,8 @@ that the agents sent and every 200 they were given; then:
 4. a known number was never sent with another hash.
 
 Options: --allow-gaps (gap records are no failure) --max-hole MS (two readings of a relation
-further apart than this fail) --no-data (skip 2) --verbose. Last line: `oracle: name=value ...`;
+further apart than this fail) --no-data (skip 2) --totals FILE (writes what the stored records hold:
+lines `relation column count sum`, of numbers) --verbose. Last line: `oracle: name=value ...`;
 exit status 0 when nothing is wrong.
 """
 
@@ -332,6 +333,21 @@ def compare_cell(group, aggregate, key, want, got, findings):
     findings.add(kind, "%s: want %s, got %s" % (where, want, got))
 
 
+def write_totals(groups, path):
+    """What was stored, for who wants to compare it with another view of the store."""
+    totals = collections.defaultdict(lambda: [0, 0])
+    for group in groups.values():
+        for column in group.description["columns"] if group.description else []:
+            for _, _, value in cells(group, column["name"]):
+                if not isinstance(value, str):
+                    total = totals[(group.relation, column["name"])]
+                    total[0] += 1
+                    total[1] += round(value * 1000000) if isinstance(value, float) else value
+    with open(path, "w", encoding="utf-8") as f:
+        for (relation, column), (count, value) in sorted(totals.items()):
+            f.write("%s %s %d %d\n" % (relation, column, count, value))
+
+
 def check_events(api, streams, findings, tally):
     """Every event of a stored record is listed once; events are applied a moment later."""
     want = collections.Counter()
@@ -381,6 +397,7 @@ def main():
     parser.add_argument("--allow-gaps", action="store_true")
     parser.add_argument("--no-data", action="store_true")
     parser.add_argument("--max-hole", type=int, default=0)
+    parser.add_argument("--totals", help="write counts and sums of the stored records here")
     args = parser.parse_args()
     with open(args.token_file, encoding="utf-8") as f:
         api = Api(args.url, f.read().strip(), timeout=60)
@@ -400,6 +417,8 @@ def main():
             findings.add("undescribed", "no description of %s was ever sent" % group.relation)
         elif not args.no_data:
             check_group(api, group, findings, tally)
+    if args.totals:
+        write_totals(groups, args.totals)
     return report(streams, groups, tally, findings, args)
 
 

@@ -101,6 +101,7 @@ static enum err_code move_rows(struct move *m, struct err *e)
 {
     enum err_code code = move_slices(m, e);
 
+    FAULT_POINT("pgstore.move_copied");
     if (code == ERR_OK && !m->waits) {
         code = move_metas(m, e);
     }

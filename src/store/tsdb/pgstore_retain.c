@@ -126,6 +126,7 @@ static enum err_code drop_day(struct pgstore *p, struct arena *a, int64_t day,
     for (size_t i = 0; code == ERR_OK && i < count; i++) {
         if (!parents[i].by_ms) {
             code = drop_values(p, a, parents[i].name, day, e);
+            FAULT_POINT("pgstore.retain_part");
         }
     }
     if (code == ERR_OK && p->has_timescale) {
