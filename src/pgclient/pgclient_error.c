@@ -72,6 +72,18 @@ static struct str first_line(const char *text)
     return str_trim(s);
 }
 
+/* PgBouncer says "protocol violation" of all that keeps it from serving, and hangs up. */
+#define POOLER_STATE "08P01"
+#define LOST_STATE   "08006"
+
+static bool is_fatal(const PGresult *res)
+{
+    const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    severity = severity ? severity : PQresultErrorField(res, PG_DIAG_SEVERITY);
+    return severity && strcmp(severity, "FATAL") == 0;
+}
+
 enum err_code pgclient_fail(const PGresult *res, struct err *e)
 {
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
@@ -79,6 +91,9 @@ enum err_code pgclient_fail(const PGresult *res, struct err *e)
     if (!state || strlen(state) != 5) {
         struct str line = first_line(PQresultErrorMessage(res));
         return err_set(e, ERR_UNREACHABLE, "%.*s", STR_ARG(line));
+    }
+    if (strcmp(state, POOLER_STATE) == 0 && is_fatal(res)) {
+        state = LOST_STATE;
     }
     struct str line = first_line(text ? text : "");
     enum err_code code = err_set(e, pgclient_classify(state), "%.*s", STR_ARG(line));
@@ -113,7 +128,7 @@ enum err_code pgclient_fail_connect(const char *message, struct err *e)
     if (state) {
         struct str line = first_line(after);
         enum err_code code = err_set(e, pgclient_classify(state), "%.*s", STR_ARG(line));
-        keep_state(e, state);
+        keep_state(e, strncmp(state, POOLER_STATE, 5) == 0 ? LOST_STATE : state);
         return code;
     }
     struct str line = first_line(message);

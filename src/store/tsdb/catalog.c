@@ -37,25 +37,27 @@ struct catalog *catalog_new(void)
     c->relations = map_new();
     c->groups = map_new();
     c->next_relation = c->next_group = c->next_object = 1;
+    c->saved_relation = c->saved_group = c->saved_object = 1;
     return c;
 }
 
-static void free_column(struct catalog_column *col)
+void catalog_free_column(void *column)
 {
+    struct catalog_column *col = column;
     alloc_free((char *)(uintptr_t)col->name.ptr);
     alloc_free((char *)(uintptr_t)col->help.ptr);
     alloc_free((char *)(uintptr_t)col->unit.ptr);
     alloc_free(col);
 }
 
-static void free_relation(void *value)
+void catalog_free_relation(void *relation)
 {
-    struct catalog_relation *r = value;
+    struct catalog_relation *r = relation;
     for (size_t i = 0; i < r->key_count; i++) {
-        free_column(r->keys[i]);
+        catalog_free_column(r->keys[i]);
     }
     for (size_t i = 0; i < r->column_count; i++) {
-        free_column(r->columns[i]);
+        catalog_free_column(r->columns[i]);
     }
     alloc_free(r->keys);
     alloc_free(r->columns);
@@ -64,8 +66,9 @@ static void free_relation(void *value)
     alloc_free(r);
 }
 
-static void free_group(struct catalog_group *g)
+void catalog_free_group(void *group)
 {
+    struct catalog_group *g = group;
     for (size_t i = 0; i < g->object_count; i++) {
         alloc_free(g->objects[i]);
     }
@@ -83,9 +86,10 @@ void catalog_free(struct catalog *c)
     }
     map_free(c->groups, NULL);
     for (size_t i = 0; i < c->group_count; i++) {
-        free_group(c->all_groups[i]);
+        catalog_free_group(c->all_groups[i]);
     }
-    map_free(c->relations, free_relation);
+    map_free(c->relations, catalog_free_relation);
+    catalog_free_buried(c);
     alloc_free(c->by_id);
     alloc_free(c->all_groups);
     alloc_free(c->new_groups);
@@ -481,14 +485,19 @@ enum err_code catalog_add_group(struct catalog *c, const struct catalog_group_ke
     return ERR_OK;
 }
 
-/* Caller holds the lock. */
-static void drop_group(struct catalog *c, struct catalog_group *g)
+void catalog_unlist_group(struct catalog *c, const struct catalog_group *g)
 {
     char bytes[GROUP_KEY_MAX];
     struct catalog_group_key key = {g->relation, g->target, g->scope, g->maker};
 
-    atomic_store(&g->dropped, true);
     (void)map_remove(c->groups, group_key(&key, bytes));
+}
+
+/* Caller holds the lock. */
+static void drop_group(struct catalog *c, struct catalog_group *g)
+{
+    atomic_store(&g->dropped, true);
+    catalog_unlist_group(c, g);
     c->object_count -= g->object_count;
     c->dropped_count++;
 }
@@ -535,6 +544,18 @@ static void grow_slots(struct catalog_group *g)
     g->slots = alloc_array(mask + 1, sizeof(struct catalog_object *));
     g->slot_mask = mask;
     for (size_t i = 0; i < g->object_count; i++) {
+        struct catalog_object *o = g->objects[i];
+        g->slots[slot_of(g, str_make(o->keys, o->len), o->hash)] = o;
+    }
+}
+
+void catalog_cut_objects(struct catalog_group *g, size_t count)
+{
+    g->object_count = count;
+    for (size_t i = 0; g->slot_mask && i <= g->slot_mask; i++) {
+        g->slots[i] = NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
         struct catalog_object *o = g->objects[i];
         g->slots[slot_of(g, str_make(o->keys, o->len), o->hash)] = o;
     }

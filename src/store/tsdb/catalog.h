@@ -3,8 +3,9 @@
  * catalog.h: relations, columns, groups and objects: names to ids, held in memory.
  *
  * Invariants: (1) only the writer adds, and what it added is written by its next transaction before
- *             anything can name it durably; (2) ids rise and are never used again; (3) the structs
- *             never move and live as long as the catalogue; id, name and keys never change.
+ *             anything can name it durably; (2) ids rise and are never used again, but those of what
+ *             was taken back before it was written; (3) the structs never move and live as long as
+ *             the catalogue; id, name and keys never change.
  * Threads:    every function takes the catalogue's lock itself, unless it says otherwise.
  */
 #ifndef STORE_TSDB_CATALOG_H
@@ -38,6 +39,12 @@ struct catalog_column {
     bool dirty; /* to be written by the next transaction */
 };
 
+/* Something that was taken back: others may still look at it. */
+struct catalog_buried {
+    void *thing;
+    void (*release)(void *thing);
+};
+
 struct catalog_relation {
     uint32_t id;
     struct str name;
@@ -48,6 +55,7 @@ struct catalog_relation {
     bool dirty;
     size_t key_count, column_count;
     struct catalog_column **keys, **columns;
+    size_t saved_keys, saved_columns; /* how many of them are written */
 };
 
 struct catalog_object {
@@ -97,6 +105,12 @@ struct catalog {
     size_t new_group_count, new_group_cap, new_object_count, new_object_cap;
     struct catalog_group **new_groups;
     struct catalog_object **new_objects;
+    /* what was known before it, and what was taken back: catalog_undo.c */
+    size_t saved_relations;
+    uint64_t saved_relation, saved_group, saved_object;
+    size_t buried_count, buried_cap;
+    struct catalog_buried *buried;
+    _Atomic uint64_t generation; /* rises when something was taken back */
 };
 
 #define CATALOG_KEYS_MAX   (LIMIT_RELATION_KEYS * (LIMIT_KEY_BYTES + 2))
@@ -130,6 +144,15 @@ enum catalog_what { CATALOG_NAMES, CATALOG_NAMES_AND_DESCRIPTIONS };
  */
 enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_what what,
                            struct err *e) ERR_MUST_CHECK;
+
+/*
+ * Shared stores: take back what was added since the last catalog_saved or catalog_sync, because it
+ * could not be written; the writer's thread. Others may have met it already: what they resolved while
+ * `generation` was lower is to be resolved again. Descriptions that changed are to be read again.
+ */
+void catalog_undo(struct catalog *c);
+/* How many things were taken back; they take memory until the catalogue goes. */
+size_t catalog_buried_count(const struct catalog *c);
 
 /* Whether one of the caps of the whole store is reached; the writer's thread. */
 bool catalog_is_full(const struct catalog *c);
@@ -191,6 +214,16 @@ struct catalog_group *catalog_put_group(struct catalog *c, uint64_t id,
 struct catalog_object *catalog_put_object(struct catalog *c, uint64_t id, struct catalog_group *g,
                                           struct str keys);
 void catalog_replace(struct str *at, struct str s); /* an owned string */
+/* Everything that is known now is written; `relations`: they or their columns changed, too. */
+void catalog_mark_saved(struct catalog *c, bool relations);
+/* Caller holds the lock: the group's table of objects has the first `count` of them only. */
+void catalog_cut_objects(struct catalog_group *g, size_t count);
+/* Caller holds the lock. */
+void catalog_unlist_group(struct catalog *c, const struct catalog_group *g);
+void catalog_free_column(void *column);
+void catalog_free_relation(void *relation);
+void catalog_free_group(void *group);
+void catalog_free_buried(struct catalog *c);
 
 /* --- The newest reading of a group --- */
 struct catalog_last {

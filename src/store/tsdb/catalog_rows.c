@@ -172,7 +172,9 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
     if (code == ERR_OK) {
         code = load_rows(c, ingest, &(struct row_list){"tsdb_object_list", load_object, 0}, e);
     }
-    return code ? code : load_ids(c, ingest, e);
+    code = code ? code : load_ids(c, ingest, e);
+    catalog_mark_saved(c, true);
+    return code;
 }
 
 enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_what what,
@@ -192,7 +194,9 @@ enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_wha
         code = load_rows(c, db,
                          &(struct row_list){"tsdb_object_since", load_object, c->next_object}, e);
     }
-    return code ? code : load_ids(c, db, e);
+    code = code ? code : load_ids(c, db, e);
+    catalog_mark_saved(c, relations); /* what came before an error is there, too */
+    return code;
 }
 
 static enum err_code save_columns(struct sqldb *db, const struct catalog_relation *r,
@@ -296,6 +300,7 @@ void catalog_saved(struct catalog *c)
         clean(c->by_id[i]->keys, c->by_id[i]->key_count);
         clean(c->by_id[i]->columns, c->by_id[i]->column_count);
     }
+    catalog_mark_saved(c, c->relations_dirty);
     c->relations_dirty = c->ids_dirty = false;
     c->new_group_count = c->new_object_count = 0;
 }

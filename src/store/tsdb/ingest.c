@@ -588,6 +588,18 @@ enum err_code ingest_prepare(struct tsdb *db, struct ingest_job *job, struct ing
     return code;
 }
 
+bool ingest_forget_stale(struct tsdb *db, struct stream *s)
+{
+    uint64_t generation = atomic_load(&db->catalog->generation);
+
+    if (s->generation == generation) {
+        return false;
+    }
+    stream_forget(s);
+    s->generation = generation;
+    return true;
+}
+
 bool ingest_is_stale(const struct ingest_record *r)
 {
     for (size_t i = 0; i < r->slice_count; i++) {

@@ -71,6 +71,12 @@ struct ingest_job {
     uint64_t bad_seq;
 };
 
+/*
+ * Shared stores: names that the stream's cache holds may have been taken back since. Forget the
+ * cache then; true = what was resolved by it is not to be used.
+ */
+bool ingest_forget_stale(struct tsdb *db, struct stream *s);
+
 enum ingest_mode {
     INGEST_LOOKUP, /* leave a record that names something new */
     INGEST_CREATE, /* the writer: add it */

@@ -48,7 +48,7 @@ struct pgstore {
     struct sqldb *write, *move, *lead;
     /* the writer's */
     int64_t names_seen, drops_seen;
-    bool names_lost; /* a transaction with new names failed: read them again */
+    bool names_lost; /* what is known of names is old: read them again */
     /* guarded by front.state */
     bool writer_over, mover_over;
     bool tables_wanted; /* the mover met a relation or day without a table */
@@ -102,8 +102,10 @@ struct str pgstore_clean(struct arena *a, struct str text);
 enum err_code pgstore_names_load(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 /* Begin a transaction in which names may be added to the catalogue: it holds what is known now. */
 enum err_code pgstore_names_begin(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
-/* Write what was added. On an error the catalogue must be read again: pgstore_names_restart. */
+/* Write what was added; on an error it is taken back. */
 enum err_code pgstore_names_commit(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
+/* Take back what was added and not written. */
+void pgstore_names_undo(struct pgstore *p);
 /* Let all pushes end and read the names anew; on an error no push is taken until it succeeds. */
 enum err_code pgstore_names_restart(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 

@@ -5,8 +5,8 @@
  * Every node holds all names in its catalogue. To add some, it takes one advisory lock, learns what
  * others added since (ids rise with every commit), adds in memory as the SQLite engine does, and
  * writes that down in a short transaction of its own, before the journal row that uses it.
- * When that transaction fails, the catalogue says more than the database: then no push is taken
- * until all of it was read anew.
+ * When that transaction fails, what was added is taken back (catalog_undo.c), and pushes that met it
+ * are resolved again. Should it have been committed all the same, it is learnt like anybody's.
  */
 #include "store/tsdb/pgstore.h"
 
@@ -20,6 +20,8 @@
 
 #define NAMES_BYTES (256UL * 1024 * 1024)
 #define WAIT_US     200000LL
+#define BURIED_MAX  1000000 /* things taken back, about 100 MB: then all is read anew */
+#define NOT_SEEN    (-1)    /* descriptions are read with the next names */
 
 static const struct log_ctx names_log = {.component = "tsdb"};
 
@@ -247,9 +249,17 @@ enum err_code pgstore_names_commit(struct pgstore *p, struct err *e)
     if (code == ERR_OK) {
         catalog_saved(p->front.catalog);
     } else {
-        p->names_lost = true;
+        pgstore_names_undo(p);
     }
     return code;
+}
+
+void pgstore_names_undo(struct pgstore *p)
+{
+    catalog_undo(p->front.catalog);
+    caps_count(p->front.caps, p->front.catalog);
+    p->names_seen = NOT_SEEN;
+    p->names_lost |= catalog_buried_count(p->front.catalog) > BURIED_MAX;
 }
 
 /* --- beginning again --- */

@@ -130,16 +130,24 @@ static bool takes_part(const struct ingest_job *job)
     return job->code == ERR_OK && !job->load && !job->again;
 }
 
-static bool has_new_names(const struct batch_of_jobs *b)
+static bool has_new_names(const struct ingest_job *job)
 {
-    for (size_t j = 0; j < b->count; j++) {
-        for (size_t i = 0; takes_part(b->jobs[j]) && i < b->jobs[j]->record_count; i++) {
-            if (!b->jobs[j]->records[i].ready) {
-                return true;
-            }
+    for (size_t i = 0; takes_part(job) && i < job->record_count; i++) {
+        if (!job->records[i].ready) {
+            return true;
         }
     }
     return false;
+}
+
+static size_t count_new_names(const struct batch_of_jobs *b)
+{
+    size_t count = 0;
+
+    for (size_t j = 0; j < b->count; j++) {
+        count += has_new_names(b->jobs[j]);
+    }
+    return count;
 }
 
 /* PostgreSQL's text has no NUL byte, and a name cannot be stored without it. */
@@ -154,7 +162,8 @@ static bool has_nul(const struct batch *b)
     return false;
 }
 
-static void prepare_job(struct pgstore *p, struct ingest_job *job)
+/* Encode what is not ready yet. With INGEST_LOOKUP it may stay so. */
+static void prepare_job(struct pgstore *p, struct ingest_job *job, enum ingest_mode mode)
 {
     for (size_t i = 0; job->code == ERR_OK && i < job->record_count; i++) {
         struct ingest_record *r = &job->records[i];
@@ -165,31 +174,97 @@ static void prepare_job(struct pgstore *p, struct ingest_job *job)
         ingest_free_record(r);
         enum err_code code = has_nul(&r->batch)
                                  ? err_set(&e, ERR_INVALID, "a scope with a NUL byte")
-                                 : ingest_prepare(&p->front, job, r, INGEST_CREATE, &e);
+                                 : ingest_prepare(&p->front, job, r, mode, &e);
         if (code) {
             bool full = code == ERR_LIMIT && catalog_is_full(p->front.catalog);
             job->bad_seq = full ? 0 : r->seq;
             writer_fail_job(job, code, &e);
+        } else if (!r->ready) {
+            return; /* those behind it wait: times are taken in order */
         }
     }
 }
 
-/* Records that name something new are resolved and encoded here. */
-static enum err_code prepare_jobs(struct pgstore *p, struct batch_of_jobs *b, struct err *e)
+/* A record as it was when it had been read. */
+static void unprepare(struct ingest_record *r)
 {
-    if (!has_new_names(b)) {
-        return ERR_OK;
+    struct batch batch = r->batch;
+
+    ingest_free_record(r);
+    *r = (struct ingest_record){
+        .source = r->source, .seq = r->seq, .span = r->span, .batch = batch};
+}
+
+/* Names may have been taken back since a push was encoded: then it is encoded again. */
+static void renew_jobs(struct pgstore *p, struct batch_of_jobs *b)
+{
+    for (size_t j = 0; j < b->count; j++) {
+        struct ingest_job *job = b->jobs[j];
+        if (!takes_part(job) || !job->stream || !ingest_forget_stale(&p->front, job->stream)) {
+            continue;
+        }
+        for (size_t i = 0; i < job->record_count; i++) {
+            unprepare(&job->records[i]);
+        }
+        prepare_job(p, job, INGEST_LOOKUP);
     }
+}
+
+/* Resolve and encode, with what they name new, one job or (NULL) all that need it. */
+static enum err_code add_names(struct pgstore *p, struct batch_of_jobs *b, struct ingest_job *one,
+                               struct err *e)
+{
     enum err_code code = pgstore_names_begin(p, e);
+
     if (code) {
         return code;
     }
     for (size_t j = 0; j < b->count; j++) {
-        if (takes_part(b->jobs[j])) {
-            prepare_job(p, b->jobs[j]);
+        if (has_new_names(b->jobs[j]) && (!one || b->jobs[j] == one)) {
+            prepare_job(p, b->jobs[j], INGEST_CREATE);
         }
     }
-    return pgstore_names_commit(p, e);
+    code = pgstore_names_commit(p, e);
+    if (code) {
+        log_warn(&writer_log, "names were not stored: %s", e->text);
+        renew_jobs(p, b);
+    }
+    return code;
+}
+
+static void fail_new_names(struct batch_of_jobs *b, enum err_code code, const struct err *e)
+{
+    for (size_t j = 0; j < b->count; j++) {
+        if (has_new_names(b->jobs[j])) {
+            writer_fail_job(b->jobs[j], code_of_answer(code), e);
+        }
+    }
+}
+
+/*
+ * Records that name something new wait for a transaction of their own. When it fails, only they do:
+ * one by one, unless the database is in trouble, since one may have what cannot be stored.
+ */
+static void prepare_jobs(struct pgstore *p, struct batch_of_jobs *b)
+{
+    struct err e = {0};
+
+    renew_jobs(p, b);
+    size_t count = count_new_names(b);
+    enum err_code code = count ? add_names(p, b, NULL, &e) : ERR_OK;
+    if (code == ERR_OK) {
+        return;
+    }
+    bool trouble = code == ERR_TIMEOUT || code == ERR_UNREACHABLE || code == ERR_CANCELLED;
+    for (size_t j = 0; !trouble && count > 1 && j < b->count; j++) {
+        if (has_new_names(b->jobs[j])) {
+            code = add_names(p, b, b->jobs[j], &e);
+            if (code) {
+                writer_fail_job(b->jobs[j], code_of_answer(code), &e);
+            }
+        }
+    }
+    fail_new_names(b, code, &e);
 }
 
 /* --- the transaction --- */
@@ -404,9 +479,10 @@ static bool any_takes_part(const struct batch_of_jobs *b)
 
 static enum err_code store_batch(struct pgstore *p, struct batch_of_jobs *b, struct err *e)
 {
-    enum err_code code = prepare_jobs(p, b, e);
+    enum err_code code = ERR_OK;
     bool dropped = true;
 
+    prepare_jobs(p, b);
     for (int tries = 0; code == ERR_OK && dropped && tries < 3; tries++) {
         dropped = false;
         fail_stale(b);

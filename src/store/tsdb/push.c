@@ -203,6 +203,7 @@ static enum err_code read_records(struct tsdb *db, struct ingest_job *job, struc
 {
     bool all_ready = true;
 
+    (void)ingest_forget_stale(db, job->stream);
     for (size_t i = 0; i < job->record_count; i++) {
         struct ingest_record *r = &job->records[i];
         enum err_code code = ERR_OK;
