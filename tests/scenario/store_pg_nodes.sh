@@ -10,7 +10,8 @@
 #
 # KILLS: kills at named points (default 5, full 200; with a log of each in build/kills-pg.log).
 # A full run also kills a server every 5 s for ROUND_S (default 120) on PostgreSQL 13 and 18 and
-# on TimescaleDB, each directly and with both servers behind the pooler.
+# on TimescaleDB, each directly and with both servers behind the pooler. STORE_PG_VERSION and
+# ROUND_VERSIONS name others.
 # timeout: 240, full 7200
 
 . "$(dirname "$0")/lib.sh"
@@ -247,31 +248,55 @@ kill_by_phases() { # FIRST LAST NODE...: phases in turn, nodes in turn
     is "$died" $((last - first)) "killed at $((last - first)) named points, and ready again"
 }
 
-pause_leader() { # the leader sleeps; COMMAND... happens meanwhile; then it awakes
+# The leader sleeps while others work, longer than its lease: at any moment, or (with a build that
+# has named points) in the middle of a change of tables, whose term it had checked before.
+pause_leader() { # COMMAND...: what happens meanwhile, with the name of the other server
     local old new before
-    soon_like 30 leader node "there is a leader"
-    old=$(leader)
+    if [ -x "$PGA_FAULTY" ] && [ "$KILLS" -ge 5 ]; then
+        old=node1
+        sleep_in_change "$old"
+        ok $? "the leader sleeps in the middle of its work" || return
+    else
+        soon_like 30 leader node "there is a leader"
+        old=$(leader)
+        kill -STOP "$(pid_of "$old")"
+    fi
     new=$(other_of "$old")
     before=$(term)
-    [ "$old" = node1 ] || [ "$old" = node2 ] || return
-    kill -STOP "$(pid_of "$old")"
     proxy_says "${FAULTS[@]}" "nodes $([ "$new" = node1 ] && echo "$NODE1" || echo "$NODE2")"
     use_server "$new"
     "$@" "$new"
-    soon_is 40 leader "$new" "while the leader sleeps the other one takes over"
+    soon_is 40 leader "$new" "while it sleeps the other one takes over"
     [ "$(term)" -gt "$before" ]
     ok $? "with a higher term"
-    give_work
+    [ "$(work_done)" = f ] || give_work
     wait_acks 10 60
     ok $? "and takes what collectors push"
     soon_is 60 "store_sql \"select count(*) from ts_day where day =
         (extract(epoch from current_date + 3) / 86400)::bigint\"" 1 "and makes partitions"
     before=$(term)
     kill -CONT "$(pid_of "$old")"
-    soon_like 30 "cat '$T/log/$old'" 'another server became the leader' \
+    soon_like 30 "cat '$T/log/$old'" 'another server became the leader|work of the leader failed' \
         "the one that awakes finds that it is the leader no more"
+    sleep 1
     is "$(leader)/$(term)" "$new/$before" "and follows"
+    is "$(store_sql "select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where c.relname = 'ts_slice_' || to_char(current_date + 3, 'YYYYMMDD')")" 1 \
+        "the day was made once"
     proxy_says "${FAULTS[@]}" "nodes $NODE1,$NODE2"
+}
+
+sleep_in_change() { # NODE: it becomes the leader and stops before a commit of its own
+    local end=$((SECONDS + $(patience 60)))
+    stop "$1" KILL
+    give_work
+    hurry_leader "$1"
+    FAULT=pgstore.tables_commit SERVER_PGA=$PGA_FAULTY PGA_FAULT_STOP=1 launch_server "$1"
+    while [ "$(ps -o stat= -p "$(pid_of "$1")" | cut -c1)" != T ]; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.3
+        hurry_leader "$1"
+    done
 }
 
 terminate_backends() { # TIMES: all of one server's, in the middle of what they do
@@ -320,26 +345,66 @@ poison_names() {
 # --- what is run -------------------------------------------------------------------------
 
 start_database() { # VERSION
-    STORE_PG=store
-    start_pg "$STORE_PG" "$1"
+    local conf=()
+    STORE_PG=pg-$1
+    [ "$1" != timescale ] || conf=("shared_preload_libraries = 'timescaledb, pg_stat_statements'"
+        'timescaledb.telemetry_level = off')
+    start_pg "$STORE_PG" "$1" "${conf[@]}"
     ok $? "PostgreSQL $1 is started" || done_testing
+    make_store
+    [ "$1" != timescale ] || {
+        PGDATABASE=pga_store sql 'create extension timescaledb' 2>/dev/null
+        diag "TimescaleDB $(store_sql "select extversion || ', ' || current_setting(
+            'timescaledb.license') from pg_extension where extname = 'timescaledb'")"
+    }
+    start_pooler
+    ok $? "a pooler is started" || done_testing
 }
 
-start_database "$VERSION"
-make_store
-start_pooler
-ok $? "a pooler is started" || done_testing
-start_all "$DIRECT" "$POOLED"
+all_down() { # a new round begins with nothing
+    local name
+    for name in node1 node2 proxy pooler; do stop "$name" KILL; done
+    stop_pg "$STORE_PG"
+    rm -rf "$T/pg/$STORE_PG" "$T/node1" "$T/node2" "$T/token" "$T/acks" "$T/pooler" "$T"/log/{node,fake,poison}*
+}
 
-kills=0
-[ ! -x "$PGA_FAULTY" ] || kills=$KILLS
+kill_every() { # SECONDS UNTIL: the servers in turn
+    local end=$((SECONDS + $2)) k=0 came=0
+    while [ "$SECONDS" -lt "$end" ]; do
+        sleep "$1"
+        use_server node$((k % 2 + 1))
+        stop "$SERVER" KILL
+        restart_server "$SERVER" && came=$((came + 1))
+        k=$((k + 1))
+    done
+    is "$came" "$k" "a server was killed every $1 s, $k times, and came back"
+}
+
+round() { # VERSION LINKS: LINKS is direct or pooled
+    diag "--- $1, $2"
+    start_database "$1"
+    if [ "$2" = direct ]; then start_all "$DIRECT" "$DIRECT"; else start_all "$POOLED" "$POOLED"; fi
+    kill_every 5 "$ROUND_S"
+    KILLS=0 pause_leader true
+    terminate_backends 20
+    restart_postgres immediate
+    [ "$1" != timescale ] ||
+        is "$(store_sql 'select count(*) > 0 from timescaledb_information.hypertables')" t \
+            "wide tables are hypertables"
+    settle
+    all_down
+}
+
 kill_some() { # NODE: the first phases, on the one that is awake
     kill_by_phases 0 3 "$1"
     use_server "$1"
 }
-if [ "$kills" -ge 5 ]; then
+
+start_database "$VERSION"
+start_all "$DIRECT" "$POOLED"
+if [ -x "$PGA_FAULTY" ] && [ "$KILLS" -ge 5 ]; then
     pause_leader kill_some
-    kill_by_phases 3 "$kills" node1 node2
+    kill_by_phases 3 "$KILLS" node1 node2
 else
     pause_leader true
     skip "kills at named points" "$PGA_FAULTY is not built (make fault)"
@@ -350,4 +415,10 @@ terminate_backends 3
 restart_postgres fast
 restart_postgres immediate
 settle
+if [ "$PGA_FULL" = 1 ]; then
+    all_down
+    for version in ${ROUND_VERSIONS:-13 18 timescale}; do
+        for links in direct pooled; do round "$version" "$links"; done
+    done
+fi
 done_testing
