@@ -29,8 +29,8 @@ struct pgclient;
 #define PGCLIENT_MARKER "/* pga */ " /* in front of every statement of a monitoring session */
 
 enum pgclient_flag {
-    PGCLIENT_MONITOR = 1,    /* the guarded session settings of a monitoring connection */
-    PGCLIENT_NO_PREPARE = 2, /* behind a pooler: named statements are not used */
+    PGCLIENT_MONITOR = 1,     /* the guarded session settings of a monitoring connection */
+    PGCLIENT_NO_PREPARE = 2,  /* behind a pooler: named statements are not used */
     PGCLIENT_FIND_POOLER = 4, /* ask whether one is in between; if so, as PGCLIENT_NO_PREPARE */
 };
 

@@ -105,7 +105,7 @@ struct stream {
     struct stream_gap *gaps;
     struct known_record *known; /* ring of TSDB_HASHES_KEPT; NULL while there is nothing in it */
     size_t known_next;
-    struct map *cache; /* relation, target, scope -> struct stream_entry */
+    struct map *cache;   /* relation, target, scope -> struct stream_entry */
     uint64_t generation; /* of the catalogue, when the cache began */
     uint64_t push_no;
     int64_t owner_told_us;      /* monotonic; when an event last said that another collector owns */
