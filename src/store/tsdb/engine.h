@@ -124,7 +124,7 @@ enum run_state { RUN_OPEN, RUN_STOPPING, RUN_STOPPING_FAST };
 struct tsdb_counters {
     _Atomic uint64_t samples, pushes, records, slices, commits, duplicates;
     _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
-    _Atomic uint64_t flushes, flush_errors, replayed_records, replayed_slices;
+    _Atomic uint64_t folds, flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
     _Atomic uint64_t part_bytes[TSDB_PARTS];
     _Atomic uint64_t expired_events, expired_texts, stripped;

@@ -2,12 +2,14 @@
 /*
  * flush.c: the head becomes blocks of day files.
  *
- * A frozen head is sorted by file, group and time; each file gets its blocks in transactions of
+ * A frozen head is sorted by file, group and time; what of a group was folded is merged with its
+ * loose slices (merge.h), each column decoded once. Each file gets its blocks in transactions of
  * about 4 MB, the last of which sets `applied`. Blocks of a flush that did not end have flush_lsn >
  * applied: no reader counts them, and the next flush of the file removes them.
  * Threads: the flusher.
  */
 #include "store/tsdb/blocks.h"
+#include "store/tsdb/head_fold.h"
 #include "store/tsdb/quarantine.h"
 #include "store/tsdb/tier.h"
 
@@ -52,6 +54,7 @@ struct flushing {
     struct arena decode;  /* slices of one block */
     struct arena build;   /* the block made of them */
     struct arena scratch; /* one column */
+    struct arena keep;    /* what a group with pieces has beside them */
     size_t bytes;         /* of the open transaction */
 };
 
@@ -159,31 +162,33 @@ static enum err_code set_bad_aside(struct flushing *f, struct span batch, struct
     return bad ? ERR_OK : e->code;
 }
 
-static enum err_code make_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
-{
-    struct block_input in = {.scratch = &f->scratch};
+/* A block that was made of loose slices, in the arenas. */
+struct made {
+    struct block_input in;
     struct block_packed packed;
+    size_t used; /* slices that went; in.count of them are in it, perhaps none */
+};
 
+static enum err_code try_block(struct flushing *f, struct span batch, struct made *out,
+                               struct err *e)
+{
+    *out = (struct made){.in = {.scratch = &f->scratch}};
     arena_reset(&f->decode);
     arena_reset(&f->build);
     arena_reset(&f->scratch);
-    enum err_code code = gather(f, batch, &in, used, e);
-    if (code || in.count == 0) {
-        return code;
-    }
-    code = block_build(&f->build, &in, &packed, e);
-    const struct blocks_new n = {f->file, f->lsn, &in, &packed};
-    return code ? code : blocks_insert(&n, &f->bytes, e);
+    enum err_code code = gather(f, batch, &out->in, &out->used, e);
+    return code || out->in.count == 0 ? code : block_build(&f->build, &out->in, &out->packed, e);
 }
 
-static enum err_code flush_block(struct flushing *f, struct span batch, size_t *used, struct err *e)
+static enum err_code make_block(struct flushing *f, struct span batch, struct made *out,
+                                struct err *e)
 {
-    enum err_code code = make_block(f, batch, used, e);
+    enum err_code code = try_block(f, batch, out, e);
 
     if (code == ERR_CORRUPT) {
         code = set_bad_aside(f, batch, e);
         if (code == ERR_OK) {
-            code = make_block(f, batch, used, e);
+            code = try_block(f, batch, out, e);
         }
     }
     return code;
@@ -204,6 +209,128 @@ static enum err_code commit_part(struct flushing *f, struct err *e)
     return code ? code : sqldb_begin(f->file, e);
 }
 
+static enum err_code insert_block(struct flushing *f, const struct block_input *in,
+                                  const struct block_packed *packed, struct err *e)
+{
+    const struct blocks_new n = {f->file, f->lsn, in, packed};
+    enum err_code code = blocks_insert(&n, &f->bytes, e);
+
+    return code == ERR_OK && f->bytes >= TRANSACTION_BYTES ? commit_part(f, e) : code;
+}
+
+/* A group of which nothing was folded. */
+static enum err_code write_loose(struct flushing *f, struct span batch, struct err *e)
+{
+    enum err_code code = ERR_OK;
+    struct made made;
+
+    for (size_t at = 0; code == ERR_OK && at < batch.count; at += made.used) {
+        code = make_block(f, (struct span){batch.items + at, batch.count - at}, &made, e);
+        if (code == ERR_OK && made.in.count) {
+            code = insert_block(f, &made.in, &made.packed, e);
+        }
+    }
+    return code;
+}
+
+/* --- a group with pieces: they are merged with what is loose --- */
+
+static struct merge_block of_piece(const struct head_piece *p)
+{
+    return (struct merge_block){.packed = &p->packed,
+                                .order = p->lsn,
+                                .t_min = p->t_min,
+                                .t_max = p->t_max,
+                                .slices = p->slices,
+                                .rows = p->rows};
+}
+
+/* Keep a block of loose slices until its group is merged. */
+static enum err_code keep_block(struct flushing *f, const struct made *made,
+                                struct merge_block *out, struct err *e)
+{
+    const struct block_input *in = &made->in;
+    struct block_packed *kept = arena_array(&f->keep, 1, sizeof(*kept));
+    struct str *parts = arena_array(&f->keep, made->packed.part_count, sizeof(*parts));
+
+    if (!kept || !parts) {
+        return arena_fail(&f->keep, e);
+    }
+    for (size_t i = 0; i < made->packed.part_count; i++) {
+        parts[i] = arena_str(&f->keep, made->packed.parts[i]);
+    }
+    *kept = (struct block_packed){arena_str(&f->keep, made->packed.head), made->packed.part_count,
+                                  parts};
+    out->packed = kept;
+    out->t_min = in->slices[0].t_ms;
+    out->t_max = in->slices[in->count - 1].t_ms;
+    return arena_check(&f->keep, e);
+}
+
+static enum err_code keep_loose(struct flushing *f, struct span loose, struct merge_block *blocks,
+                                size_t *count, struct err *e)
+{
+    enum err_code code = ERR_OK;
+    struct made made;
+
+    for (size_t at = 0; code == ERR_OK && at < loose.count; at += made.used) {
+        code = make_block(f, (struct span){loose.items + at, loose.count - at}, &made, e);
+        if (code == ERR_OK && made.in.count) {
+            struct merge_block *b = &blocks[(*count)++];
+            *b = (struct merge_block){.order = loose.items[at].head.slice.lsn};
+            code = keep_block(f, &made, b, e);
+        }
+    }
+    return code;
+}
+
+static enum err_code write_merged(struct flushing *f, const struct merge_block *blocks,
+                                  size_t count, struct err *e)
+{
+    struct merge *m = merge_new(NULL, blocks, count);
+    struct merge_result r;
+    bool end = false;
+    enum err_code code = ERR_OK;
+
+    while (code == ERR_OK && (code = merge_next(m, &r, &end, e)) == ERR_OK && !end) {
+        code = insert_block(f, &r.input, &r.packed, e);
+    }
+    merge_free(m);
+    return code;
+}
+
+static enum err_code write_folded(struct flushing *f, struct span batch, struct err *e)
+{
+    size_t count = 0;
+
+    arena_reset(&f->keep);
+    struct merge_block *blocks = arena_array(&f->keep, batch.count, sizeof(*blocks));
+    struct span loose = {arena_array(&f->keep, batch.count, sizeof(*loose.items)), 0};
+    if (!blocks || !loose.items) {
+        return arena_fail(&f->keep, e);
+    }
+    for (size_t i = 0; i < batch.count; i++) {
+        const struct head_item *item = &batch.items[i].head;
+        if (item->piece) {
+            blocks[count++] = of_piece(item->piece);
+        } else {
+            loose.items[loose.count++] = batch.items[i];
+        }
+    }
+    enum err_code code = keep_loose(f, loose, blocks, &count, e);
+    return code ? code : write_merged(f, blocks, count, e);
+}
+
+static bool has_pieces(struct span batch)
+{
+    for (size_t i = 0; i < batch.count; i++) {
+        if (batch.items[i].head.piece) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All blocks of one file, in open transactions; the caller ends the last one. */
 static enum err_code write_blocks(struct flushing *f, struct item *items, size_t count,
                                   struct err *e)
@@ -212,14 +339,29 @@ static enum err_code write_blocks(struct flushing *f, struct item *items, size_t
 
     for (size_t at = 0; code == ERR_OK && at < count;) {
         size_t end = at + 1;
-        size_t used = 0;
         while (end < count && items[end].head.group == items[at].head.group) {
             end++;
         }
-        code = flush_block(f, (struct span){items + at, end - at}, &used, e);
-        at += used;
-        if (code == ERR_OK && f->bytes >= TRANSACTION_BYTES) {
-            code = commit_part(f, e);
+        struct span batch = {items + at, end - at};
+        code = has_pieces(batch) ? write_folded(f, batch, e) : write_loose(f, batch, e);
+        at = end;
+    }
+    return code;
+}
+
+static enum err_code mark_hour(struct flushing *f, int64_t hour, uint64_t group, struct err *e)
+{
+    return sqldb_run(f->file, "tsdb_dirty_put",
+                     SQLDB_ARGS(sqldb_i64(hour), sqldb_i64((int64_t)group)), e);
+}
+
+static enum err_code mark_piece(struct flushing *f, const struct head_piece *p, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (int i = 0; code == ERR_OK && i < 32; i++) {
+        if (p->hours >> i & 1) {
+            code = mark_hour(f, p->hour + i, p->group, e);
         }
     }
     return code;
@@ -232,13 +374,14 @@ static enum err_code mark_hours(struct flushing *f, const struct item *items, si
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < count; i++) {
-        int64_t hour = tier_hour_of(items[i].head.slice.t_ms);
-        if (i > 0 && items[i].head.group == items[i - 1].head.group &&
-            hour == tier_hour_of(items[i - 1].head.slice.t_ms)) {
-            continue;
+        const struct head_item *now = &items[i].head;
+        int64_t hour = tier_hour_of(now->slice.t_ms);
+        if (now->piece) {
+            code = mark_piece(f, now->piece, e);
+        } else if (i == 0 || now->group != items[i - 1].head.group || items[i - 1].head.piece ||
+                   hour != tier_hour_of(items[i - 1].head.slice.t_ms)) {
+            code = mark_hour(f, hour, now->group, e);
         }
-        code = sqldb_run(f->file, "tsdb_dirty_put",
-                         SQLDB_ARGS(sqldb_i64(hour), sqldb_i64((int64_t)items[i].head.group)), e);
     }
     return code;
 }
@@ -338,6 +481,7 @@ enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn, struct e
     arena_init(&f.decode, "tsdb flush slices", TSDB_ARENA_BYTES);
     arena_init(&f.build, "tsdb flush block", TSDB_ARENA_BYTES);
     arena_init(&f.scratch, "tsdb flush column", TSDB_ARENA_BYTES);
+    arena_init(&f.keep, "tsdb flush group", TSDB_ARENA_BYTES);
     FAULT_POINT("tsdb.flush_begin");
     struct item *items = sorted_items(db, h, &list, &count);
     enum err_code code = arena_check(&list, e);
@@ -350,6 +494,7 @@ enum err_code flush_head(struct tsdb *db, struct head *h, uint64_t lsn, struct e
         code = flush_file(&f, items + at, end - at, e);
         at = end;
     }
+    arena_fini(&f.keep);
     arena_fini(&f.scratch);
     arena_fini(&f.build);
     arena_fini(&f.decode);
@@ -492,6 +637,7 @@ void tsdb_sqlite_run_flusher(struct tsdb *db)
 
     while (!over) {
         flusher_chores(db, &f);
+        more |= head_fold_step(db);
         more |= try_rollup(db, &f);
         lock_take(&db->state);
         bool stopping = db->run != RUN_OPEN && db->queued == 0;

@@ -51,7 +51,6 @@ struct ingest_record {
         rejected_deleted;
     int64_t t_min_ms, t_max_ms;
     uint64_t lsn;
-    struct str kept; /* the blob in the head */
 };
 
 struct ingest_job {

@@ -122,20 +122,28 @@ static struct codec_column *list_columns(struct source *s, enum block_kind kind,
     return list;
 }
 
-static enum err_code open_source(struct merge *m, struct source *s, struct err *e)
+static enum err_code open_row(struct merge *m, struct source *s, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-
-    arena_init(&s->arena, "tsdb merge source", SOURCE_ARENA);
-    arena_init(&s->part_arena, "tsdb merge part", SOURCE_ARENA);
-    s->open = true;
     enum err_code code = sqldb_row(m->from, "tsdb_block_head", SQLDB_ARGS(sqldb_i64(s->block.id)),
                                    &q, e);
+
     if (code == ERR_OK) {
         struct str head = arena_str(&s->arena, sqldb_get_blob(q, 0));
         code = block_open(head, &s->arena, &s->view, e);
     }
     sqldb_end(q);
+    return code;
+}
+
+static enum err_code open_source(struct merge *m, struct source *s, struct err *e)
+{
+    arena_init(&s->arena, "tsdb merge source", SOURCE_ARENA);
+    arena_init(&s->part_arena, "tsdb merge part", SOURCE_ARENA);
+    s->open = true;
+    enum err_code code = s->block.packed
+                             ? block_open(s->block.packed->head, &s->arena, &s->view, e)
+                             : open_row(m, s, e);
     if (code == ERR_OK) {
         s->columns = list_columns(s, BLOCK_COLUMN, &s->column_count);
         s->keys = list_columns(s, BLOCK_KEY, &s->key_count);
@@ -144,15 +152,9 @@ static enum err_code open_source(struct merge *m, struct source *s, struct err *
     return code;
 }
 
-static enum err_code load_part(struct merge *m, struct source *s, uint32_t number, struct err *e)
+static enum err_code load_row(struct merge *m, struct source *s, uint32_t number, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-
-    if (s->has_part && s->part_number == number) {
-        return ERR_OK;
-    }
-    arena_reset(&s->part_arena);
-    s->has_part = false;
     enum err_code code = sqldb_row(m->from, "tsdb_part_get",
                                    SQLDB_ARGS(sqldb_i64(s->block.id * BLOCK_PARTS_MAX + number)),
                                    &q, e);
@@ -162,6 +164,21 @@ static enum err_code load_part(struct merge *m, struct source *s, uint32_t numbe
         code = err_set(e, ERR_CORRUPT, "block: a part is missing");
     }
     sqldb_end(q);
+    return code;
+}
+
+static enum err_code load_part(struct merge *m, struct source *s, uint32_t number, struct err *e)
+{
+    const struct block_packed *packed = s->block.packed;
+
+    if (s->has_part && s->part_number == number) {
+        return ERR_OK;
+    }
+    arena_reset(&s->part_arena);
+    s->has_part = false;
+    enum err_code code =
+        packed ? block_unpack_part(packed->parts[number], &s->part_arena, &s->part, e)
+               : load_row(m, s, number, e);
     s->has_part = code == ERR_OK;
     s->part_number = number;
     return code;

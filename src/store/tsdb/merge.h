@@ -5,7 +5,8 @@
  * Slices come in order of t; of equal times the one of the block with the lower order counts (the
  * first acknowledged). Blocks are opened when their time has come, and of a column only the blocks
  * of the one at hand are decoded: memory is bounded by one result, not by the day.
- * Owner:   merge_new/merge_free; the connection is borrowed; a result is valid until the next call
+ * Owner:   merge_new/merge_free; the connection and blocks in memory are borrowed; a result is valid
+ *          until the next call
  * Errors:  ERR_CORRUPT for a block that cannot be read, ERR_LIMIT for one with too many columns
  * Threads: one at a time
  */
@@ -21,6 +22,7 @@
 
 struct merge_block {
     int64_t id;
+    const struct block_packed *packed; /* in memory; NULL = it is a row of the file */
     uint64_t order;
     int64_t t_min, t_max;
     size_t slices, rows;
@@ -33,7 +35,7 @@ struct merge_result {
 
 struct merge;
 
-/* blocks: copied, in any order */
+/* blocks: copied, in any order. from: NULL when all of them are in memory */
 struct merge *merge_new(struct sqldb *from, const struct merge_block *blocks, size_t count);
 void merge_free(struct merge *m); /* NULL allowed */
 /* The next block; *end when all slices were given. */

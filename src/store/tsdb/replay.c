@@ -55,7 +55,7 @@ static enum err_code replay_slice(struct tsdb *db, uint64_t lsn, struct str byte
 /* Link the slices of a row that can be read; false = there is one that cannot. */
 static bool replay_blob(struct tsdb *db, uint64_t lsn, struct str blob)
 {
-    struct str rest = head_keep(db->active, blob);
+    struct str rest = blob;
     struct err e;
     bool good = true;
 

@@ -3,8 +3,8 @@
  * scan.c: visits the slices of a relation in time order, from blocks and heads.
  *
  * Per group the blocks that overlap the interval (usually one after the other) and the slices of
- * the pinned heads are merged by time; a block is decoded when its time has come and freed when it
- * is used up. Of slices with equal t the first acknowledged one counts: blocks before heads, older
+ * the pinned heads are merged by time; a block, or a folded piece of a head, is decoded when its
+ * time has come and freed when it is used up. Of slices with equal t the first acknowledged one counts: blocks before heads, older
  * flushes first.
  */
 #include "store/tsdb/block.h"
@@ -31,6 +31,7 @@ struct wanted {
 struct source {
     struct reader_file *file;
     int64_t block;
+    const struct block_packed *packed; /* a piece of a head; NULL = a block of the file */
     uint64_t order; /* of equal times the lower one counts */
     int64_t t_min, t_max;
     bool open;
@@ -59,12 +60,13 @@ struct scan {
     const struct tsdb_sink *sink; /* takes stretches; NULL = readings one by one */
     struct arena stretch;         /* of one block that is given as such */
     struct stretch_choice choice;
-    size_t source_count;
+    size_t source_count, source_cap;
     struct source *sources; /* by t_min */
     size_t next_source;     /* first that is not open yet */
     size_t head_count;
     struct head_ref *heads; /* by t, lsn */
     size_t next_head;
+    struct head_view views[2]; /* held */
     bool any;
     int64_t last_t;
     tsdb_visit *visit;
@@ -103,7 +105,16 @@ static enum err_code want(struct scan *s, struct err *e)
     return arena_check(&s->arena, e);
 }
 
-static enum err_code find_blocks(struct scan *s, struct reader_file *f, size_t *cap, struct err *e)
+static struct source *add_source(struct scan *s)
+{
+    if (s->source_count == s->source_cap) {
+        s->source_cap = s->source_cap ? 2 * s->source_cap : 32;
+        s->sources = alloc_resize(s->sources, s->source_cap * sizeof(*s->sources));
+    }
+    return memset(&s->sources[s->source_count++], 0, sizeof(*s->sources));
+}
+
+static enum err_code find_blocks(struct scan *s, struct reader_file *f, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
     bool row = true;
@@ -114,12 +125,7 @@ static enum err_code find_blocks(struct scan *s, struct reader_file *f, size_t *
         &q, e);
 
     while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        if (s->source_count == *cap) {
-            *cap = *cap ? 2 * *cap : 32;
-            s->sources = alloc_resize(s->sources, *cap * sizeof(*s->sources));
-        }
-        struct source *n = &s->sources[s->source_count++];
-        memset(n, 0, sizeof(*n));
+        struct source *n = add_source(s);
         n->file = f;
         n->block = sqldb_get_i64(q, 0);
         n->order = (uint64_t)sqldb_get_i64(q, 1);
@@ -152,7 +158,6 @@ static int compare_heads(const void *a, const void *b)
 
 static enum err_code find_sources(struct scan *s, struct err *e)
 {
-    size_t cap = 0;
     size_t count = 0;
     struct day_file *days = reader_days(s->reader, days_of_ms(s->spec->from_ms),
                                         days_of_ms(s->spec->to_ms), &count);
@@ -162,59 +167,89 @@ static enum err_code find_sources(struct scan *s, struct err *e)
         struct reader_file *f = NULL;
         code = reader_day(s->reader, days[i].class, days[i].day, &f, e);
         if (code == ERR_OK && f) {
-            code = find_blocks(s, f, &cap, e);
+            code = find_blocks(s, f, e);
         }
     }
     alloc_free(days);
-    if (s->source_count) {
-        qsort(s->sources, s->source_count, sizeof(*s->sources), compare_sources);
-    }
     return code;
 }
 
-/* Copy the list under the lock; the bytes stay where they are. */
-static size_t copy_head(struct scan *s, const struct head *h, struct head_slice **out)
+/* Whether slices of a head, newest `lsn`, are not yet in blocks of the reader's files. */
+static bool counts(const struct scan *s, uint64_t lsn, int64_t every_ms, int64_t t_ms)
 {
-    const struct head_slice *slices = NULL;
-    size_t n = 0;
+    /* of the files that find_sources took blocks from: a younger one was not looked at */
+    return lsn > reader_applied(s->reader, days_class_of(every_ms), days_of_ms(t_ms));
+}
+
+/* Slices of one head and file are flushed together: either all of a piece count, or none. */
+static void add_piece(struct scan *s, const struct head_piece *p)
+{
+    if (counts(s, p->lsn_max, p->every_ms, p->t_min)) {
+        struct source *n = add_source(s);
+        n->packed = &p->packed;
+        n->order = p->lsn;
+        n->t_min = p->t_min;
+        n->t_max = p->t_max;
+    }
+}
+
+/* Copy the lists under the lock; the bytes stay where they are. */
+static enum err_code look_at_heads(struct scan *s, struct err *e)
+{
+    const struct head_window w = {s->group->id, s->spec->from_ms, s->spec->to_ms, s->reader->lsn};
+    bool fits = true;
 
     lock_take(&s->reader->db->state);
-    size_t count = head_find(h, s->group->id, &slices);
-    struct head_slice *copy = arena_array(&s->list, count, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++) {
-        if (slices[i].lsn <= s->reader->lsn && slices[i].t_ms > s->spec->from_ms &&
-            slices[i].t_ms <= s->spec->to_ms) {
-            copy[n++] = slices[i];
-        }
+    for (int h = 0; fits && h < 2; h++) {
+        fits = !s->reader->heads[h] || head_look(s->reader->heads[h], &w, &s->list, &s->views[h]);
     }
     lock_release(&s->reader->db->state);
-    *out = copy;
-    return n;
+    return fits ? ERR_OK : arena_fail(&s->list, e);
+}
+
+static void let_go_of_heads(struct scan *s)
+{
+    if (s->views[0].bundle_count || s->views[1].bundle_count) {
+        lock_take(&s->reader->db->state);
+        head_release(&s->views[0]);
+        head_release(&s->views[1]);
+        lock_release(&s->reader->db->state);
+    }
+    memset(s->views, 0, sizeof(s->views));
 }
 
 static enum err_code find_heads(struct scan *s, struct err *e)
 {
-    struct head_slice *found[2] = {NULL, NULL};
-    size_t counts[2] = {0, 0};
+    enum err_code code = look_at_heads(s, e);
 
-    for (int h = 0; h < 2; h++) {
-        counts[h] = s->reader->heads[h] ? copy_head(s, s->reader->heads[h], &found[h]) : 0;
-    }
-    s->heads = arena_array(&s->list, counts[0] + counts[1], sizeof(*s->heads));
-    enum err_code code = arena_check(&s->list, e);
+    s->heads = arena_array(&s->list, s->views[0].slice_count + s->views[1].slice_count,
+                           sizeof(*s->heads));
+    code = code ? code : arena_check(&s->list, e);
     for (int h = 0; code == ERR_OK && h < 2; h++) {
-        for (size_t i = 0; i < counts[h]; i++) {
-            const struct head_slice *x = &found[h][i];
-            /* of the files that find_sources took blocks from: a younger one was not looked at */
-            uint64_t applied = reader_applied(s->reader, days_class_of(x->every_ms),
-                                              days_of_ms(x->t_ms));
-            if (x->lsn > applied) {
+        const struct head_view *v = &s->views[h];
+        for (size_t i = 0; i < v->slice_count; i++) {
+            const struct head_slice *x = &v->slices[i];
+            if (counts(s, x->lsn, x->every_ms, x->t_ms)) {
                 s->heads[s->head_count++] = (struct head_ref){x->t_ms, x->lsn, x->bytes};
             }
+        }
+        for (size_t i = 0; i < v->piece_count; i++) {
+            add_piece(s, v->pieces[i]);
         }
     }
     if (code == ERR_OK && s->head_count) {
         qsort(s->heads, s->head_count, sizeof(*s->heads), compare_heads);
+    }
+    return code;
+}
+
+static enum err_code find_all(struct scan *s, struct err *e)
+{
+    enum err_code code = find_sources(s, e);
+
+    code = code ? code : find_heads(s, e);
+    if (code == ERR_OK && s->source_count) {
+        qsort(s->sources, s->source_count, sizeof(*s->sources), compare_sources);
     }
     return code;
 }
@@ -235,6 +270,9 @@ static enum err_code load_part(struct source *n, uint32_t part, struct err *e)
 
     if (n->parts[part].ptr) {
         return ERR_OK;
+    }
+    if (n->packed) {
+        return block_unpack_part(n->packed->parts[part], &n->arena, &n->parts[part], e);
     }
     enum err_code code = load_blob(n->file->db, "tsdb_part_get", n->block * BLOCK_PARTS_MAX + part,
                                    &q, e);
@@ -300,18 +338,25 @@ static enum err_code load_streams(struct scan *s, struct source *n, struct err *
     return code;
 }
 
-static enum err_code open_source(struct scan *s, struct source *n, struct err *e)
+static enum err_code open_row(struct source *n, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-
-    arena_init(&n->arena, "tsdb block", BLOCK_ARENA);
-    n->open = true;
     enum err_code code = load_blob(n->file->db, "tsdb_block_head", n->block, &q, e);
+
     if (code == ERR_OK) { /* strings of the head borrow from the row: copy it first */
         struct str head = arena_str(&n->arena, sqldb_get_blob(q, 0));
         code = block_open(head, &n->arena, &n->view, e);
     }
     sqldb_end(q);
+    return code;
+}
+
+static enum err_code open_source(struct scan *s, struct source *n, struct err *e)
+{
+    arena_init(&n->arena, "tsdb block", BLOCK_ARENA);
+    n->open = true;
+    enum err_code code = n->packed ? block_open(n->packed->head, &n->arena, &n->view, e)
+                                   : open_row(n, e);
     if (code == ERR_OK) {
         code = load_streams(s, n, e);
     }
@@ -477,6 +522,7 @@ static enum err_code give_stretch(struct scan *s, struct err *e)
         .cache = s->reader->db->cache,
         .file = n->file,
         .block = n->block,
+        .packed = n->packed,
         .lsn = n->order,
         .group = s->group->id,
         .scope = s->group->scope,
@@ -532,7 +578,8 @@ static enum err_code visit_next(struct scan *s, bool *end, struct err *e)
         return ERR_OK;
     }
     int64_t block_t = best ? best->view.slices[best->at].t_ms : INT64_MAX;
-    bool from_block = best && (!h || block_t <= h->t_ms);
+    bool from_block = best && (!h || block_t < h->t_ms ||
+                               (block_t == h->t_ms && best->order <= h->lsn));
     int64_t t = from_block ? block_t : h->t_ms;
     bool again = s->any && t == s->last_t;
     if (t > s->spec->to_ms && from_block) {
@@ -554,13 +601,10 @@ static enum err_code scan_group(struct scan *s, struct err *e)
 {
     bool end = false;
 
-    s->source_count = s->next_source = s->head_count = s->next_head = 0;
+    s->source_count = s->source_cap = s->next_source = s->head_count = s->next_head = 0;
     s->any = false;
     arena_reset(&s->list);
-    enum err_code code = find_sources(s, e);
-    if (code == ERR_OK) {
-        code = find_heads(s, e);
-    }
+    enum err_code code = find_all(s, e);
     while (code == ERR_OK && !end) {
         code = visit_next(s, &end, e);
         if (code == ERR_OK) {
@@ -572,6 +616,7 @@ static enum err_code scan_group(struct scan *s, struct err *e)
     }
     alloc_free(s->sources);
     s->sources = NULL;
+    let_go_of_heads(s);
     return code;
 }
 

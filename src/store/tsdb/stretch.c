@@ -44,10 +44,14 @@ static enum err_code get_blob(const struct stretch_job *job, const char *stateme
 
 static enum err_code get_part(struct stretch *s, uint32_t part, struct err *e)
 {
+    const struct block_packed *memory = s->job->packed;
     struct str packed;
 
     if (s->parts[part].ptr) {
         return ERR_OK;
+    }
+    if (memory) {
+        return block_unpack_part(memory->parts[part], s->job->scratch, &s->parts[part], e);
     }
     enum err_code code = get_blob(s->job, "tsdb_part_get",
                                   s->job->block * BLOCK_PARTS_MAX + (int64_t)part, &packed, e);
@@ -69,9 +73,12 @@ static struct block_cache_key key_of(const struct stretch_job *job, uint32_t wha
 static enum err_code get_head(struct stretch *s, struct err *e)
 {
     const struct stretch_job *job = s->job;
-    const struct block_cache_key key = key_of(job, BLOCK_CACHE_HEAD);
     struct str head;
 
+    if (job->packed) {
+        return block_open_by_object(job->packed->head, job->scratch, &s->view, e);
+    }
+    const struct block_cache_key key = key_of(job, BLOCK_CACHE_HEAD);
     if (!block_cache_get(job->cache, &key, job->scratch, &head)) {
         enum err_code code = get_blob(job, "tsdb_block_head", job->block, &head, e);
         if (code == ERR_OK) {
@@ -88,16 +95,18 @@ static enum err_code get_head(struct stretch *s, struct err *e)
 static enum err_code get_stream(struct stretch *s, const struct block_stream *stream,
                                 struct str *out, struct err *e)
 {
-    const struct block_cache_key key = key_of(s->job, stream->id);
+    const bool cached = !s->job->packed; /* what is in memory already needs no copy */
+    const struct block_cache_key key =
+        cached ? key_of(s->job, stream->id) : (struct block_cache_key){0};
 
-    if (block_cache_get(s->job->cache, &key, s->job->scratch, out)) {
+    if (cached && block_cache_get(s->job->cache, &key, s->job->scratch, out)) {
         return ERR_OK;
     }
     enum err_code code = get_part(s, stream->part, e);
     if (code == ERR_OK) {
         code = block_stream_bytes(stream, s->parts[stream->part], out, e);
     }
-    if (code == ERR_OK) {
+    if (code == ERR_OK && cached) {
         block_cache_put(s->job->cache, &key, *out);
     }
     return code;

@@ -18,10 +18,13 @@ struct stretch_choice {
 };
 void stretch_choice_fini(struct stretch_choice *c);
 
+struct block_packed; /* block.h */
+
 struct stretch_job {
     struct block_cache *cache;
     const struct reader_file *file; /* in a snapshot */
     int64_t block;
+    const struct block_packed *packed; /* a block in memory instead; NULL = that of the file */
     uint64_t lsn; /* of its flush */
     uint64_t group;
     struct str scope;

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define FLUSH_BYTES     (24UL * 1024 * 1024)
+#define FOLD_BYTES      (3UL * 1024 * 1024)
 #define JOURNAL_BYTES   (64UL * 1024 * 1024)
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
@@ -38,6 +39,7 @@ static const struct log_ctx tsdb_log = {.component = "tsdb"};
 static void set_defaults(struct tsdb_config *c)
 {
     c->flush_bytes = c->flush_bytes ? c->flush_bytes : FLUSH_BYTES;
+    c->fold_bytes = c->fold_bytes ? c->fold_bytes : FOLD_BYTES;
     c->journal_bytes = c->journal_bytes ? c->journal_bytes : JOURNAL_BYTES;
     c->flush_age_ms = c->flush_age_ms ? c->flush_age_ms : FLUSH_AGE_MS;
     c->retention_days = c->retention_days ? c->retention_days
@@ -437,6 +439,7 @@ void tsdb_front_counters(struct tsdb *db, struct tsdb_stats *out)
     }
     out->flushes = atomic_load(&n->flushes);
     out->flush_errors = atomic_load(&n->flush_errors);
+    out->folds = atomic_load(&n->folds);
     out->replayed_records = atomic_load(&n->replayed_records);
     out->replayed_slices = atomic_load(&n->replayed_slices);
     out->last_flush_ms = atomic_load(&n->last_flush_ms);

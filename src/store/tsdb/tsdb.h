@@ -68,6 +68,7 @@ struct tsdb_config {
     const char *url;      /* postgres://...: there instead of in dir; NULL = SQLite */
     size_t flush_bytes;   /* head size that starts a flush; 0 = 24 MB */
     size_t journal_bytes; /* journal size that starts a flush; 0 = 64 MB; twice that = full */
+    size_t fold_bytes;    /* readings in memory as they came; what is above gets folded; 0 = 3 MB */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* readings are kept; 0 = 15, in PostgreSQL 7; at least 3 */
     int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
@@ -430,6 +431,7 @@ struct tsdb_stats {
     uint64_t samples_stored, pushes, records, slices, commits, duplicates; /* since the start */
     uint64_t refused[TSDB_REFUSED_KINDS];
     uint64_t flushes, flush_errors, replayed_records, replayed_slices;
+    uint64_t folds; /* of 32 slices of a group in memory */
     uint64_t relations, groups, objects, streams;
     uint64_t dropped_groups; /* of deleted targets, of which files may still hold something */
     uint64_t lsn, flushed_lsn, applied_lsn;

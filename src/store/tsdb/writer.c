@@ -9,6 +9,7 @@
  * applied it.
  */
 #include "store/tsdb/writer.h"
+#include "store/tsdb/head_fold.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -251,11 +252,10 @@ static enum err_code write_batch(struct tsdb *db, struct batch_of_jobs *b, struc
 /* Caller holds state. */
 static void link_record(struct tsdb *db, struct ingest_record *r)
 {
-    r->kept = head_keep(db->active, buf_view(&r->blob));
     for (size_t i = 0; i < r->slice_count; i++) {
         const struct ingest_slice *s = &r->slices[i];
         struct head_slice linked = {r->lsn, s->t_ms, s->every_ms,
-                                    str_make(r->kept.ptr + s->offset, s->len)};
+                                    str_make(r->blob.ptr + s->offset, s->len)};
         head_link(db->active, s->group, &linked);
     }
     if (r->meta.len) {
@@ -323,7 +323,7 @@ static void publish(struct tsdb *db, struct batch_of_jobs *b)
             writer_advance_stream(job);
         }
     }
-    bool due = head_bytes(db->active) >= db->config.flush_bytes;
+    bool due = head_bytes(db->active) >= db->config.flush_bytes || head_fold_is_due(db);
     bool meta = db->meta_lsn > db->applied_lsn;
     lock_release(&db->state);
     if (due) {
