@@ -41,6 +41,7 @@ rows = sum(len(r[0]) for r in sqlite3.connect(sys.argv[1]).execute("SELECT slice
 print("%.3f" % (time.process_time() - start))
 P
 ) || exit 1
+sed -i '/^\[store\]/,$d' "$T/server/server.toml" # the usual bounds again
 begin=$(date +%s%3N)
 launch_server server
 pid=$(pid_of server)

@@ -294,6 +294,27 @@ static void test_restarts(void **state)
     same(b, STEPS);
 }
 
+/* A journal of more than a full head: what is read first is folded before the rest is read. */
+static void test_a_long_journal_is_folded_as_it_is_read(void **state)
+{
+    struct both *b = *state;
+    struct tsdb_stats s;
+
+    send_both(b, 0, STEPS);
+    tsdb_fixture_kill(&b->folded);
+    b->folded.config.flush_bytes = 16384;
+    if (tsdb_open(&b->folded.config, &b->folded.db, &e)) { /* and no thread runs */
+        fail_msg("open: %s", e.text);
+    }
+    tsdb_stats(b->folded.db, &s);
+    assert_true(s.folds > 0);
+    assert_int_equal(s.replayed_slices, 2 * STEPS);
+    same(b, STEPS);
+    tsdb_close(b->folded.db);
+    tsdb_fixture_start(&b->folded);
+    same(b, STEPS);
+}
+
 /* --- numbers in stretches --- */
 
 struct sum {
@@ -446,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_folded_readings_are_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late_slices_between_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restarts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_long_journal_is_folded_as_it_is_read, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_pieces_are_given_as_stretches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_readers_beside_the_folding, set_up, tear_down),
     };

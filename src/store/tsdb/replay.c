@@ -7,6 +7,7 @@
  * moved into quarantine and out of its row: it must not keep a server from starting.
  * Threads: none run yet.
  */
+#include "store/tsdb/head_fold.h"
 #include "store/tsdb/ingest.h"
 #include "store/tsdb/quarantine.h"
 
@@ -99,6 +100,9 @@ static void replay_row(struct replay *r, struct sqldb_stmt *s)
         db->meta_lsn = lsn;
     }
     db->linked_lsn = lsn;
+    if (head_loose_bytes(db->active) > db->config.flush_bytes) {
+        (void)head_fold_step(db); /* a long journal must not take more memory than a full head */
+    }
     remember(r, s);
     atomic_fetch_add(&db->count.replayed_records, 1);
     FAULT_POINT("tsdb.replay");
