@@ -178,7 +178,8 @@ static void fill_cells(struct cell cells[3][ROWS], int shift)
     }
 }
 
-static struct str odd_slice(struct head *h, struct catalog_group *g, int64_t t_ms, int shift)
+static void link_odd_slice(struct head *h, struct catalog_group *g, struct head_slice slice,
+                           int shift)
 {
     struct cell cells[3][ROWS];
     uint64_t objects[ROWS];
@@ -187,8 +188,8 @@ static struct str odd_slice(struct head *h, struct catalog_group *g, int64_t t_m
                                      {.id = 1, .cells = cells[1]},
                                      {.id = 2, .cells = cells[2]}};
     const struct codec_slice s = {.group = g->id,
-                                  .t_ms = t_ms,
-                                  .from_ms = t_ms - 999,
+                                  .t_ms = slice.t_ms,
+                                  .from_ms = slice.t_ms - 999,
                                   .every_ms = 1000,
                                   .flags = SLICE_COMPLETE | (shift ? 0 : SLICE_KEYFRAME),
                                   .row_count = ROWS,
@@ -209,10 +210,10 @@ static struct str odd_slice(struct head *h, struct catalog_group *g, int64_t t_m
     arena_init(&scratch, "test", 1 << 20);
     buf_init(&bytes, 1 << 20);
     codec_put_slice(&bytes, &scratch, &s);
-    struct str kept = head_keep(h, buf_view(&bytes));
+    slice.bytes = buf_view(&bytes);
+    head_link(h, g->id, &slice);
     buf_fini(&bytes);
     arena_fini(&scratch);
-    return kept;
 }
 
 static struct catalog_group *odd_names(struct places *p, struct catalog *c)
@@ -254,8 +255,8 @@ static void add_odd(struct places *p, int slices)
     assert_int_equal(sqldb_commit(db->ingest, &e), ERR_OK);
     uint64_t lsn = db->next_lsn;
     for (int i = 0; i < slices; i++) {
-        struct head_slice s = {lsn, first + i * 1000, 1000, odd_slice(h, g, first + i * 1000, i)};
-        head_link(h, g->id, &s);
+        const struct head_slice s = {.lsn = lsn, .t_ms = first + i * 1000, .every_ms = 1000};
+        link_odd_slice(h, g, s, i);
     }
     if (flush_head(db, h, lsn, &e)) {
         fail_msg("flush: %s", e.text);

@@ -165,8 +165,7 @@ static enum err_code take_reading(void *arg, const struct transfer_reading *r, s
     if (w->t->to.pg) {
         codec_put_bytes(&w->blob, r->bytes);
     } else {
-        const struct head_slice s = {w->t->mark.batches + 1, r->t_ms, r->every_ms,
-                                     head_keep(w->head, r->bytes)};
+        const struct head_slice s = {w->t->mark.batches + 1, r->t_ms, r->every_ms, r->bytes};
         head_link(w->head, r->group, &s);
     }
     w->count++;
