@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * kills_check.c: whether a store holds what its ledger says: streams, readings, events, texts, files.
+ * kills_check.c: whether a store holds what its ledger says: streams, readings, events, texts,
+ * files.
  */
 #include "kills_check.h"
 

@@ -4,8 +4,8 @@
  * loses nothing that was acknowledged and has nothing twice.
  *
  * After each kill the store is verified and its readings are compared with the ledger; after every
- * second one it is started, flushed and rolled up as well, and what is derived is compared. It goes on with the
- * next kill, so damage would add up; every STORE_KILLS a new one begins.
+ * second one it is started, flushed and rolled up as well, and what is derived is compared. It goes
+ * on with the next kill, so damage would add up; every STORE_KILLS a new one begins.
  *
  * PGA_KILLS sets how many kills of each phase (20; `make full`: 200), PGA_KILLS_SEED which,
  * PGA_KILLS_PHASE one phase alone, PGA_KILLS_LOG a file that gets a line for each. The same seed

@@ -33,7 +33,8 @@ struct child {
     struct tsdb *db;
     struct thread threads[3], beside;
     atomic_bool rest; /* the thread beside is to end */
-    uint64_t random;
+    bool flushes;     /* it flushes as well, while the main thread does something else */
+    uint64_t random, random_beside;
 };
 
 static const struct moment_phase phases[PHASES] = {
@@ -219,6 +220,15 @@ static void live(struct child *c, int jump)
     push_late(c);
 }
 
+static void flush(struct child *c)
+{
+    struct err e = {0};
+
+    if (tsdb_flush(c->db, clock_mono_us() + WAIT_US, &e)) {
+        give_up(c, "flush: %s", e.text);
+    }
+}
+
 static void beside(void *arg)
 {
     struct child *c = arg;
@@ -226,7 +236,7 @@ static void beside(void *arg)
 
     while (!atomic_load(&c->rest)) {
         uint64_t seq = atomic_load(&l->streams[KILLS_BESIDE].answered) + 1;
-        uint64_t count = 1 + moment_random(&c->random) % 3;
+        uint64_t count = 1 + moment_random(&c->random_beside) % 3;
         if (seq + count > KILLS_SIDE) {
             return;
         }
@@ -235,7 +245,10 @@ static void beside(void *arg)
             l->side_t_ms[i] = now_ms > l->side_t_ms[i - 1] ? now_ms : l->side_t_ms[i - 1] + 1;
         }
         push(c, KILLS_BESIDE, seq, count);
-        clock_sleep_ms(1 + (int64_t)(moment_random(&c->random) % 4));
+        if (c->flushes && moment_random(&c->random_beside) % 8 == 0) {
+            flush(c);
+        }
+        clock_sleep_ms(1 + (int64_t)(moment_random(&c->random_beside) % 4));
     }
 }
 
@@ -256,15 +269,6 @@ static void end_beside(struct child *c)
 }
 
 /* --- what phases consist of --- */
-
-static void flush(struct child *c)
-{
-    struct err e = {0};
-
-    if (tsdb_flush(c->db, clock_mono_us() + WAIT_US, &e)) {
-        give_up(c, "flush: %s", e.text);
-    }
-}
 
 static void wait_rollups(struct child *c)
 {
@@ -434,7 +438,9 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
                       .config = {.dir = dir,
                                  .retention_days = KILLS_RETENTION_DAYS,
                                  .rollup_5m_days = KILLS_ROLLUP_5M_DAYS},
-                      .random = moment_random(&shared->moment.random)};
+                      .flushes = id >= PHASE_COMPACT,
+                      .random = moment_random(&shared->moment.random),
+                      .random_beside = moment_random(&shared->moment.random)};
 
     shared->moment.phase = phases[id];
     tsdb_clock_set(atomic_load(&c.ledger->wall_ms));
