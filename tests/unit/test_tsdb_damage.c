@@ -496,6 +496,12 @@ static void test_what_a_kill_left_empty_is_no_damage(void **state)
 
     tsdb_fixture_stop(f);
     shell(f, "touch raw/fast/20260101.db raw/slow/20260101-1.db tier5m/202601.db");
+    /* and while it was still written without a WAL: two pages, and the journal of none before */
+    shell(
+        f,
+        "head -c 8192 ingest.db >raw/fast/20260102.db; (printf '\\331\\325\\005\\371\\040\\241"
+        "\\143\\327\\0\\0\\0\\0abcd\\0\\0\\0\\0\\0\\0\\2\\0\\0\\0\\020\\0'; head -c 484 /dev/zero) "
+        ">raw/fast/20260102.db-journal");
     assert_int_equal(verify(f, false, &blocks), ERR_OK);
     assert_int_equal(verify(f, true, &blocks), ERR_OK);
     shell(f, "rm -r raw tier5m tier1h text.db* event.db*");

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #ifdef PGA_FAULTS
-#define TRANSACTION_BYTES 1024UL /* so that a small flush has several parts, too */
+#define TRANSACTION_BYTES 256UL /* so that a small flush has several parts, too */
 #else
 #define TRANSACTION_BYTES (4UL * 1024 * 1024)
 #endif

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "os/file.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,15 +91,39 @@ static enum err_code check_begun(struct sqldb *db, struct err *e)
     return code || begun ? code : err_set(e, ERR_NOT_FOUND, "there is nothing in it yet");
 }
 
+/*
+ * Whether a rollback journal says that the file was empty before: a kill ended its making before it
+ * had a WAL, and to read it would undo that.
+ */
+static bool was_empty(const char *path)
+{
+    static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+    unsigned char head[20] = {0}; /* magic, records, nonce, pages that the file had */
+    char journal[2 * PATH_MAX + 16];
+    struct err e;
+    int fd = -1;
+
+    (void)snprintf(journal, sizeof(journal), "%s-journal", path);
+    bool hot = file_open(journal, O_RDONLY, 0, &fd, &e) == ERR_OK &&
+               file_read_at(fd, head, sizeof(head), 0, &e) == ERR_OK &&
+               memcmp(head, magic, sizeof(magic)) == 0;
+    file_close(fd);
+    return hot && memcmp(head + 16, "\0\0\0\0", 4) == 0;
+}
+
 /* What is wrong is told; ERR_NOT_FOUND, without a word, when there is nothing in it yet. */
 static enum err_code open_file(struct verify *v, struct sqldb **out, struct err *e)
 {
     char url[2 * PATH_MAX];
+    const char *path = url + strlen("sqlite:");
     struct sqldb_options o = {.flags = v->out->repair ? SQLDB_MUST_EXIST : SQLDB_READ_ONLY,
                               .cache_kib = 2048};
 
     *out = NULL;
     (void)snprintf(url, sizeof(url), "sqlite:%s/%s", v->dir, v->file);
+    if (!v->out->repair && was_empty(path)) {
+        return err_set(e, ERR_NOT_FOUND, "there is nothing in it yet");
+    }
     enum err_code code = sqldb_open(url, &o, out, e);
     if (code == ERR_OK) {
         code = sqldb_verify(*out, e);
