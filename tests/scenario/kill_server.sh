@@ -12,7 +12,7 @@ need_pga
 KILLS=${KILLS:-5}
 
 # A store that flushes all the time, so that kills hit flush and replay as well.
-start_server server '[store]' 'flush_bytes = 65536' 'flush_age = "3s"'
+start_server server '[store]' 'flush_bytes = 65536' 'flush_age = "1s"'
 ok $? "the server is ready" || done_testing
 set_up_owner
 start_pg pg system
@@ -24,10 +24,12 @@ for agent in agent1 agent2; do
     start_agent "$agent" "$PROXY_URL" "$DSN" 'statements_every = "5s"' 'sessions_every = "1s"'
 done
 enrol_secret "$T/fake.secret"
-for fake in fake1 fake2; do # fast ones, so that every moment has a push under way
-    spawn "$fake" python3 "$TOOL/fakeagent.py" --url "$PROXY_URL" --register "$SERVER_URL" \
-        --secret-file "$T/fake.secret" --name "$fake"
-done
+fake() { # NAME [OPTION...]: a fast one, so that every moment has a push under way
+    spawn "$1" python3 "$TOOL/fakeagent.py" --url "$PROXY_URL" --register "$SERVER_URL" \
+        --secret-file "$T/fake.secret" --name "$@"
+}
+fake fake1
+fake fake2 --back-h 46 --step-ms 60000 # so that days are closed, and hours over, all the time
 wait_acks 100 60
 ok $? "four agents push through a bad network" || done_testing
 
@@ -51,13 +53,17 @@ is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
     # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of PostgreSQL by
-    # store_pg.sh, those that need hours or days by the unit tests tsdb_compact, tsdb_retain
-    # and tsdb_rollup_store.
-    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|compact|retain|rollup)_)'
+    # store_pg.sh, retention by the unit tests tsdb_retain and tsdb_kills, which tries all of them.
+    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|retain)_)'
+    # Two of compaction and roll-up here, in a full run all.
+    [ "$PGA_FULL" = 1 ] || elsewhere="$elsewhere|^tsdb\.(compact_([^r]|r[^e])|rollup_(hour|marks|watermark|writing))"
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
-        reap server 20
+        case $point in # a compaction begins when flushes have piled up blocks
+            tsdb.compact_*) reap server 60 ;;
+            *) reap server 20 ;;
+        esac
         status=$?
         if [ "$status" = 255 ]; then # perhaps a point of the shutdown
             kill -TERM "$(pid_of server)"

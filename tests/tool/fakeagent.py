@@ -3,14 +3,16 @@
 """An agent of the tests that pushes much faster than a real one, by the rules of protocol.md.
 
     fakeagent.py --url URL --register URL --secret-file FILE --name NAME [--rate PUSHES_PER_S]
-                 [--described] [--churn N]
+                 [--described] [--churn N] [--back-h HOURS --step-ms MS]
 
 Three relations (an object relation with counter, gauge and float, a sparse one of deltas, and
 a fact relation) whose values follow from the sequence number. It keeps every record, repeats
 what was not answered, and rewinds when the server says so. With --described they have a
 description, so that a store in PostgreSQL has tables for them; with --churn fake_rows has one row
-more, whose name is another one after every N records. On SIGTERM it makes no new records,
-delivers what it has, and exits 0; exit 1 when that takes more than a minute.
+more, whose name is another one after every N records. With --back-h its first reading is of so
+many hours ago, and they are MS apart until it has caught up: days close and hours are over while
+one looks on. On SIGTERM it makes no new records, delivers what it has, and exits 0; exit 1 when
+that takes more than a minute.
 """
 
 import argparse
@@ -59,21 +61,27 @@ def described():
 
 
 class FakeAgent:
-    def __init__(self, url, collector, token, name, relations, churn):
+    def __init__(self, url, collector, token, name, options):
         self.api = Api(url, token, timeout=5)
         self.collector = collector
         self.stream, self.target = str(uuid.uuid4()), str(uuid.uuid4())
         self.name = name
-        self.relations, self.churn = relations, churn
+        self.relations = described() if options.described else RELATIONS
+        self.churn = options.churn
         self.items = []       # the record of sequence number n is items[n - 1]
         self.following = 1    # the next number to send
         self.last_t = 0
+        self.back_ms, self.step_ms = int(options.back_h * 3600000), options.step_ms
+        self.every_ms = options.step_ms or EVERY_MS
         self.random = random.Random(name)
 
     def make(self):
         seq = len(self.items) + 1
-        t = max(int(time.time() * 1000), self.last_t + 1)
-        before, self.last_t = self.last_t or t - EVERY_MS, t
+        t = int(time.time() * 1000)
+        if self.step_ms:
+            t = min(t, self.last_t + self.step_ms) if self.last_t else t - self.back_ms
+        t = max(t, self.last_t + 1)
+        before, self.last_t = self.last_t or t - self.every_ms, t
         rows = list(ROWS)
         if self.churn:
             rows.append("%s-%d" % (self.name, seq // self.churn))
@@ -100,7 +108,8 @@ class FakeAgent:
 
     def piece(self, relation, t, from_t, keys, columns):
         return {"relation": relation, "target": self.target, "scope": "", "t": t, "from_t": from_t,
-                "every_ms": EVERY_MS, "flags": ["complete"], "rows": len(next(iter(keys.values()))),
+                "every_ms": self.every_ms, "flags": ["complete"],
+                "rows": len(next(iter(keys.values()))),
                 "keys": keys, "columns": columns}
 
     def push(self):
@@ -144,12 +153,14 @@ def main():
     parser.add_argument("--rate", type=float, default=20)
     parser.add_argument("--described", action="store_true")
     parser.add_argument("--churn", type=int, default=0)
+    parser.add_argument("--back-h", type=float, default=0)
+    parser.add_argument("--step-ms", type=int, default=0)
     args = parser.parse_args()
     ending = []
     signal.signal(signal.SIGTERM, lambda *_: ending.append(time.time()))
     with open(args.secret_file, encoding="utf-8") as f:
         agent = FakeAgent(args.url, *register(args.register, f.read().strip(), args.name),
-                          args.name, described() if args.described else RELATIONS, args.churn)
+                          args.name, args)
     while not ending or agent.waiting():
         if ending and time.time() > ending[0] + DRAIN_S:
             print("%d records could not be delivered" % agent.waiting())

@@ -539,6 +539,7 @@ static enum err_code flush_once(struct tsdb *db, struct err *e)
         atomic_fetch_add(&db->count.flush_errors, 1);
         return code;
     }
+    rollup_allow(db, wall_ms); /* who waits for this flush can wait for its roll-ups then */
     lock_take(&db->state);
     db->frozen = NULL;
     db->flushed_lsn = lsn;
@@ -548,7 +549,6 @@ static enum err_code flush_once(struct tsdb *db, struct err *e)
     if (last) {
         head_free(h);
     }
-    rollup_allow(db, wall_ms);
     atomic_fetch_add(&db->count.flushes, 1);
     atomic_store(&db->count.last_flush_ms, clock_wall_ms());
     return ERR_OK;
