@@ -113,8 +113,7 @@ static void put_mixed(const struct both *b, struct buf *out, int i)
         return;
     }
     put_head(b, out, &h);
-    buf_printf(out, ",\"keys\":{\"a\":[\"x\",\"o%d\"%s]},", i / 50,
-               h.rows == 3 ? ",\"\"" : "");
+    buf_printf(out, ",\"keys\":{\"a\":[\"x\",\"o%d\"%s]},", i / 50, h.rows == 3 ? ",\"\"" : "");
     buf_printf(out, "\"columns\":{\"n\":[%d,9007199254740993%s],\"x\":[%d.25,null%s],", i * 7,
                h.rows == 3 ? ",null" : "", i, h.rows == 3 ? ",-0.0" : "");
     buf_printf(out, "\"state\":[\"s%d\",null%s]", i % 3, h.rows == 3 ? ",\"up\"" : "");
@@ -230,10 +229,8 @@ static void same(struct both *b, size_t mixed)
 {
     static const struct str columns[] = {{"x", 1}, {"nowhere", 7}, {"late", 4}};
     const struct tsdb_text_range all = {.from_ms = time_of(b, -10), .to_ms = time_of(b, 200)};
-    const struct tsdb_text_range some = {.columns = columns,
-                                         .column_count = 3,
-                                         .from_ms = time_of(b, 99),
-                                         .to_ms = time_of(b, 129)};
+    const struct tsdb_text_range some = {
+        .columns = columns, .column_count = 3, .from_ms = time_of(b, 99), .to_ms = time_of(b, 129)};
 
     same_range(b, "mixed", &all, mixed);
     same_range(b, "history", &all, STEPS);

@@ -13,11 +13,11 @@
 
 #include <string.h>
 
-#define PIECE_CHUNK    (256 * 1024)
-#define BUNDLE_CHUNK   (16 * 1024)
-#define BUNDLE_FIRST   512
-#define BUNDLE_BYTES   (256 * 1024) /* a bundle is closed sooner when it has that much */
-#define BUNDLE_LEAST   8            /* slices that are worth it even then */
+#define PIECE_CHUNK  (256 * 1024)
+#define BUNDLE_CHUNK (16 * 1024)
+#define BUNDLE_FIRST 512
+#define BUNDLE_BYTES (256 * 1024) /* a bundle is closed sooner when it has that much */
+#define BUNDLE_LEAST 8            /* slices that are worth it even then */
 
 struct head_chunk {
     struct head_chunk *next;

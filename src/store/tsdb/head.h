@@ -41,9 +41,9 @@ struct head_bundle {
     uint64_t group;
     size_t count, cap;
     struct head_slice *slices;
-    size_t bytes;    /* what it takes of memory */
-    unsigned holds;  /* the head's own, and of readers */
-    bool closed;     /* it waits to be folded, or is being so, or cannot be */
+    size_t bytes;   /* what it takes of memory */
+    unsigned holds; /* the head's own, and of readers */
+    bool closed;    /* it waits to be folded, or is being so, or cannot be */
     struct head_chunk *chunks;
     struct head_bundle *next; /* in the queue */
 };

@@ -141,9 +141,8 @@ static enum err_code open_source(struct merge *m, struct source *s, struct err *
     arena_init(&s->arena, "tsdb merge source", SOURCE_ARENA);
     arena_init(&s->part_arena, "tsdb merge part", SOURCE_ARENA);
     s->open = true;
-    enum err_code code = s->block.packed
-                             ? block_open(s->block.packed->head, &s->arena, &s->view, e)
-                             : open_row(m, s, e);
+    enum err_code code = s->block.packed ? block_open(s->block.packed->head, &s->arena, &s->view, e)
+                                         : open_row(m, s, e);
     if (code == ERR_OK) {
         s->columns = list_columns(s, BLOCK_COLUMN, &s->column_count);
         s->keys = list_columns(s, BLOCK_KEY, &s->key_count);
@@ -176,9 +175,9 @@ static enum err_code load_part(struct merge *m, struct source *s, uint32_t numbe
     }
     arena_reset(&s->part_arena);
     s->has_part = false;
-    enum err_code code =
-        packed ? block_unpack_part(packed->parts[number], &s->part_arena, &s->part, e)
-               : load_row(m, s, number, e);
+    enum err_code code = packed
+                             ? block_unpack_part(packed->parts[number], &s->part_arena, &s->part, e)
+                             : load_row(m, s, number, e);
     s->has_part = code == ERR_OK;
     s->part_number = number;
     return code;

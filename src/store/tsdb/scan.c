@@ -32,7 +32,7 @@ struct source {
     struct reader_file *file;
     int64_t block;
     const struct block_packed *packed; /* a piece of a head; NULL = a block of the file */
-    uint64_t order; /* of equal times the lower one counts */
+    uint64_t order;                    /* of equal times the lower one counts */
     int64_t t_min, t_max;
     bool open;
     size_t at; /* next slice */
@@ -578,8 +578,8 @@ static enum err_code visit_next(struct scan *s, bool *end, struct err *e)
         return ERR_OK;
     }
     int64_t block_t = best ? best->view.slices[best->at].t_ms : INT64_MAX;
-    bool from_block = best && (!h || block_t < h->t_ms ||
-                               (block_t == h->t_ms && best->order <= h->lsn));
+    bool from_block = best &&
+                      (!h || block_t < h->t_ms || (block_t == h->t_ms && best->order <= h->lsn));
     int64_t t = from_block ? block_t : h->t_ms;
     bool again = s->any && t == s->last_t;
     if (t > s->spec->to_ms && from_block) {
