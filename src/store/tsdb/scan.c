@@ -4,8 +4,8 @@
  *
  * Per group the blocks that overlap the interval (usually one after the other) and the slices of
  * the pinned heads are merged by time; a block, or a folded piece of a head, is decoded when its
- * time has come and freed when it is used up. Of slices with equal t the first acknowledged one counts: blocks before heads, older
- * flushes first.
+ * time has come and freed when it is used up. Of slices with equal t the first acknowledged one
+ * counts: blocks before heads, older flushes first.
  */
 #include "store/tsdb/block.h"
 #include "store/tsdb/reader.h"
