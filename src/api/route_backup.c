@@ -80,7 +80,11 @@ static enum err_code get(struct api_call *call, struct err *e)
     if (rc != ERR_OK)
         return rc;
     if (!from.dir)
-        return api_problem(call, 501, "a store in PostgreSQL is backed up with its own tools");
+        return api_problem(
+            call, 501,
+            "a store in PostgreSQL is backed up with PostgreSQL's own tools: pg_dump "
+            "or pg_basebackup, and the master key beside it; after a restore, and "
+            "before a server starts, `pga migrate restored` renews the store epoch");
     from.key_file = key ? config->key_file : NULL;
     call->resp->status = 200;
     call->resp->content_type = BACKUP_MEDIA;

@@ -5,7 +5,7 @@
 # that share one database; servers are started again, killed at random moments and at named fault
 # points, one of two for good: nothing acknowledged is lost, nothing is doubled. Views show the
 # values with their labels. KILLS sets the number of random kills (default 2, full 60); a full run
-# tries every fault point.
+# tries every fault point. At the end a dump of the database becomes a store of its own.
 # timeout: 240, full 3600
 
 . "$(dirname "$0")/lib.sh"
@@ -88,13 +88,14 @@ fi
 use_server node1
 wait_acks 20 60
 stop node2 KILL # for good: its rows are taken over
-TEST=$ROOT/build/unit/test/test_tsdb_engines # meanwhile: the engine against that in SQLite
+TEST=$ROOT/build/unit/test # meanwhile: the engine against that in SQLite
 compare=
-if [ -x "$TEST" ]; then
-    compare=1
-    spawn compare env PGA_TEST_PG="postgres://$PGUSER@127.0.0.1:$PGPORT/postgres" \
-        CMOCKA_MESSAGE_OUTPUT=TAP "$TEST"
-fi
+for name in engines engines_rollup engines_texts; do
+    [ -x "$TEST/test_tsdb_$name" ] || continue
+    compare+=" $name"
+    spawn "compare_$name" env PGA_TEST_PG="postgres://$PGUSER@127.0.0.1:$PGPORT/postgres" \
+        CMOCKA_MESSAGE_OUTPUT=TAP "$TEST/test_tsdb_$name"
+done
 proxy_says "nodes $NODE1"
 for fake in fake1 fake2 fake3 fake4; do
     [ -s "$T/pid/$fake" ] || continue
@@ -132,11 +133,37 @@ is "$(store_sql 'select count(*) from ts_node where seen > now() - interval $$5 
 restart_server node1 && log_in && oracle
 ok $? "and after a start again: lost 0, doubled 0"
 
-if [ -n "$compare" ]; then
-    reap compare 60
-    is $? 0 "both engines read the same"
-    ge "$(grep -c '^ok ' "$T/log/compare")" 10 "in every case"
-else
-    skip "both engines read the same" "make unit builds $TEST"
-fi
+for name in $compare; do
+    reap "compare_$name" 120
+    is $? 0 "both engines do the same: $name"
+    ge "$(grep -c '^ok ' "$T/log/compare_$name")" 2 "in every case"
+done
+[ -n "$compare" ] || skip "both engines do the same" "make unit builds it"
+
+# Backups are PostgreSQL's own.
+out=$(PGA_SERVER=$SERVER_URL PGA_TOKEN_FILE=$T/token XDG_CONFIG_HOME=$T/config \
+    "$PGA" ctl backup create --to "$T" 2>&1)
+refused=$?
+ge "$refused" 1 "no backup of a store in PostgreSQL"
+like "$out" 'pg_dump or pg_basebackup.*pga migrate restored' "but how one is made and restored"
+out=$("$PGA" migrate --store "$STORE" restored 2>&1)
+is $? 5 "a store in use does not become another one"
+stop node1 TERM 30
+bin=$("$ROOT/tests/pg/server" bin "$VERSION")
+sql 'create database pga_again'
+"$bin/pg_dump" -Fc -d pga_store -f "$T/dump" && "$bin/pg_restore" -d pga_again "$T/dump"
+ok $? "a dump is restored into another database"
+AGAIN=postgres://$PGUSER@127.0.0.1:$PGPORT/pga_again
+out=$("$PGA" migrate --store "$AGAIN" restored 2>&1)
+is $? 0 "pga migrate restored"
+like "$out" '^a new epoch; journal rows go on after [0-9]+$' "makes it another store"
+is "$(PGDATABASE=pga_again sql "select count(*) from ts_state where epoch <>
+    '\\x$(store_sql "select encode(epoch, 'hex') from ts_state")'")" 1 "by its epoch"
+is "$("$PGA" migrate --store "$AGAIN" verify 2>&1)" 'no damage found' "and it is sound"
+mkdir -p "$T/node3/state"
+cp -r "$T/node1/state/keys" "$T/node3/state/"
+start_server node3 "store = \"$AGAIN\""
+ok $? "a server starts on it"
+log_in && oracle
+ok $? "and lost 0, doubled 0"
 done_testing

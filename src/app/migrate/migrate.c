@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * migrate.c: `pga migrate`: the schema of a store: status, up, verify, list; restore.
+ * migrate.c: `pga migrate`: the schema of a store: status, up, verify, list; restore, restored.
  *
  * The store is named by URL, or found in the server's state directory. SQLite files that hold data
  * are copied before they are changed; PostgreSQL databases are changed only here, never by a
@@ -19,6 +19,7 @@
 #include "sqldb/sqldb.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/backup/backup.h"
+#include "store/store_target.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/hash.h"
 
@@ -57,6 +58,9 @@ static const struct usage_row help_commands[] = {
      "when something could not be copied"},
     {"restore FILE", "make a store of a backup (pga ctl backup create); the store must not be "
                      "there, or be empty, and its server stopped"},
+    {"restored",
+     "after PostgreSQL's own tools restored a store there, before a server starts: give "
+     "it a new epoch, so that agents deliver again what they still hold"},
     {NULL, NULL},
 };
 
@@ -82,7 +86,7 @@ static const struct usage_option help_options[] = {
 extern const struct usage app_migrate_usage;
 const struct usage app_migrate_usage = {
     .name = "migrate",
-    .forms = (const struct usage_row[]){{"[options] status|up|verify|list", ""},
+    .forms = (const struct usage_row[]){{"[options] status|up|verify|list|restored", ""},
                                         {"[--json] copy --from URL --to URL", ""},
                                         {"[options] restore FILE", ""},
                                         {NULL, NULL}},
@@ -439,6 +443,30 @@ static int run_copy(struct migrate *m)
     return migrate_copy(m->from, m->to, m->as_json != 0);
 }
 
+static int run_restored(struct migrate *m)
+{
+    struct sqldb *db = NULL;
+    uint64_t applied = 0;
+    uint64_t lsn = 0;
+    struct err e;
+
+    err_clear(&e);
+    if (m->dir[0]) {
+        fprintf(stderr, "pga migrate: a store in SQLite is restored by restore FILE, which renews "
+                        "its epoch\n");
+        return EXIT_CODE_USAGE;
+    }
+    enum err_code rc = open_store(m, 0, &db, &e);
+    rc = rc ? rc : store_target_lsn(db, &applied, &e);
+    rc = rc ? rc : tsdb_restored_pg(db, applied, &lsn, &e);
+    sqldb_close(db);
+    if (rc) {
+        return fail(&e);
+    }
+    printf("a new epoch; journal rows go on after %llu\n", (unsigned long long)lsn);
+    return EXIT_CODE_OK;
+}
+
 static void default_state(const char *state_dir, char *out, size_t size)
 {
     const char *home = getenv("HOME");
@@ -509,8 +537,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"copy", run_copy},     {"list", run_list}, {"restore", run_restore},
-    {"status", run_status}, {"up", run_up},     {"verify", run_verify},
+    {"copy", run_copy},         {"list", run_list},     {"restore", run_restore},
+    {"restored", run_restored}, {"status", run_status}, {"up", run_up},
+    {"verify", run_verify},
 };
 
 static const struct verb *find_verb(const char *name)

@@ -84,6 +84,7 @@ static enum err_code open_all(struct pgstore *p, struct err *e)
     code = code ? code : pgstore_connect(p, 0, &p->lead, e);
     code = code ? code : load_state(p, e);
     code = code ? code : pgstore_names_load(p, e);
+    code = code ? code : caps_count_texts(p->front.caps, p->move, e);
     return code ? code : add_node(p, e);
 }
 

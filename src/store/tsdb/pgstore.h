@@ -59,6 +59,7 @@ struct pgstore {
     int64_t *days;
     size_t day_count;
     int64_t raw_day;        /* readings of days before it went */
+    bool texts_lost;        /* a transaction failed: texts are to be counted anew */
     int64_t waits_since_us; /* for a table that a relation shall have; 0 = not */
     /* the leader's */
     int64_t term; /* 0 = not the leader */

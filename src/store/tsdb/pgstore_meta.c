@@ -13,12 +13,10 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "tls/hash.h"
 
 #include <string.h>
 
-#define META_MAX        (64UL * 1024 * 1024)
-#define TEXT_HASH_BYTES 16
+#define META_MAX (64UL * 1024 * 1024)
 
 static const struct log_ctx meta_log = {.component = "tsdb"};
 
@@ -61,13 +59,7 @@ static enum err_code put_texts(struct meta *n, struct err *e)
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < n->batch.text_count; i++) {
-        const struct batch_text *t = &n->batch.texts[i];
-        unsigned char hash[HASH_BYTES];
-        hash_sha256(t->text, hash);
-        code = sqldb_run(n->m->store->move, "tsdb_text_put",
-                         SQLDB_ARGS(sqldb_blob(hash, TEXT_HASH_BYTES), clean(n, t->text),
-                                    uuid_value(&t->target), clean(n, t->kind), clean(n, t->key)),
-                         e);
+        code = move_text(n->m, &n->row->collector, &n->batch.texts[i], e);
     }
     return code;
 }
@@ -141,6 +133,7 @@ static enum err_code drop_target(struct meta *n, struct err *e)
     enum err_code code = sqldb_run(n->m->store->move, "tsdb_event_drop", SQLDB_ARGS(id), e);
 
     code = code ? code : sqldb_run(n->m->store->move, "tsdb_text_key_drop", SQLDB_ARGS(id), e);
+    code = code ? code : move_count_texts(n->m->store, e);
     if (code == ERR_OK && config->drop_sink) {
         code = take_ticket(n, &ticket, e);
         if (code == ERR_OK) {

@@ -41,6 +41,12 @@ bool move_has_wide(const struct pgstore *p, uint64_t relation);
 /* Write the values of the slices that are not skipped, for people. */
 enum err_code move_values(struct move *m, struct err *e) ERR_MUST_CHECK;
 
+/* --- pgstore_text.c --- */
+enum err_code move_text(struct move *m, const struct uuid *collector, const struct batch_text *t,
+                        struct err *e) ERR_MUST_CHECK;
+/* Count what collectors have in the dictionary anew. */
+enum err_code move_count_texts(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
+
 /* --- pgstore_meta.c --- */
 /* Events, texts and targets of the rows; deletions of targets. */
 enum err_code move_metas(struct move *m, struct err *e) ERR_MUST_CHECK;

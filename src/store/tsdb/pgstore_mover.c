@@ -22,6 +22,7 @@
 #define ADOPT_US     2000000LL
 #define ADOPT_ROWS   500
 #define MEASURE_US   60000000LL
+#define TEXTS_US     600000000LL
 #define RETRY_MS     100
 #define STOP_TRIES   100
 #define MOVE_BYTES   (512UL * 1024 * 1024)
@@ -170,7 +171,9 @@ static enum err_code move_all(struct pgstore *p, bool *waits, struct err *e)
         lock_release(&p->front.state);
         arena_init(&m.arena, "tsdb mover", MOVE_BYTES);
         arena_init(&m.scratch, "tsdb mover slice", MOVE_BYTES);
-        code = move_some(&m, &last, e);
+        code = p->texts_lost ? move_count_texts(p, e) : ERR_OK;
+        code = code ? code : move_some(&m, &last, e);
+        p->texts_lost |= code != ERR_OK;
         arena_fini(&m.scratch);
         arena_fini(&m.arena);
         *waits = m.waits;
@@ -241,19 +244,27 @@ static bool wait_for_work(struct pgstore *p, int64_t until)
     return over;
 }
 
-static void chores(struct pgstore *p, int64_t *adopt_us, int64_t *measure_us)
+struct due {
+    int64_t adopt_us, measure_us, texts_us;
+};
+
+static void chores(struct pgstore *p, struct due *due)
 {
     int64_t now = clock_mono_us();
     enum err_code code = ERR_OK;
     struct err e = {0};
 
-    if (now >= *adopt_us) {
+    if (now >= due->adopt_us) {
         code = adopt(p, &e);
-        *adopt_us = now + ADOPT_US;
+        due->adopt_us = now + ADOPT_US;
     }
-    if (code == ERR_OK && now >= *measure_us) {
+    if (code == ERR_OK && now >= due->measure_us) {
         code = measure(p, &e);
-        *measure_us = now + MEASURE_US;
+        due->measure_us = now + MEASURE_US;
+    }
+    if (now >= due->texts_us) {
+        p->texts_lost = true; /* other nodes added some */
+        due->texts_us = now + TEXTS_US;
     }
     if (code) {
         log_warn(&mover_log, "journal upkeep failed: %s", e.text);
@@ -263,8 +274,7 @@ static void chores(struct pgstore *p, int64_t *adopt_us, int64_t *measure_us)
 void pgstore_run_mover(struct tsdb *db)
 {
     struct pgstore *p = pgstore_of(db);
-    int64_t adopt_us = 0;
-    int64_t measure_us = 0;
+    struct due due = {0};
     int failures = 0;
     bool over = false;
 
@@ -287,7 +297,7 @@ void pgstore_run_mover(struct tsdb *db)
             clock_sleep_ms(RETRY_MS);
         }
         if (!over) {
-            chores(p, &adopt_us, &measure_us);
+            chores(p, &due);
         }
     }
     lock_take(&db->state);

@@ -31,6 +31,7 @@
 #include "model/relation.h"
 
 struct json;
+struct sqldb;
 struct tsdb;
 struct tsdb_reader;
 
@@ -494,6 +495,12 @@ int tsdb_copy_schema(struct str name);
  * above `applied` of the caller's targets. Before anybody opens it.
  */
 enum err_code tsdb_restored(const char *dir, uint64_t applied, struct err *e) ERR_MUST_CHECK;
+/*
+ * The same for a database of PostgreSQL that its own tools restored; *lsn: the highest that was
+ * given. ERR_CONFLICT when a server uses it, ERR_NOT_FOUND when none ever did.
+ */
+enum err_code tsdb_restored_pg(struct sqldb *db, uint64_t applied, uint64_t *lsn,
+                               struct err *e) ERR_MUST_CHECK;
 
 /*
  * Check every file of a store that no server has open: structure, schema, each journal row and

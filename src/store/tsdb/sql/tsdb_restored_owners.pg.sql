@@ -1,0 +1,2 @@
+-- Which collector delivers a group is asked anew. No parameters.
+DELETE FROM ts_owner
