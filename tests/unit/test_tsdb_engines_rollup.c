@@ -8,11 +8,14 @@
  */
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,6 +25,7 @@
 #include "rollup_fixture.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/store.h"
+#include "store/tsdb/series.h"
 
 #define DAY  (24 * HOUR)
 #define DAYS 3
@@ -71,6 +75,16 @@ static int tear_down(void **state)
 }
 
 /* --- what there is in the database --- */
+
+static void run(struct both *b, const char *sql)
+{
+    struct sqldb *db = NULL;
+
+    if (sqldb_open(b->place.url, NULL, &db, &e) || sqldb_script(db, sql, &e)) {
+        fail_msg("%s: %s", sql, e.text);
+    }
+    sqldb_close(db);
+}
 
 /* Within a minute. */
 static void becomes_true(struct both *b, const char *condition)
@@ -328,6 +342,139 @@ static const char *with_number(char *out, size_t size, const char *format, int64
     return out;
 }
 
+/* --- series of PromQL --- */
+
+static void put_note(void *arg, const char *text)
+{
+    buf_printf(arg, "# %s\n", text);
+}
+
+static void put_series(struct buf *out, const struct series *s)
+{
+    buf_printf(out, "series every=%lld\n", (long long)s->every_ms);
+    for (size_t i = 0; i < s->count; i++) {
+        uint64_t bits = 0;
+        memcpy(&bits, &s->value[i], sizeof(bits));
+        buf_printf(out, "%lld %llx %lld\n", (long long)(s->t_ms[i] - START_MS),
+                   (unsigned long long)bits, s->until_ms ? (long long)s->until_ms[i] : 0);
+    }
+}
+
+static void select_text(struct rolling *g, const struct series_select *spec, struct buf *out)
+{
+    struct series_tsdb_config config = {.reader = tsdb_borrow(&g->f)};
+    struct series_tsdb *s = NULL;
+    struct series_set *set = NULL;
+    struct series one;
+    bool more = true;
+
+    buf_init(out, 64 << 20);
+    assert_int_equal(series_tsdb_init(&g->arena, &config, &s, &e), ERR_OK);
+    series_tsdb_source(s)->note = put_note;
+    series_tsdb_source(s)->note_arg = out;
+    assert_int_equal(series_select(series_tsdb_source(s), &g->arena, spec, &set, &e), ERR_OK);
+    while (more) {
+        assert_int_equal(series_next(set, &one, &more, &e), ERR_OK);
+        if (more) {
+            put_series(out, &one);
+        }
+    }
+    series_close(set);
+    series_tsdb_fini(s);
+    tsdb_reader_return(config.reader);
+    arena_reset(&g->arena);
+}
+
+static void same_series(struct both *b, const char *metric, const char *func, int64_t range_ms,
+                        int64_t step_ms)
+{
+    const struct matcher name = {
+        .kind = MATCHER_EQUAL, .name = STR("__name__"), .value = str_of(metric)};
+    const struct series_select spec = {.matchers = &name,
+                                       .matcher_count = 1,
+                                       .from_ms = START_MS + (DAYS - 30) * DAY,
+                                       .to_ms = START_MS + DAYS * DAY,
+                                       .range_ms = range_ms,
+                                       .step_ms = step_ms,
+                                       .func = str_of(func)};
+    struct buf lite;
+    struct buf pg;
+
+    select_text(&b->lite, &spec, &lite);
+    select_text(&b->pg, &spec, &pg);
+    assert_true(lite.len > 1000);
+    if (strcmp(lite.ptr, pg.ptr) != 0) {
+        fail_msg("%s(%s):\n%.600s\n--- PostgreSQL:\n%.600s", func, metric, lite.ptr, pg.ptr);
+    }
+    buf_fini(&lite);
+    buf_fini(&pg);
+}
+
+static void same_promql(struct both *b)
+{
+    same_series(b, "dense_n", "rate", 4 * HOUR, HOUR);
+    same_series(b, "dense_n", "rate", HOUR / 2, HOUR / 4);
+    same_series(b, "dense_n", "changes", 4 * HOUR, HOUR);
+    same_series(b, "dense_g", "max_over_time", 6 * HOUR, HOUR);
+    same_series(b, "sparse_n", "increase", 8 * HOUR, 2 * HOUR);
+    same_series(b, "dense_level", "", 0, HOUR);
+}
+
+/* --- a leader that dies --- */
+
+/* In a child: roll up what is there, until the fault point. */
+static void lead_until_fault(const char *url, const char *now_ms)
+{
+    struct rolling *g = alloc_new(sizeof(*g));
+
+    tsdb_clock_take(strtoll(now_ms, NULL, 10));
+    rolling_begin(g, url);
+    rolling_wait(g, START_MS + 5 * HOUR);
+    _exit(0); /* the fault point was not reached */
+}
+
+static void die_at(struct both *b, const char *point)
+{
+    char now[32];
+    int status = 0;
+
+    (void)snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)setenv("PGA_FAULT", point, 1);
+        execl("/proc/self/exe", "test_tsdb_engines_rollup", b->place.url, now, (char *)NULL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+        fail_msg("it does not die at %s", point);
+    }
+    run(b, "UPDATE ts_leader SET until = '-infinity'"); /* its lease lasts 8 s */
+}
+
+static void test_a_leader_that_dies_leaves_nothing_out_and_nothing_twice(void **state)
+{
+    static const char *const points[] = {"pgstore.rollup_writing", "pgstore.rollup_written",
+                                         "pgstore.rollup_writing"};
+    struct both *b = *state;
+
+    tsdb_clock_set(START_MS + 5 * HOUR); /* the hours of before are being rolled up */
+    send(b, rolling_dense, START_MS, START_MS + 5 * HOUR, 60000);
+    send(b, rolling_sparse, START_MS, START_MS + 5 * HOUR, 300000);
+    tsdb_flush_ok(&b->pg.f);
+    tsdb_fixture_stop(&b->pg.f);
+    tsdb_clock_set(START_MS + 5 * HOUR + 600000);
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        run(b, "INSERT INTO ts_dirty SELECT DISTINCT (t_ms - 1) / 3600000, grp, 1 FROM ts_slice "
+               "ON CONFLICT DO NOTHING");
+        die_at(b, points[i]);
+    }
+    tsdb_fixture_start(&b->pg.f);
+    wait_both(b, START_MS + 5 * HOUR);
+    same_buckets(b, "dense", TSDB_TIER_1H, 5);
+    same_buckets(b, "sparse", TSDB_TIER_1H, 5);
+}
+
 static void test_buckets_and_answers_are_the_same(void **state)
 {
     struct both *b = *state;
@@ -339,6 +486,7 @@ static void test_buckets_and_answers_are_the_same(void **state)
     same_buckets(b, "fact", TSDB_TIER_1H, 12);
     same_month(b, "dense");
     same_month(b, "sparse");
+    same_promql(b);
     rolling_compare_all(&b->pg, "sparse", questions, QUESTIONS, 2 * 24);
 }
 
@@ -394,6 +542,7 @@ static void test_retention_and_quota(void **state)
         b, with_number(text, sizeof(text), "(SELECT raw_day FROM ts_rollup) = %lld", today - 3));
     same_plan(b, (today - 3) * DAY);
     same_month(b, "dense");
+    same_promql(b);
     /* every second reading was there already, and the first one counts */
     live_late(b, START_MS + 2 * DAY + 6 * HOUR);
     wait_both(b, START_MS + DAYS * DAY);
@@ -412,10 +561,15 @@ static void test_retention_and_quota(void **state)
     becomes_true(b, "(SELECT count(*) FROM ts_dirty) = 0");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3) {
+        lead_until_fault(argv[1], argv[2]);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_buckets_and_answers_are_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_leader_that_dies_leaves_nothing_out_and_nothing_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retention_and_quota, set_up, tear_down),
     };
     if (!dialect_fixture_has_pg()) {

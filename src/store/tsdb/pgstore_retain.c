@@ -97,13 +97,14 @@ static enum err_code forget_day(struct pgstore *p, int64_t day, struct err *e)
 
 static enum err_code drop_chunks(struct pgstore *p, struct arena *a, int64_t first, struct err *e)
 {
+    static const struct pgstore_parent by_time = {"", false};
     struct pgstore_numbers wide = {.arena = a};
     enum err_code code = pgstore_read_numbers(p, "tsdb_wide_relations", SQLDB_NO_ARGS, &wide, e);
 
     for (size_t i = 0; code == ERR_OK && i < wide.count; i++) {
         const char *table = arena_printf(a, "ts_wide_%lld", (long long)wide.list[i]);
         const struct pgstore_fill fills[] = {{"table", str_of(table)},
-                                             {"from", pgstore_day_bound(a, false, first)},
+                                             {"from", pgstore_day_bound(a, &by_time, first)},
                                              {"schema", str_of(p->timescale_schema)}};
         code = pgstore_lead_begin(p, e);
         if (code == ERR_OK) {

@@ -341,19 +341,32 @@ static enum err_code advance(struct pgstore *p, struct err *e)
     return pgstore_lead_end(p, code, e);
 }
 
+static enum err_code is_marked(struct pgstore *p, bool *marked, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(p->lead, "tsdb_rollup_pending", SQLDB_NO_ARGS, &s, e);
+
+    *marked = code == ERR_OK && sqldb_get_i64(s, 0) > 0;
+    sqldb_end(s);
+    return code;
+}
+
 static enum err_code roll_all(struct work *w, struct err *e)
 {
     int64_t end = clock_mono_us() + ROUND_US;
     int64_t hour = (clock_wall_ms() - TIER_GRACE_MS) / TIER_HOUR_MS;
+    bool marked = false;
     enum err_code code = read_state(w, e);
 
     if (code == ERR_OK && w->open_hour < hour) {
         code = open_hours(w->p, hour, e);
     }
-    do {
-        code = code ? code : step(w, e);
-    } while (code == ERR_OK && w->count && clock_mono_us() < end);
-    if (code == ERR_OK && w->count == 0 && w->watermark_ms < hour * TIER_HOUR_MS) {
+    code = code ? code : is_marked(w->p, &marked, e);
+    while (code == ERR_OK && marked && clock_mono_us() < end) {
+        code = step(w, e);
+        code = code ? code : is_marked(w->p, &marked, e);
+    }
+    if (code == ERR_OK && !marked && w->watermark_ms < hour * TIER_HOUR_MS) {
         code = advance(w->p, e);
     }
     return code;
@@ -376,16 +389,15 @@ enum err_code pgstore_rollup(struct pgstore *p, struct err *e)
 enum err_code pgstore_rollup_show(struct pgstore *p, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
+    bool marked = false;
     enum err_code code = sqldb_row(p->lead, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, e);
     int64_t watermark_ms = code ? 0 : sqldb_get_i64(s, 1);
 
     sqldb_end(s);
-    s = NULL;
-    code = code ? code : sqldb_row(p->lead, "tsdb_rollup_pending", SQLDB_NO_ARGS, &s, e);
+    code = code ? code : is_marked(p, &marked, e);
     if (code == ERR_OK) {
         atomic_store(&p->rolled_up_ms, watermark_ms);
-        atomic_store(&p->rollup_marks, (uint64_t)sqldb_get_i64(s, 0));
+        atomic_store(&p->rollup_marks, marked);
     }
-    sqldb_end(s);
     return code;
 }

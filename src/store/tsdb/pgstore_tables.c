@@ -125,11 +125,11 @@ const char *pgstore_day_name(struct arena *a, int64_t day)
     return name;
 }
 
-struct str pgstore_day_bound(struct arena *a, bool by_ms, int64_t day)
+struct str pgstore_day_bound(struct arena *a, const struct pgstore_parent *parent, int64_t day)
 {
     struct buf text;
 
-    if (by_ms) {
+    if (parent->by_ms) {
         return str_of(arena_printf(a, "%lld", (long long)(day * TSDB_DAY_MS)));
     }
     buf_init(&text, 64);
@@ -179,8 +179,8 @@ static enum err_code make_part_of_day(struct pgstore *p, struct arena *a,
         .parent = parent->name,
         .child = arena_printf(a, "%s_%s", parent->name, pgstore_day_name(a, day)),
         .column = parent->by_ms ? "t_ms" : "t",
-        .from = pgstore_day_bound(a, parent->by_ms, day),
-        .to = pgstore_day_bound(a, parent->by_ms, day + 1)};
+        .from = pgstore_day_bound(a, parent, day),
+        .to = pgstore_day_bound(a, parent, day + 1)};
     enum err_code code = arena_check(a, e);
 
     return code ? code : pgstore_make_partition(p, &n, e);

@@ -56,6 +56,7 @@ enum err_code pgstore_list_parents(struct pgstore *p, struct arena *a, struct pg
                                    size_t *count, struct err *e) ERR_MUST_CHECK;
 /* 20261127 */
 const char *pgstore_day_name(struct arena *a, int64_t day);
-struct str pgstore_day_bound(struct arena *a, bool by_ms, int64_t day);
+/* The literal of a day's beginning. */
+struct str pgstore_day_bound(struct arena *a, const struct pgstore_parent *parent, int64_t day);
 
 #endif
