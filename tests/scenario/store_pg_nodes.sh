@@ -22,7 +22,7 @@ KILLS=${KILLS:-5}
 ROUND_S=${ROUND_S:-120}
 VERSION=${STORE_PG_VERSION:-system}
 KILL_LOG=$ROOT/build/kills-pg.log
-FAKES=3
+FAKES=2
 FAULTS=('seed 7' 'drop_answer 0.03' 'cut_answer 0.03' 'duplicate 0.03' 'twin 0.03'
     'cut_request 0.02' 'drop_request 0.02')
 
@@ -80,7 +80,7 @@ start_fakes() {
     local i
     for ((i = 1; i <= FAKES; i++)); do
         spawn "fake$i" python3 "$TOOL/fakeagent.py" --url "$PROXY_URL" --register "$SERVER_URL" \
-            --secret-file "$T/fake.secret" --name "fake$i" --rate "${RATE:-20}" --described \
+            --secret-file "$T/fake.secret" --name "fake$i" --rate "${RATE:-15}" --described \
             --churn 10
     done
 }
@@ -179,8 +179,14 @@ settle() { # the collectors deliver everything and end; then the store is compar
     for node in node1 node2; do
         use_server $node
         log_in
-        oracle --totals "$T/totals.$node"
+        cp -p "$T/token" "$T/token.$node" # the next log_in takes it away
+        spawn "oracle.$node" python3 "$TOOL/oracle.py" --url "$SERVER_URL" --log "$T/acks" \
+            --token-file "$T/token.$node" --totals "$T/totals.$node"
+    done
+    for node in node1 node2; do
+        reap "oracle.$node" 300
         ok $? "lost 0, doubled 0, says $node"
+        diag "$(tail -20 "$T/log/oracle.$node")"
     done
     tables_agree "$T/totals.node1"
     ok $? "readings and tables agree in counts and sums"
@@ -365,7 +371,7 @@ all_down() { # a new round begins with nothing
     local name
     for name in node1 node2 proxy pooler; do stop "$name" KILL; done
     stop_pg "$STORE_PG"
-    rm -rf "$T/pg/$STORE_PG" "$T/node1" "$T/node2" "$T/token" "$T/acks" "$T/pooler" "$T"/log/{node,fake,poison}*
+    rm -rf "${T:?}/pg/$STORE_PG" "$T/node1" "$T/node2" "$T/token" "$T/acks" "$T/pooler" "$T"/log/{node,fake,poison,oracle}*
 }
 
 kill_every() { # SECONDS UNTIL: the servers in turn
