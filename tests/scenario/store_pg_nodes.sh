@@ -22,7 +22,7 @@ KILLS=${KILLS:-5}
 ROUND_S=${ROUND_S:-120}
 VERSION=${STORE_PG_VERSION:-system}
 KILL_LOG=$ROOT/build/kills-pg.log
-FAKES=2
+FAKES=3
 FAULTS=('seed 7' 'drop_answer 0.03' 'cut_answer 0.03' 'duplicate 0.03' 'twin 0.03'
     'cut_request 0.02' 'drop_request 0.02')
 
@@ -348,6 +348,25 @@ poison_names() {
     is $? 0 "and that collector delivers everything"
 }
 
+# One collector's stream stays locked for a while: the others' pushes do not fail with its own.
+lock_a_stream() {
+    local stream others i refused=0 before=()
+    stream=$(store_sql "select id from ts_stream order by pushed_ms desc limit 1")
+    others="select coalesce(sum(next_seq), 0) from ts_stream where id <> $stream"
+    for ((i = 1; i <= FAKES; i++)); do
+        before[i]=$(grep -c 'status 50' "$T/log/fake$i")
+    done
+    spawn locker psql -qAtX "postgres://postgres@127.0.0.1:$PGPORT/pga_store" \
+        -c "begin; select 1 from ts_stream where id = $stream for update; select pg_sleep(4)"
+    soon_is 60 "store_sql \"select ($others) >= $(($(store_sql "$others") + 20))\"" t \
+        "while a stream is locked others go on"
+    reap locker 60
+    for ((i = 1; i <= FAKES; i++)); do
+        [ "$(grep -c 'status 50' "$T/log/fake$i")" = "${before[i]}" ] || refused=$((refused + 1))
+    done
+    le "$refused" 1 "and are not refused"
+}
+
 # --- what is run -------------------------------------------------------------------------
 
 start_database() { # VERSION
@@ -417,6 +436,7 @@ else
 fi
 use_server node1
 poison_names
+lock_a_stream
 terminate_backends 3
 restart_postgres fast
 restart_postgres immediate

@@ -5,7 +5,7 @@
  * What queued while the last commit ran becomes the next transaction. Another node may have taken
  * records of a stream since: its row, locked, says so, and the push is tried again with what it is.
  * Invariants: (1) an answer follows a commit that is durable; (2) streams are locked in order of
- * id, for at most PGSTORE_LOCK_MS; (3) the names that a row uses were committed before.
+ * id, and waited for at most PGSTORE_LOCK_MS; (3) the names that a row uses were committed before.
  */
 #include "store/tsdb/pgstore.h"
 
@@ -343,12 +343,37 @@ static enum err_code write_job(struct pgstore *p, struct ingest_job *job, struct
     return code == ERR_OK && job->stream ? write_stream(p, job, e) : code;
 }
 
-static void mark_moved(struct batch_of_jobs *b, uint64_t id, uint64_t next_seq)
+/* The streams of a batch: which ones were locked. */
+struct locking {
+    struct batch_of_jobs *batch;
+    bool locked[WRITER_BATCH_JOBS]; /* by job */
+};
+
+static bool has_stream(const struct ingest_job *job)
 {
-    for (size_t j = 0; j < b->count; j++) {
-        struct ingest_job *job = b->jobs[j];
-        if (takes_part(job) && job->stream && job->stream->id == id) {
+    return takes_part(job) && job->stream;
+}
+
+static void note_locked(struct locking *l, uint64_t id, uint64_t next_seq)
+{
+    for (size_t j = 0; j < l->batch->count; j++) {
+        struct ingest_job *job = l->batch->jobs[j];
+        if (has_stream(job) && job->stream->id == id) {
             job->again = job->stream->next_seq != next_seq;
+            l->locked[j] = true;
+        }
+    }
+}
+
+/* Another server has them, perhaps one that sleeps: the rest of the batch does not wait for it. */
+static void fail_locked_elsewhere(struct locking *l)
+{
+    for (size_t j = 0; j < l->batch->count; j++) {
+        struct ingest_job *job = l->batch->jobs[j];
+        if (has_stream(job) && !l->locked[j]) {
+            struct err e;
+            (void)err_set(&e, ERR_TIMEOUT, "another server takes a push of this stream");
+            writer_fail_job(job, ERR_TIMEOUT, &e);
         }
     }
 }
@@ -360,17 +385,21 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Lock the batch's streams; jobs whose stream is not what we knew are to be tried again. */
+/*
+ * Lock the batch's streams; jobs whose stream is not what we knew are to be tried again. One that is
+ * locked already is waited for by itself only.
+ */
 static enum err_code lock_streams(struct pgstore *p, struct batch_of_jobs *b, struct err *e)
 {
     uint64_t ids[WRITER_BATCH_JOBS];
+    struct locking l = {.batch = b};
     struct sqldb_stmt *s = NULL;
     struct buf text;
     size_t count = 0;
     bool row = true;
 
     for (size_t j = 0; j < b->count; j++) {
-        if (takes_part(b->jobs[j]) && b->jobs[j]->stream) {
+        if (has_stream(b->jobs[j])) {
             ids[count++] = b->jobs[j]->stream->id;
         }
     }
@@ -380,13 +409,17 @@ static enum err_code lock_streams(struct pgstore *p, struct batch_of_jobs *b, st
     qsort(ids, count, sizeof(*ids), compare_ids);
     buf_init(&text, IDS_BYTES);
     pgstore_put_ids(&text, ids, count);
-    enum err_code code = sqldb_query(p->write, "tsdb_stream_lock",
+    enum err_code code = sqldb_query(p->write,
+                                     count == 1 ? "tsdb_stream_lock" : "tsdb_stream_lock_free",
                                      SQLDB_ARGS(sqldb_text(buf_view(&text))), &s, e);
     while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        mark_moved(b, (uint64_t)sqldb_get_i64(s, 0), (uint64_t)sqldb_get_i64(s, 1));
+        note_locked(&l, (uint64_t)sqldb_get_i64(s, 0), (uint64_t)sqldb_get_i64(s, 1));
     }
     sqldb_end(s);
     buf_fini(&text);
+    if (code == ERR_OK) {
+        fail_locked_elsewhere(&l);
+    }
     return code;
 }
 
