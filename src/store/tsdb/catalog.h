@@ -214,8 +214,9 @@ struct catalog_group *catalog_put_group(struct catalog *c, uint64_t id,
 struct catalog_object *catalog_put_object(struct catalog *c, uint64_t id, struct catalog_group *g,
                                           struct str keys);
 void catalog_replace(struct str *at, struct str s); /* an owned string */
-/* Everything that is known now is written; `relations`: they or their columns changed, too. */
-void catalog_mark_saved(struct catalog *c, bool relations);
+/* Everything that is known now is written; the first: groups and objects only. */
+void catalog_mark_saved(struct catalog *c);
+void catalog_mark_relations_saved(struct catalog *c);
 /* Caller holds the lock: the group's table of objects has the first `count` of them only. */
 void catalog_cut_objects(struct catalog_group *g, size_t count);
 /* Caller holds the lock. */

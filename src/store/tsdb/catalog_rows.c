@@ -173,7 +173,8 @@ enum err_code catalog_load(struct catalog *c, struct sqldb *ingest, struct err *
         code = load_rows(c, ingest, &(struct row_list){"tsdb_object_list", load_object, 0}, e);
     }
     code = code ? code : load_ids(c, ingest, e);
-    catalog_mark_saved(c, true);
+    catalog_mark_saved(c);
+    catalog_mark_relations_saved(c);
     return code;
 }
 
@@ -195,7 +196,10 @@ enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_wha
                          &(struct row_list){"tsdb_object_since", load_object, c->next_object}, e);
     }
     code = code ? code : load_ids(c, db, e);
-    catalog_mark_saved(c, relations); /* what came before an error is there, too */
+    catalog_mark_saved(c); /* what came before an error is there, too */
+    if (relations) {
+        catalog_mark_relations_saved(c);
+    }
     return code;
 }
 
@@ -300,7 +304,10 @@ void catalog_saved(struct catalog *c)
         clean(c->by_id[i]->keys, c->by_id[i]->key_count);
         clean(c->by_id[i]->columns, c->by_id[i]->column_count);
     }
-    catalog_mark_saved(c, c->relations_dirty);
+    catalog_mark_saved(c);
+    if (c->relations_dirty) {
+        catalog_mark_relations_saved(c);
+    }
     c->relations_dirty = c->ids_dirty = false;
     c->new_group_count = c->new_object_count = 0;
 }

@@ -13,17 +13,21 @@
 #include "base/alloc.h"
 #include "base/map.h"
 
-void catalog_mark_saved(struct catalog *c, bool relations)
+void catalog_mark_saved(struct catalog *c)
 {
-    for (size_t i = 0; relations && i < c->relation_count; i++) {
+    c->saved_group = c->next_group;
+    c->saved_object = c->next_object;
+}
+
+void catalog_mark_relations_saved(struct catalog *c)
+{
+    for (size_t i = 0; i < c->relation_count; i++) {
         struct catalog_relation *r = c->by_id[i];
         r->saved_keys = r->key_count;
         r->saved_columns = r->column_count;
     }
     c->saved_relations = c->relation_count;
     c->saved_relation = c->next_relation;
-    c->saved_group = c->next_group;
-    c->saved_object = c->next_object;
 }
 
 size_t catalog_buried_count(const struct catalog *c)
