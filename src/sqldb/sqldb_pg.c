@@ -49,6 +49,7 @@ struct statement {
     struct sqldb_stmt base; /* first */
     char *sql;
     char name[16];
+    bool selects; /* begins with SELECT: changes nothing */
     size_t parameters;
     struct arena names_memory;
     const struct str *names;
@@ -349,6 +350,17 @@ static void end(struct sqldb_stmt *base)
 
 /* --- statements --- */
 
+static bool is_select(const char *sql)
+{
+    struct str rest = str_trim(str_of(sql));
+
+    while (str_starts(rest, STR("--"))) {
+        (void)str_split(&rest, '\n');
+        rest = str_trim(rest);
+    }
+    return str_starts(rest, STR("SELECT"));
+}
+
 static enum err_code prepare(struct sqldb *db, const char *sql, struct sqldb_stmt **out,
                              struct err *e)
 {
@@ -361,6 +373,7 @@ static enum err_code prepare(struct sqldb *db, const char *sql, struct sqldb_stm
     struct statement *s = alloc_new(sizeof(*s));
     s->base.db = db;
     s->sql = alloc_strdup(sql);
+    s->selects = is_select(sql);
     s->parameters = parameters;
     (void)snprintf(s->name, sizeof(s->name), "pga_%u", d->statements++ % 1000000);
     arena_init(&s->names_memory, "column names", NAMES_MAX_BYTES);
@@ -416,7 +429,11 @@ static enum err_code start(struct sqldb_stmt *base, struct sqldb_args args, stru
     }
     forget_rows(s); /* pgclient has copied the parameters */
     d->streaming = s;
-    return fetch(s, e);
+    enum err_code code = fetch(s, e);
+    while (code == ERR_OK && d->streaming == s && d->alone && !s->selects) {
+        code = fetch(s, e); /* whoever reads a row of what was written: it is committed */
+    }
+    return code;
 }
 
 /* After a script that failed nothing stays open. */
