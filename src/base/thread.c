@@ -12,11 +12,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/alloc.h"
 
 #define THREAD_NAME_BYTES 16 /* the kernel's limit */
+#define BACKGROUND_NICE   5
 
 /* The sanitizers' frames are several times larger. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
@@ -211,6 +213,11 @@ enum err_code thread_start(struct thread *t, const char *name, void (*run)(void 
         return ERR_OK;
     alloc_free(start);
     return err_set_errno(e, ERR_IO, rc, "start thread %s", name);
+}
+
+void thread_background(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE); /* 0 is this thread alone */
 }
 
 void thread_join(struct thread *t)

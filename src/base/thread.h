@@ -48,6 +48,8 @@ void cond_broadcast(struct cond *c);
 /* Start `run(arg)` in a thread with 256 kB of stack; all signals are blocked in it. */
 enum err_code thread_start(struct thread *t, const char *name, void (*run)(void *), void *arg,
                            struct err *e) ERR_MUST_CHECK;
+/* This thread's work can wait: it gets a processor when others leave one. It stays so. */
+void thread_background(void);
 void thread_join(struct thread *t); /* no-op if not running */
 
 #endif

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -239,6 +240,16 @@ uint64_t process_rss_bytes(void)
     }
     buf_fini(&text);
     return count * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+unsigned process_cores(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 1)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
 }
 
 uint64_t process_open_files(void)

@@ -30,6 +30,7 @@ enum err_code process_self_path(char *out, size_t size, struct err *e) ERR_MUST_
 uint64_t process_rss_bytes(void);
 uint64_t process_open_files(void); /* 0 = not known */
 uint64_t process_max_files(void);  /* the soft limit */
+unsigned process_cores(void);      /* on which we may run; at least 1 */
 /* CPU time of a process of this host, nanoseconds; ERR_NOT_FOUND when it cannot be seen. */
 enum err_code process_cpu_ns(pid_t pid, uint64_t *out, struct err *e) ERR_MUST_CHECK;
 /* Its command line as `ps` shows it, into `out`. */

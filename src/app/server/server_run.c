@@ -164,11 +164,13 @@ static void run_writer(void *arg)
 
 static void run_flusher(void *arg)
 {
+    thread_background();
     tsdb_run_flusher(arg);
 }
 
 static void run_applier(void *arg)
 {
+    thread_background();
     tsdb_run_applier(arg);
 }
 

@@ -19,11 +19,13 @@
 #include "store/tsdb/head.h"
 #include "store/tsdb/ops.h"
 #include "store/tsdb/tsdb.h"
+#include "store/tsdb/turns.h"
 
 #define TSDB_LOCK_STATE   60
 #define TSDB_LOCK_CATALOG 61
 #define TSDB_LOCK_CAPS    62
 #define TSDB_LOCK_CACHE   63
+#define TSDB_LOCK_TURNS   64
 
 #define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    3
@@ -197,6 +199,7 @@ struct tsdb {
     uint64_t compact_failed;              /* newest wish of which a file failed */
     struct tsdb_reader **readers;
     size_t reader_count, reader_max;
+    struct turns turns; /* has a lock of its own */
     /* the writer's alone */
     uint64_t next_lsn;
     uint64_t next_stream;

@@ -73,6 +73,9 @@ enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct
     if (stale) { /* retention unlinked files */
         close_files(r);
     }
+    if (r) {
+        turns_begin(&r->turn);
+    }
     *out = r;
     return code;
 }
@@ -84,6 +87,7 @@ void tsdb_sqlite_reader_return(struct tsdb_reader *r)
     if (!r) {
         return;
     }
+    turns_end(&r->db->turns, &r->turn);
     for (size_t i = 0; i < r->file_count; i++) {
         if (r->files[i].in_snapshot) {
             sqldb_rollback(r->files[i].db);
@@ -108,6 +112,14 @@ void tsdb_sqlite_reader_return(struct tsdb_reader *r)
     lock_release(&r->db->state);
     head_free(free_these[0]);
     head_free(free_these[1]);
+}
+
+enum err_code reader_check(struct tsdb_reader *r, int64_t deadline_us, struct err *e)
+{
+    if (deadline_us && clock_mono_us() > deadline_us) {
+        return err_set(e, ERR_TIMEOUT, "the read took too long");
+    }
+    return deadline_us ? turns_check(&r->db->turns, &r->turn, deadline_us, e) : ERR_OK;
 }
 
 /* A reader that nobody has and that holds files which may be gone; it is borrowed then. */

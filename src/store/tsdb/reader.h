@@ -47,8 +47,15 @@ struct tsdb_reader {
     uint64_t days_removed; /* as of the handles */
     struct head *heads[2]; /* frozen, active; NULL allowed */
     uint64_t lsn;          /* newest that this version holds */
+    struct turn turn;      /* of this read, when it takes long */
 };
 
+/*
+ * Called by a read now and then; it may have to wait while others compute (turns.h).
+ * deadline_us: 0 = none, and no waiting. Errors: ERR_TIMEOUT when it has passed
+ */
+enum err_code reader_check(struct tsdb_reader *r, int64_t deadline_us,
+                           struct err *e) ERR_MUST_CHECK;
 /*
  * The file of a day in this reader's snapshot; *out NULL when there is none.
  * Errors: those of opening

@@ -75,10 +75,7 @@ struct scan {
 
 static enum err_code check_deadline(const struct scan *s, struct err *e)
 {
-    if (s->spec->deadline_mono_us && clock_mono_us() > s->spec->deadline_mono_us) {
-        return err_set(e, ERR_TIMEOUT, "the read took too long");
-    }
-    return ERR_OK;
+    return reader_check(s->reader, s->spec->deadline_mono_us, e);
 }
 
 /* --- finding what there is --- */

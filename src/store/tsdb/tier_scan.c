@@ -279,10 +279,7 @@ static enum err_code visit_block(struct scan *s, const struct tier_block *b, str
             code = visit_slice(s, i, e);
         }
     }
-    if (code == ERR_OK && s->q->deadline_mono_us && clock_mono_us() > s->q->deadline_mono_us) {
-        code = err_set(e, ERR_TIMEOUT, "the read took too long");
-    }
-    return code;
+    return code ? code : reader_check(s->reader, s->q->deadline_mono_us, e);
 }
 
 /* Only the newest bucket that did not fail. */

@@ -77,10 +77,12 @@ void tsdb_front_init(struct tsdb *db, const struct tsdb_config *config)
     cond_init(&db->done);
     cond_init(&db->stream_free);
     cond_init(&db->reader_free);
+    turns_init(&db->turns, 0);
 }
 
 void tsdb_front_fini(struct tsdb *db)
 {
+    turns_fini(&db->turns);
     alloc_free(db->readers);
     head_free(db->active);
     head_free(db->frozen);
