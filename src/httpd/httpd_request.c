@@ -12,6 +12,7 @@
 
 #define PARAMS_MAX 64
 #define READ_PIECE 65536
+#define ROOM_MAX   ((size_t)1024 * 1024) /* made at once for a body of known length */
 /* A body has 10 s and then a second for each 64 KiB; see also request_timeout_ms in httpd.c. */
 #define BODY_BASE_US     (10 * (int64_t)1000000)
 #define BODY_BYTES_PER_S 65536
@@ -178,14 +179,18 @@ static void answer_expect(struct httpd_request *r)
         (void)mg_write(r->connection, go_on, sizeof(go_on) - 1);
 }
 
-static enum err_code read_piece(struct httpd_request *r, struct buf *out, bool *end, struct err *e)
+/* Up to `want` bytes more. */
+static enum err_code read_piece(struct httpd_request *r, struct buf *out, size_t want, bool *end,
+                                struct err *e)
 {
     size_t room = out->max - out->len + 1; /* one more, to notice a body that is too long */
     char *to;
     int got;
 
-    if (room > READ_PIECE)
-        room = READ_PIECE;
+    if (want > READ_PIECE)
+        want = READ_PIECE;
+    if (room > want + 1)
+        room = want + 1;
     to = buf_room(out, out->max == out->len ? 0 : room - 1);
     if (to == NULL)
         return buf_check(out, e);
@@ -206,26 +211,28 @@ static enum err_code read_piece(struct httpd_request *r, struct buf *out, bool *
     return ERR_OK;
 }
 
-/* Whether all of a body of known length has come. */
-static bool is_whole(const struct httpd_request *r, const struct buf *out, size_t start)
+/* Bytes that are to come; of a body without a length all that fit into one piece. */
+static size_t bytes_left(const struct httpd_request *r, const struct buf *out, size_t start)
 {
-    return r->content_length >= 0 && out->len - start == (size_t)r->content_length;
+    return r->content_length < 0 ? READ_PIECE : (size_t)r->content_length - (out->len - start);
 }
 
 static enum err_code read_all(struct httpd_request *r, struct buf *out, struct err *e)
 {
     int64_t deadline = clock_mono_us() + BODY_BASE_US;
-    size_t start = out->len;
+    size_t start = out->len, left = bytes_left(r, out, start);
     enum err_code rc;
     bool end = false;
 
-    while (!is_whole(r, out, start)) {
+    if (r->content_length > 0)
+        (void)buf_room(out, left < ROOM_MAX ? left : ROOM_MAX);
+    for (; left > 0; left = bytes_left(r, out, start)) {
         int64_t now = clock_mono_us();
         int64_t earned = (int64_t)(out->len - start) * 1000000 / BODY_BYTES_PER_S;
 
         if (now > deadline + earned)
             return err_set(e, ERR_TIMEOUT, "the body came too slowly");
-        rc = read_piece(r, out, &end, e);
+        rc = read_piece(r, out, left, &end, e);
         if (rc != ERR_OK)
             return rc;
         if (!end)
