@@ -28,7 +28,8 @@
 #define ALLOC_KEEPS_NONE 1
 #endif
 
-#define KEEP_FIRST 10 /* 1 kB: the C library maps such blocks in groups of a few, and unmaps those */
+#define KEEP_FIRST \
+    10 /* 1 kB: the C library maps such blocks in groups of a few, and unmaps those */
 #define KEEP_LAST  22 /* 4 MB */
 #define KEEP_SIZES (KEEP_LAST - KEEP_FIRST + 1)
 #define KEEP_BYTES ((size_t)8 << 20) /* in all: a bound on what an idle process holds */

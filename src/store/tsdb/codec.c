@@ -140,7 +140,7 @@ static int decimals_of(double v, int least)
         return -1;
     }
     for (int k = least; k <= DECIMALS_MAX; k++) {
-        double scaled = nearbyint(v * power10[k]);
+        double scaled = rint(v * power10[k]);
         if (fabs(scaled) < DECIMAL_SPAN && scaled / power10[k] == v) {
             return k;
         }
@@ -198,7 +198,7 @@ static enum stream_type choose(const struct shape *s, const struct cell *cells, 
 static uint64_t integer_of(const struct cell *c, enum stream_type type, int decimals)
 {
     if (type == TYPE_DEC) {
-        return (uint64_t)(int64_t)nearbyint(c->f64 * power10[decimals]);
+        return (uint64_t)(int64_t)rint(c->f64 * power10[decimals]);
     }
     return c->tag == CELL_U64 ? c->u64 : (uint64_t)c->i64;
 }
