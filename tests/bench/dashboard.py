@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """A dashboard that is refreshed: all its panels, each a second anew, until it is ended.
 
-    dashboard.py --url URL --token-file FILE --end SECONDS --steps N --seconds N
+    dashboard.py --url URL --token-file FILE --end SECONDS --steps N --seconds N [--form FORM]
 
 Panels: range queries in PromQL over all that is there, and the chart route for one target.
 Prints a JSON object: how many refreshes, requests, and p50 and the longest of a refresh (ms).
@@ -37,9 +37,15 @@ class Panels:
         self.paths = ["/prometheus/api/v1/query_range?" + urllib.parse.urlencode(
             {"query": query, "start": start, "end": args.end, "step": 60}) for query in RANGES]
         self.paths += ["/api/v1/servers/%s/metrics?" % target + urllib.parse.urlencode(
-            {"relation": "bench", "column": column, "from": start * 1000,
-             "to": args.end * 1000, "step": 60000, "agg": "last"}) for column in ("c08", "c15")]
+            dict(self.what(column), **{"from": start * 1000, "to": args.end * 1000,
+                                       "step": 60000, "agg": "last"}))
+                       for column in ("c08", "c15")]
         self.threads = concurrent.futures.ThreadPoolExecutor(len(self.paths))
+
+    def what(self, column):
+        if self.args.form == "objects":
+            return {"relation": "sample", "column": "value", "key.name": "bench_" + column}
+        return {"relation": "bench", "column": column}
 
     def ask(self, path):
         if not hasattr(self.kept, "connection"):
@@ -62,6 +68,7 @@ def main():
     parser.add_argument("--end", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--form", choices=("native", "objects"), default="native")
     args = parser.parse_args()
     panels = Panels(args)
     took, requests, begin = [], 0, time.monotonic()

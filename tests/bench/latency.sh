@@ -30,7 +30,8 @@ log_in
 sleep 2 # what the history left to do
 if [ "${IDLE:-0}" = 0 ]; then
     python3 "$ROOT/tests/bench/dashboard.py" --url "$SERVER_URL" --token-file "$T/token" \
-        --end "$end" --steps "$steps" --seconds "$((seconds + 1))" >"$T/dashboard" &
+        --end "$end" --steps "$steps" --seconds "$((seconds + 1))" --form "${FORM:-native}" \
+        >"$T/dashboard" &
     dashboard=$!
 fi
 loads "$steps" --first "$history" --pace-ms "$pace" --fsync "$T/server/state/fsync" \

@@ -6,6 +6,8 @@
 # is written, and the time of three queries. AGENTS (100), STEPS (360), and PEERS, the ones to run
 # ("pga pga_objects victoriametrics prometheus"). SHAPE=rows: one agent of 10000 rows with two
 # columns instead of 100 of 50 rows with 20. A peer that cannot be fetched is "not compared".
+# CLIENTS (16) connections: with one or two a commit is for one push alone, which costs pga about
+# 100 us of CPU more for each push.
 
 # shellcheck source-path=SCRIPTDIR/../scenario
 . "$(dirname "$0")/../scenario/lib.sh"
@@ -14,7 +16,7 @@ shape=${SHAPE:-agents} form_of_agent=() samples_a_push=1000
 if [ "$shape" = rows ]; then
     AGENTS=1 form_of_agent=(--rows 10000 --columns 8-9) samples_a_push=20000
 fi
-agents=${AGENTS:-100} steps=${STEPS:-360} clients=${CLIENTS:-2}
+agents=${AGENTS:-100} steps=${STEPS:-360} clients=${CLIENTS:-16}
 peers=${PEERS:-pga pga_objects victoriametrics prometheus}
 cache=${PGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pga}/peers
 end=$(($(date +%s) / 60 * 60)) # the last step; pga takes what is at most two days old
@@ -160,7 +162,8 @@ for line in open(sys.argv[1]):
     peer, name, value = line.split(None, 2)
     figures.setdefault(peer, {})[name] = value.strip()
 # At 100 agents and 360 steps.
-GOALS = {"ingest": ">=4000000", "disk": "<=0.65", "memory_peak": "<=64",
+GOALS = {"ingest": ">=4000000", "ingest_objects": ">=2000000",
+         "disk": "<=0.65", "memory_peak": "<=64",
          "query_one_series": "<=0.5", "query_sum_by_db": "<=80", "query_top_20_by_rate": "<=2"}
 rows = {}  # (figure, unit): {peer: value}
 for peer, f in figures.items():
@@ -186,6 +189,11 @@ for peer, f in figures.items():
         rows.setdefault(("query_%s_cpu" % name, "cpu_ms"), {})[peer] = q["cpu_ms"]
     if queries:
         print("# %s %s: %s" % (peer, f.get("version", ""), json.dumps(queries)))
+if "pga_objects" in rows.get(("ingest", "samples/cpu_s"), {}):  # beside the same peers
+    values = dict(rows["ingest", "samples/cpu_s"])
+    values.pop("pga", None)
+    values["pga"] = values.pop("pga_objects")
+    rows["ingest_objects", "samples/cpu_s"] = values
 for (figure, unit), values in rows.items():
     ours = values.get("pga")
     for peer, value in values.items():
