@@ -39,18 +39,17 @@ loads "$steps" --first "$history" --pace-ms "$pace" --fsync "$T/server/state/fsy
 [ -z "${dashboard:-}" ] || wait "$dashboard" || exit 1
 python3 - "$T/result" "$T/dashboard" "$((agents * pushes))" <<'P'
 import json, os, sys
-r = json.load(open(sys.argv[1]))
+r, fsync = (json.loads(line) for line in open(sys.argv[1]))
 assert r["pushes"] == int(sys.argv[3]), r
-limit = 2 * r["fsync_p95_ms"] + 3
-print("# push: p50 %.2f, p95 %.2f, p99 %.2f, max %.2f ms of %d; fsync: p50 %.2f, p95 %.2f, "
-      "p99 %.2f, max %.2f ms of %d" % (
-          r["p50_ms"], r["p95_ms"], r["p99_ms"], r["max_ms"], r["pushes"], r["fsync_p50_ms"],
-          r["fsync_p95_ms"], r["fsync_p99_ms"], r["fsync_max_ms"], r["fsyncs"]))
+limit = 2 * fsync["p95_ms"] + 3
+print("# push: p50 %.2f, p95 %.2f, p99 %.2f ms of %d; fsync: p50 %.2f, p95 %.2f, p99 %.2f ms of %d" % (
+    r["p50_ms"], r["p95_ms"], r["p99_ms"], r["pushes"], fsync["p50_ms"], fsync["p95_ms"],
+    fsync["p99_ms"], fsync["fsyncs"]))
 if os.path.exists(sys.argv[2]):
     print("# dashboard: %s" % open(sys.argv[2]).read().strip())
 print("bench name=push_p95_paced value=%.2f unit=ms peer=%.2f peer_name=2_fsync_p95_plus_3ms "
       "ratio=%.2f goal=<=%.2f" % (r["p95_ms"], limit, r["p95_ms"] / limit, limit))
 print("bench name=push_p99_paced value=%.2f unit=ms peer=%.2f peer_name=fsync_p99 ratio=%.2f "
-      "goal=<=20" % (r["p99_ms"], r["fsync_p99_ms"], r["p99_ms"] / r["fsync_p99_ms"]))
+      "goal=<=20" % (r["p99_ms"], fsync["p99_ms"], r["p99_ms"] / fsync["p99_ms"]))
 P
 TEST_ENDED=1

@@ -3,8 +3,7 @@
  * load.c: the same samples to pga and to its peers, over HTTP with keep-alive.
  *
  *   load --form native|objects|remote --port N --agents N --steps N [--first N] [--clients N]
- *        --start-ms T [--collectors FILE] [--pace-ms P] [--fsync FILE]
- *        [--rows N] [--columns FIRST-LAST]
+ *        --start-ms T [--collectors FILE] [--rows N] [--columns FIRST-LAST]
  *
  * An agent has 50 rows (labels target, db, name) of 20 columns: 1000 series. By column 40 % are
  * constant, 25 % busy integer counters, 10 % sparse counters, 15 % integer gauges, 10 % floats of
@@ -15,16 +14,18 @@
  * native: pga's columnar push. objects: 1000 {"name","value","timestamp","labels"} a push. remote:
  * Prometheus remote write 1.0; its snappy frames hold literals only, which is the least work for
  * who unpacks them. --collectors: a line "collector_id token" an agent.
- * --pace-ms: each agent has a connection and pushes every P ms, spread over that time, whether the
- * push before was answered in time or not; times count from when a push was due. --fsync: meanwhile
- * append 4 kB to a file and fdatasync it, 20 times a second, as the least that a durable push waits.
- * Prints one JSON object: samples, pushes, bytes, wall_s, own_cpu_s, p50_ms, p95_ms, p99_ms, max_ms,
- * with --fsync fsyncs, fsync_p50_ms, fsync_p95_ms, fsync_p99_ms.
+ * Prints one JSON object: samples, pushes, bytes, wall_s, own_cpu_s, p50_ms, p95_ms, p99_ms.
+ *
+ * --pace-ms P: each agent has a connection of its own and pushes every P ms, spread over that time;
+ * times count from when a push was due, so that one that waits for the one before is late.
+ * --fsync FILE: meanwhile append 4 kB to a file and fdatasync it, 20 times a second, which is the
+ * least that a durable push waits. Prints a second object: fsyncs, p50_ms, p95_ms, p99_ms.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -41,9 +42,6 @@
 #define COLUMNS        20
 #define EVERY_MS       60000LL
 #define SNAPPY_LITERAL 65536
-#define FSYNC_BYTES    4096
-#define FSYNC_EVERY_MS 50
-#define FSYNC_MAX      200000
 
 enum nature { CONSTANT, BUSY, SPARSE, GAUGE, DECIMAL };
 enum form { NATIVE, OBJECTS, REMOTE };
@@ -83,11 +81,22 @@ static struct {
     int port, agents, steps, first, clients;
     int rows, first_column, last_column;
     int64_t start_ms;
-    int pace_ms;
-    double start_s; /* monotonic: when the first push of a pace is due */
-    const char *collectors, *fsync;
+    const char *collectors;
     struct agent *agent;
 } load = {.clients = 4, .rows = 50, .last_column = COLUMNS - 1};
+
+static struct {
+    int ms;         /* 0 = as fast as answers come */
+    double start_s; /* monotonic: when the first push is due */
+} pace;
+
+static struct {
+    const char *file; /* NULL = none */
+    pthread_t thread;
+    double times[200000];
+    size_t count;
+    atomic_bool stop;
+} disk;
 
 static void die(const char *format, ...)
 {
@@ -441,29 +450,14 @@ static double now_s(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void make_body(struct client *k, const struct agent *a, int step)
-{
-    int64_t t = load.start_ms + step * EVERY_MS;
-
-    k->body.len = 0;
-    if (load.form == NATIVE) {
-        native_body(&k->body, a, step, t);
-    } else if (load.form == OBJECTS) {
-        objects_body(&k->body, a, t);
-    } else {
-        remote_body(k, a, t);
-    }
-}
-
-/* When the push of a pace is due. Without a pace it is due when it is made. */
+/* Returns when the push was due: without a pace, when it is made. */
 static double wait_until_due(const struct agent *a, int step)
 {
-    double now = now_s(CLOCK_MONOTONIC);
-    double pace = load.pace_ms / 1e3;
-    double due = load.start_s + pace * (step - load.first) + pace * a->number / load.agents;
+    double now = now_s(CLOCK_MONOTONIC), every = pace.ms / 1e3;
+    double due = pace.start_s + every * (step - load.first) + every * a->number / load.agents;
     struct timespec at = {(time_t)due, (long)((due - (double)(time_t)due) * 1e9)};
 
-    if (load.pace_ms == 0) {
+    if (pace.ms == 0) {
         return now;
     }
     while (now < due && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
@@ -475,8 +469,16 @@ static double wait_until_due(const struct agent *a, int step)
 static void push(struct client *k, struct agent *a, int step)
 {
     char head[5200], answer[8192];
+    int64_t t = load.start_ms + step * EVERY_MS;
 
-    make_body(k, a, step);
+    k->body.len = 0;
+    if (load.form == NATIVE) {
+        native_body(&k->body, a, step, t);
+    } else if (load.form == OBJECTS) {
+        objects_body(&k->body, a, t);
+    } else {
+        remote_body(k, a, t);
+    }
     int n = snprintf(head, sizeof(head),
                      "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %zu\r\n%s%s%s\r\n",
                      paths[load.form], load.port, k->body.len,
@@ -486,11 +488,11 @@ static void push(struct client *k, struct agent *a, int step)
                            "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"
                          : "Content-Type: application/json\r\nAuthorization: Bearer ",
                      a->token, load.form == REMOTE ? "" : "\r\n");
-    double due = wait_until_due(a, step);
+    double start = wait_until_due(a, step);
     send_all(k->socket, head, (size_t)n);
     send_all(k->socket, k->body.p, k->body.len);
     int status = take_answer(k->socket, answer, sizeof(answer));
-    k->times[k->time_count++] = now_s(CLOCK_MONOTONIC) - due;
+    k->times[k->time_count++] = now_s(CLOCK_MONOTONIC) - start;
     k->sent += (size_t)n + k->body.len;
     if (status < 200 || status > 299) {
         die("agent %d, step %d: %s", a->number, step, answer);
@@ -516,29 +518,20 @@ static void *run_client(void *arg)
 
 /* --- the disk --- */
 
-static struct {
-    double times[FSYNC_MAX];
-    size_t count;
-    atomic_bool stop;
-} disk;
-
 static void *run_disk(void *arg)
 {
-    static char block[FSYNC_BYTES];
-    const struct timespec pause = {0, FSYNC_EVERY_MS * 1000000L};
-    int fd = open(load.fsync, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    static char block[4096];
+    const struct timespec pause = {0, 50000000L};
+    int fd = open(disk.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     (void)arg;
-    while (fd >= 0 && !disk.stop && disk.count < FSYNC_MAX) {
+    while (!disk.stop && disk.count < sizeof(disk.times) / sizeof(disk.times[0])) {
         double start = now_s(CLOCK_MONOTONIC);
         if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block) || fdatasync(fd)) {
-            break;
+            die("%s: %s", disk.file, strerror(errno));
         }
         disk.times[disk.count++] = now_s(CLOCK_MONOTONIC) - start;
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-    }
-    if (!disk.stop) {
-        die("%s: %s", load.fsync, strerror(errno));
     }
     close(fd);
     return NULL;
@@ -566,15 +559,6 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts. */
-static void say_times(const char *prefix, double *times, size_t count)
-{
-    qsort(times, count, sizeof(*times), by_value);
-    printf(", \"%sp50_ms\": %.3f, \"%sp95_ms\": %.3f, \"%sp99_ms\": %.3f, \"%smax_ms\": %.3f",
-           prefix, times[count / 2] * 1e3, prefix, times[count * 95 / 100] * 1e3, prefix,
-           times[count * 99 / 100] * 1e3, prefix, times[count - 1] * 1e3);
-}
-
 static void report(struct client *clients, double wall)
 {
     size_t count = 0;
@@ -590,20 +574,35 @@ static void report(struct client *clients, double wall)
     if (!all || count == 0) {
         die("nothing was sent");
     }
+    qsort(all, count, sizeof(*all), by_value);
     getrusage(RUSAGE_SELF, &own);
     printf("{\"samples\": %zu, \"pushes\": %zu, \"bytes\": %" PRIu64 ", \"wall_s\": %.3f, "
-           "\"own_cpu_s\": %.3f",
+           "\"own_cpu_s\": %.3f, \"p50_ms\": %.3f, \"p95_ms\": %.3f, \"p99_ms\": %.3f}\n",
            count * (size_t)load.rows * (size_t)(load.last_column - load.first_column + 1), count,
            sent, wall,
            (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) +
-               (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6);
-    say_times("", all, count);
-    if (disk.count) {
-        printf(", \"fsyncs\": %zu", disk.count);
-        say_times("fsync_", disk.times, disk.count);
-    }
-    printf("}\n");
+               (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6,
+           all[count / 2] * 1e3, all[count * 95 / 100] * 1e3, all[count * 99 / 100] * 1e3);
     free(all);
+}
+
+static void start_disk(void)
+{
+    if (disk.file && pthread_create(&disk.thread, NULL, run_disk, NULL)) {
+        die("a thread does not start");
+    }
+}
+
+static void end_disk(void)
+{
+    disk.stop = true;
+    if (!disk.file || pthread_join(disk.thread, NULL) || disk.count == 0) {
+        return;
+    }
+    qsort(disk.times, disk.count, sizeof(disk.times[0]), by_value);
+    printf("{\"fsyncs\": %zu, \"p50_ms\": %.3f, \"p95_ms\": %.3f, \"p99_ms\": %.3f}\n", disk.count,
+           disk.times[disk.count / 2] * 1e3, disk.times[disk.count * 95 / 100] * 1e3,
+           disk.times[disk.count * 99 / 100] * 1e3);
 }
 
 static void take_option(const char *name, const char *value)
@@ -637,39 +636,13 @@ static void take_option(const char *name, const char *value)
     } else if (!strcmp(name, "--collectors")) {
         load.collectors = value;
     } else if (!strcmp(name, "--pace-ms")) {
-        load.pace_ms = atoi(value);
+        pace.ms = atoi(value);
+        load.clients = INT_MAX; /* one each */
     } else if (!strcmp(name, "--fsync")) {
-        load.fsync = value;
+        disk.file = value;
     } else {
         die("unknown option %s", name);
     }
-}
-
-static void run(struct client *clients)
-{
-    double start = now_s(CLOCK_MONOTONIC);
-    pthread_t thread;
-
-    load.start_s = start + 0.5; /* all are connected by then */
-    if (load.fsync && pthread_create(&thread, NULL, run_disk, NULL)) {
-        die("a thread does not start");
-    }
-    for (int i = 0; i < load.clients; i++) {
-        clients[i].number = i;
-        clients[i].times = calloc((size_t)load.agents * (size_t)load.steps, sizeof(double));
-        if (!clients[i].times ||
-            pthread_create(&clients[i].thread, NULL, run_client, &clients[i])) {
-            die("a thread does not start");
-        }
-    }
-    for (int i = 0; i < load.clients; i++) {
-        (void)pthread_join(clients[i].thread, NULL);
-    }
-    disk.stop = true;
-    if (load.fsync) {
-        (void)pthread_join(thread, NULL);
-    }
-    report(clients, now_s(CLOCK_MONOTONIC) - start);
 }
 
 int main(int argc, char **argv)
@@ -685,7 +658,7 @@ int main(int argc, char **argv)
         load.last_column >= COLUMNS || load.first_column > load.last_column) {
         die("--rows up to %d, --columns within 0-%d", ROWS_MAX, COLUMNS - 1);
     }
-    load.clients = load.clients > load.agents || load.pace_ms ? load.agents : load.clients;
+    load.clients = load.clients > load.agents ? load.agents : load.clients;
     load.agent = calloc((size_t)load.agents, sizeof(*load.agent));
     struct client *clients = calloc((size_t)load.clients, sizeof(*clients));
     if (!load.agent || !clients) {
@@ -706,6 +679,21 @@ int main(int argc, char **argv)
     if (load.collectors) {
         read_collectors();
     }
-    run(clients);
+    double start = now_s(CLOCK_MONOTONIC);
+    pace.start_s = start + 0.5; /* all are connected by then */
+    start_disk();
+    for (int i = 0; i < load.clients; i++) {
+        clients[i].number = i;
+        clients[i].times = calloc((size_t)load.agents * (size_t)load.steps, sizeof(double));
+        if (!clients[i].times ||
+            pthread_create(&clients[i].thread, NULL, run_client, &clients[i])) {
+            die("a thread does not start");
+        }
+    }
+    for (int i = 0; i < load.clients; i++) {
+        (void)pthread_join(clients[i].thread, NULL);
+    }
+    report(clients, now_s(CLOCK_MONOTONIC) - start);
+    end_disk();
     return 0;
 }
