@@ -262,12 +262,12 @@ struct eval_slice {
     const int64_t *t_ms;
     const double *value;
     const double *readings, *sum; /* NULL: one each, the value */
-    const uint32_t *drops;    /* NULL, or drops[i]: falls of the value up to sample i */
-    int64_t start_ms, end_ms; /* the window is (start, end] */
-    int64_t range_ms;         /* that rate() divides by */
-    int64_t now_ms;           /* evaluation time */
-    const double *param;      /* the scalar arguments at this step */
-    double *sort;             /* room for `count` numbers */
+    const uint32_t *drops;        /* NULL, or drops[i]: falls of the value up to sample i */
+    int64_t start_ms, end_ms;     /* the window is (start, end] */
+    int64_t range_ms;             /* that rate() divides by */
+    int64_t now_ms;               /* evaluation time */
+    const double *param;          /* the scalar arguments at this step */
+    double *sort;                 /* room for `count` numbers */
 };
 
 /* Absent = no answer. */

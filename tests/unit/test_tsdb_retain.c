@@ -80,7 +80,7 @@ static int set_up(void **state)
                    "cp fast/$(date -u +%%Y%%m%%d).db slow/$day.db; done",
                    f->dir);
     assert_int_equal(system(command), 0);
-    f->config.retention_days = 100;
+    f->config.retention_days = f->config.retention_slow_days = 100;
     *state = f;
     return 0;
 }
@@ -171,11 +171,34 @@ static void test_by_age_in_both_classes(void **state)
 {
     struct tsdb_fixture *f = *state;
 
-    f->config.retention_days = 5;
+    f->config.retention_days = f->config.retention_slow_days = 5;
     tsdb_fixture_start(f);
     want_files(f, "fast 0 1 5 slow 1 5");
     want_removed(f, 4, 0);
     check_read(f);
+}
+
+static void test_each_class_has_its_age(void **state)
+{
+    struct tsdb_fixture *f = *state;
+
+    f->config.retention_days = 5;
+    f->config.retention_slow_days = 9;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 slow 1 5 9");
+    want_removed(f, 3, 0);
+    check_read(f);
+}
+
+/* A day's readings of slow clocks have no roll-ups of 5 minutes: they stay longer. */
+static void test_slow_ones_stay_longer_unless_told(void **state)
+{
+    struct tsdb_fixture *f = *state;
+
+    f->config.retention_days = f->config.retention_slow_days = 0;
+    tsdb_fixture_start(f);
+    want_files(f, "fast 0 1 5 9 slow 1 5 9 20");
+    want_removed(f, 1, 0);
 }
 
 static void test_the_quota_takes_fast_ones_first(void **state)
@@ -294,7 +317,7 @@ static void test_the_quota_takes_roll_ups_last(void **state)
 /* This program again: dies while the first file goes. */
 static int remove_and_die(const char *dir)
 {
-    struct tsdb_fixture f = {.config = {.retention_days = 5}};
+    struct tsdb_fixture f = {.config = {.retention_days = 5, .retention_slow_days = 5}};
 
     (void)snprintf(f.dir, sizeof(f.dir), "%s", dir);
     f.config.dir = f.dir;
@@ -317,7 +340,7 @@ static void test_a_death_while_a_file_goes(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     want_files(f, "fast 0 1 5 9 20 slow 1 5 9 20");
-    f->config.retention_days = 5;
+    f->config.retention_days = f->config.retention_slow_days = 5;
     tsdb_fixture_start(f);
     want_files(f, "fast 0 1 5 slow 1 5");
     check_read(f);
@@ -327,6 +350,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_by_age_in_both_classes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_class_has_its_age, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_slow_ones_stay_longer_unless_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_quota_takes_fast_ones_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_today_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_quota_has_room_for_both_files_of_a_compaction,

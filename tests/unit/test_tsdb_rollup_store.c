@@ -235,7 +235,7 @@ static void test_a_month_is_answered_after_its_readings_went(void **state)
     struct rolling *g = *state;
 
     tsdb_fixture_stop(&g->f);
-    g->f.config.retention_days = 3;
+    g->f.config.retention_days = g->f.config.retention_slow_days = 3;
     tsdb_fixture_start(&g->f);
     g->steady = g->whole = true;
     g->last_t = MONTH_AT;

@@ -120,7 +120,19 @@ static const struct conf_key keys[] = {
      .min = 0,
      .max = 3650,
      .text = "0",
-     .help = "How many days of full readings are kept, at least 3; 0 is 15, and 7 in PostgreSQL."},
+     .help =
+         "How many days of full readings are kept of clocks up to 15 seconds, at least 3; 0 is 15. "
+         "In PostgreSQL of all clocks, and 0 is 7."},
+    {.section = "store",
+     .name = "retention_slow_days",
+     .type = CONF_INTEGER,
+     .offset = AT(retention_slow_days),
+     .min = 3,
+     .max = 3650,
+     .text = "60",
+     .help =
+         "How many days of full readings are kept of slower clocks, which have no roll-ups of 5 "
+         "minutes."},
     {.section = "store",
      .name = "rollup_5m_days",
      .type = CONF_INTEGER,

@@ -23,6 +23,7 @@ struct server_config {
     int64_t check_interval_ms;
     uint64_t journal_bytes;
     int64_t retention_days;
+    int64_t retention_slow_days;
     int64_t rollup_5m_days, rollup_1h_days;
     int64_t event_days, text_days;
     uint64_t max_bytes;

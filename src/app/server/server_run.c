@@ -134,6 +134,7 @@ static enum err_code open_tsdb(struct server *s, struct err *e)
         .journal_bytes = s->config->journal_bytes,
         .flush_age_ms = s->config->flush_age_ms,
         .retention_days = (int)s->config->retention_days,
+        .retention_slow_days = (int)s->config->retention_slow_days,
         .rollup_5m_days = (int)s->config->rollup_5m_days,
         .rollup_1h_days = (int)s->config->rollup_1h_days,
         .event_days = (int)s->config->event_days,

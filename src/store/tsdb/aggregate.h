@@ -142,7 +142,7 @@ struct aggregate_total {
     int64_t covered_from_ms, covered_to_ms; /* what the readings cover; 0 when there is none */
     int64_t covered_ms; /* sum of the covered parts: less than the span when there were gaps */
     uint64_t slices;    /* readings, or buckets of them */
-    bool incomplete; /* a reading in the interval was not complete, or failed */
+    bool incomplete;    /* a reading in the interval was not complete, or failed */
 };
 
 /* Readings with from_ms < t <= to_ms are taken whole, from roll-ups where they serve. Errors as aggregate_run. */

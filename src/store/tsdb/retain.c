@@ -54,6 +54,11 @@ static bool take(struct tsdb *db, enum day_class class, int64_t before, int64_t 
     return oldest != NULL;
 }
 
+static int days_kept(const struct tsdb *db, enum day_class class)
+{
+    return class == DAY_FAST ? db->config.retention_days : db->config.retention_slow_days;
+}
+
 static bool unlink_file(struct tsdb *db, const struct day_file *f, enum tsdb_removal why)
 {
     char path[PATH_MAX];
@@ -71,7 +76,7 @@ static bool unlink_file(struct tsdb *db, const struct day_file *f, enum tsdb_rem
     atomic_fetch_add(&db->count.removed_bytes, bytes);
     if (why == TSDB_REMOVED_AGE) {
         log_info(&retain_log, "%s removed, %llu kB: older than %d days", path,
-                 (unsigned long long)(bytes / 1024), db->config.retention_days);
+                 (unsigned long long)(bytes / 1024), days_kept(db, f->class));
     } else {
         log_warn(&retain_log, "%s removed, %llu kB: the store may have %llu kB and had %llu", path,
                  (unsigned long long)(bytes / 1024),
@@ -83,11 +88,11 @@ static bool unlink_file(struct tsdb *db, const struct day_file *f, enum tsdb_rem
 
 size_t retain_age(struct tsdb *db, int64_t now_ms)
 {
-    int64_t before = days_of_ms(now_ms) - db->config.retention_days;
     struct day_file f;
     size_t removed = 0;
 
     for (int c = 0; c < DAY_CLASSES; c++) {
+        int64_t before = days_of_ms(now_ms) - days_kept(db, (enum day_class)c);
         while (take(db, (enum day_class)c, before, now_ms, &f)) {
             removed += unlink_file(db, &f, TSDB_REMOVED_AGE);
         }

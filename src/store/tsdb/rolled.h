@@ -141,7 +141,7 @@ struct tsdb_tiered_spec {
     /* of buckets, for a mean or a count: behind the columns stand as many with how many values
      * there were, and as many with their sums; NULL = visit, without these */
     tsdb_visit *rolled;
-    void *arg; /* of both */
+    void *arg;                       /* of both */
     const struct tsdb_sink *numbers; /* of full readings, by tsdb_scan_numbers; NULL = visit */
 };
 

@@ -363,9 +363,9 @@ static bool take_whole(const struct series_rule *rule, const struct series_table
 {
     const struct series_axis *axis = &table->axis;
 
-    if (table->rolled || rule->form == SERIES_TOTAL || rule->text >= 0 || rule->scale != 1 || axis->failed ||
-        row->gone || row->resets || axis->count == 0 || axis->t_ms[0] <= rule->from_ms ||
-        !is_whole(rule, table, row))
+    if (table->rolled || rule->form == SERIES_TOTAL || rule->text >= 0 || rule->scale != 1 ||
+        axis->failed || row->gone || row->resets || axis->count == 0 ||
+        axis->t_ms[0] <= rule->from_ms || !is_whole(rule, table, row))
         return false;
     out->value = join_runs(out->arena, row, rule->column, axis->count);
     out->count = out->value ? axis->count : 0;

@@ -51,8 +51,7 @@ struct tiered {
 /* Values come as means, with how many they stand for. */
 static bool is_mean(const struct tiered *t)
 {
-    return t->spec->rolled &&
-           (t->spec->need == TSDB_NEED_AVG || t->spec->need == TSDB_NEED_COUNT);
+    return t->spec->rolled && (t->spec->need == TSDB_NEED_AVG || t->spec->need == TSDB_NEED_COUNT);
 }
 
 static bool is_equal(const struct cell *a, const struct cell *b)

@@ -25,6 +25,7 @@
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
 #define RETENTION_PG    7 /* there a reading takes twenty times as much */
+#define RETENTION_SLOW  60 /* these have no roll-ups of 5 minutes */
 #define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
 #define TIER_5M_DAYS    90
 #define TIER_1H_DAYS    400
@@ -46,6 +47,9 @@ static void set_defaults(struct tsdb_config *c)
                         : c->url          ? RETENTION_PG
                                           : RETENTION_DAYS;
     c->retention_days = c->retention_days < RETENTION_LEAST ? RETENTION_LEAST : c->retention_days;
+    c->retention_slow_days = c->retention_slow_days ? c->retention_slow_days : RETENTION_SLOW;
+    c->retention_slow_days = c->retention_slow_days < RETENTION_LEAST ? RETENTION_LEAST
+                                                                      : c->retention_slow_days;
     c->rollup_5m_days = c->rollup_5m_days ? c->rollup_5m_days : TIER_5M_DAYS;
     c->rollup_1h_days = c->rollup_1h_days ? c->rollup_1h_days : TIER_1H_DAYS;
     c->event_days = c->event_days ? c->event_days : EVENT_DAYS;

@@ -72,6 +72,7 @@ struct tsdb_config {
     size_t fold_bytes;    /* readings in memory as they came; what is above gets folded; 0 = 3 MB */
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* readings are kept; 0 = 15, in PostgreSQL 7; at least 3 */
+    int retention_slow_days; /* of clocks slower than 15 s; 0 = 60; in PostgreSQL as the others */
     int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
     int rollup_1h_days;   /* of an hour; 0 = 400 */
     int event_days;       /* events; 0 = 400 */
@@ -418,7 +419,7 @@ enum tsdb_part {
 
 /* Why a file of readings was removed. */
 enum tsdb_removal {
-    TSDB_REMOVED_AGE,   /* older than retention_days */
+    TSDB_REMOVED_AGE,   /* older than retention_days, or retention_slow_days */
     TSDB_REMOVED_QUOTA, /* the store had more than max_bytes */
     TSDB_REMOVED_KINDS
 };
