@@ -218,6 +218,11 @@ struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_gr
     lock_take(&c->lock);
     size_t low = 0;
     size_t high = g->object_count;
+    /* ids of a group mostly rise by one: then it is known where the object is */
+    uint64_t guess = high ? id - g->objects[0]->id : 0;
+    if (guess < high && g->objects[guess]->id == id) {
+        low = high = (size_t)guess;
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (g->objects[middle]->id < id) {
