@@ -64,7 +64,8 @@ send() { # FORM PORT PID [OPTION...]
     shift 3
     before=$(cpu_of "$pid")
     "$T/load" --form "$form" --port "$port" --agents "$agents" --steps "$steps" \
-        --clients "$clients" --start-ms "$start_ms" "${form_of_agent[@]}" "$@" >"$T/load.json" || return 1
+        --clients "$clients" --start-ms "$start_ms" "${form_of_agent[@]}" "$@" >"$T/load.json" ||
+        return 1
     note push_cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
     quiet "$pid"
     note cpu_s "$(awk -v a="$before" -v b="$(cpu_of "$pid")" 'BEGIN {print b - a}')"
@@ -76,7 +77,8 @@ ask() { # BASE PID [OPTION...]
     local base=$1 pid=$2
     shift 2
     python3 "$ROOT/tests/bench/queries.py" --base "$base" --pid "$pid" --end "$end" \
-        --steps "$steps" --shape "$shape" "$@" >"$T/queries" && note queries "$(tr -d ' ' <"$T/queries")"
+        --steps "$steps" --shape "$shape" "$@" >"$T/queries" &&
+        note queries "$(tr -d ' ' <"$T/queries")"
 }
 
 compact() { # as happens by itself 26 h after the end of a day

@@ -6,9 +6,10 @@
         [--shape agents|rows]
 
 One series over all steps; a sum by database over 10000 series (all of two columns, or all rows of
-one); the 20 that rise most of 1000 (of 20 agents, or of as many rows). Prints a JSON object: for each the median and the least time (ms), the
-server's CPU a query (ms), how many series and samples the answer has and the sum of its values, by
-which two servers can be seen to have answered the same.
+one); the 20 that rise most of 1000 (of 20 agents, or of as many rows). Prints a JSON object: for
+each the median and the least time (ms), the server's CPU a query (ms), how many series and samples
+the answer has and the sum of its values, by which two servers can be seen to have answered the
+same.
 """
 
 import argparse
@@ -19,16 +20,19 @@ import statistics
 import time
 import urllib.parse
 
-# SHAPES[agents]: 100 agents of 50 rows; SHAPES[rows]: one agent of 10000 rows.
-SHAPES = {"agents": {
-    "one_series": ("query_range", 'bench_c08{target="t1",name="row1"}'),
-    "sum_by_db": ("query_range", 'sum by (db) ({__name__=~"bench_c0[89]"})'),
-    "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{target=~"t1?[0-9]"}[5m]))'),
-}, "rows": {
-    "one_series": ("query_range", 'bench_c08{target="t0",name="row4711"}'),
-    "sum_by_db": ("query_range", 'sum by (db) (bench_c08)'),
-    "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{name=~"row[0-9]{1,3}"}[5m]))'),
-}}
+# By shape: 100 agents of 50 rows, or one of 10000.
+SHAPES = {
+    "agents": {
+        "one_series": ("query_range", 'bench_c08{target="t1",name="row1"}'),
+        "sum_by_db": ("query_range", 'sum by (db) ({__name__=~"bench_c0[89]"})'),
+        "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{target=~"t1?[0-9]"}[5m]))'),
+    },
+    "rows": {
+        "one_series": ("query_range", 'bench_c08{target="t0",name="row4711"}'),
+        "sum_by_db": ("query_range", "sum by (db) (bench_c08)"),
+        "top_20_by_rate": ("query", 'topk(20, rate(bench_c08{name=~"row[0-9]{1,3}"}[5m]))'),
+    },
+}
 
 
 def cpu_s(pid):

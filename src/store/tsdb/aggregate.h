@@ -145,7 +145,10 @@ struct aggregate_total {
     bool incomplete;    /* a reading in the interval was not complete, or failed */
 };
 
-/* Readings with from_ms < t <= to_ms are taken whole, from roll-ups where they serve. Errors as aggregate_run. */
+/*
+ * Readings with from_ms < t <= to_ms are taken whole, from roll-ups where they serve. Errors as
+ * aggregate_run.
+ */
 enum err_code aggregate_totals(struct tsdb_reader *r, struct arena *a,
                                const struct aggregate_total_spec *spec,
                                struct aggregate_total **out, struct err *e) ERR_MUST_CHECK;

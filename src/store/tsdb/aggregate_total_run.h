@@ -40,8 +40,8 @@ enum err_code aggregate_total_visit(void *arg, const struct tsdb_slice *s,
 
 /* --- aggregate_total_tier.c --- */
 /*
- * Read all groups, by roll-ups where they serve; `scan` is of full readings. It may begin before the
- * interval: with readings that first ones are compared with.
+ * Read all groups, by roll-ups where they serve; `scan` is of full readings. It may begin before
+ * the interval: with readings that first ones are compared with.
  */
 enum err_code aggregate_total_tier_run(struct total *t, const struct tsdb_scan_spec *scan,
                                        struct err *e) ERR_MUST_CHECK;
