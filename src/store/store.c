@@ -55,8 +55,8 @@ static enum err_code refuse_pending(struct store *s, const struct sqldb_migrate_
 static enum err_code refuse_unfinished(struct store *s, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-    enum err_code rc = sqldb_row(s->write, "setting_get",
-                                 SQLDB_ARGS(sqldb_text_c(STORE_COPY_MARK)), &q, e);
+    enum err_code rc = sqldb_row(s->write, "setting_get", SQLDB_ARGS(sqldb_text_c(STORE_COPY_MARK)),
+                                 &q, e);
 
     sqldb_end(q);
     if (rc == ERR_OK)

@@ -156,16 +156,17 @@ static void send_record(struct places *p, int i)
 
 /* Bits that no JSON text gives. */
 static const uint64_t odd_bits[ROWS] = {
-    UINT64_C(0x8000000000000000), /* -0 */
-    UINT64_C(0x0000000000000001), /* the smallest denormal */
-    UINT64_C(0x7ff0000000000000), /* infinities */
+    UINT64_C(0x8000000000000000),                               /* -0 */
+    UINT64_C(0x0000000000000001),                               /* the smallest denormal */
+    UINT64_C(0x7ff0000000000000),                               /* infinities */
     UINT64_C(0xfff0000000000000), UINT64_C(0x7ff8000000000000), /* NaN with payloads */
     UINT64_C(0x7ff80000deadbeef), UINT64_C(0xfff4000000000001),
     UINT64_C(0x3fb999999999999a), /* 0.1 */
     UINT64_C(0x4340000000000001)  /* above 2^53 */
 };
-static const int64_t odd_whole[ROWS] = {INT64_MIN,        INT64_MAX, -1, 0, 1, INT64_C(1) << 53,
-                                        (INT64_C(1) << 53) + 1, -(INT64_C(1) << 62), 7};
+static const int64_t odd_whole[ROWS] = {
+    INT64_MIN,           INT64_MAX, -1, 0, 1, INT64_C(1) << 53, (INT64_C(1) << 53) + 1,
+    -(INT64_C(1) << 62), 7};
 
 static void fill_cells(struct cell cells[3][ROWS], int shift)
 {
@@ -184,9 +185,8 @@ static void link_odd_slice(struct head *h, struct catalog_group *g, struct head_
     struct cell cells[3][ROWS];
     uint64_t objects[ROWS];
     uint32_t resets[] = {2, 5};
-    struct codec_column columns[] = {{.id = 0, .cells = cells[0]},
-                                     {.id = 1, .cells = cells[1]},
-                                     {.id = 2, .cells = cells[2]}};
+    struct codec_column columns[] = {
+        {.id = 0, .cells = cells[0]}, {.id = 1, .cells = cells[1]}, {.id = 2, .cells = cells[2]}};
     const struct codec_slice s = {.group = g->id,
                                   .t_ms = slice.t_ms,
                                   .from_ms = slice.t_ms - 999,
@@ -441,9 +441,9 @@ static void test_a_deleted_target_stays_away(void **state)
     tsdb_fixture_start(&p->from);
     send_record(p, 0);
     tsdb_flush_ok(&p->from);
-    assert_int_equal(tsdb_target_drop(p->from.db, &p->from.target, STR("null"),
-                                      clock_mono_us() + 60000000, &e),
-                     ERR_OK);
+    assert_int_equal(
+        tsdb_target_drop(p->from.db, &p->from.target, STR("null"), clock_mono_us() + 60000000, &e),
+        ERR_OK);
     tsdb_fixture_kill(&p->from);
     if (copy(p, p->from_url, p->to_url, &r)) {
         fail_msg("copy: %s", e.text);

@@ -35,7 +35,7 @@ struct migrate {
     char meta[PATH_MAX + 16]; /* its control-plane file */
     const char *key_file; /* where the key of a backup goes; NULL = the place of the state folder */
     char default_key[PATH_MAX + 32];
-    const char *backup; /* operand of restore */
+    const char *backup;    /* operand of restore */
     const char *from, *to; /* of copy */
     int as_json;
     int dry_run;
@@ -574,8 +574,7 @@ static const char **slot_of(struct words *w, const char *word)
     const struct {
         const char *name;
         const char **to;
-    } slots[] = {
-        {"--store", &w->store},
+    } slots[] = {{"--store", &w->store},
                  {"--state-dir", &w->state_dir},
                  {"--key-file", &w->key_file},
                  {"--from", &w->from},

@@ -122,8 +122,8 @@ static void print_text(const struct transfer_result *r)
             print_compared(&r->list[i]);
         }
     }
-    printf("%-32s %-7s %12s %12s %14s %24s  %s\n", "relation", "store", "readings", "rows", "values",
-           "sum of integers", "hash");
+    printf("%-32s %-7s %12s %12s %14s %24s  %s\n", "relation", "store", "readings", "rows",
+           "values", "sum of integers", "hash");
     for (size_t i = 0; i < r->count; i++) {
         if (!r->list[i].is_table) {
             print_compared(&r->list[i]);
@@ -131,7 +131,8 @@ static void print_text(const struct transfer_result *r)
     }
 }
 
-static void put_sum(struct json_writer *w, const char *key, const struct transfer_sum *s, bool table)
+static void put_sum(struct json_writer *w, const char *key, const struct transfer_sum *s,
+                    bool table)
 {
     char whole[TRANSFER_WHOLE_SIZE];
 
@@ -210,8 +211,7 @@ int migrate_copy(const char *from, const char *to, bool as_json)
 {
     struct show show = {.terminal = isatty(STDERR_FILENO) == 1};
     char rooms[2][4200];
-    struct transfer_config config = {
-        .progress = on_progress, .loss = on_loss, .arg = &show};
+    struct transfer_config config = {.progress = on_progress, .loss = on_loss, .arg = &show};
     struct transfer_result result;
     struct arena a;
     struct err e;

@@ -159,8 +159,8 @@ static enum err_code sum_table(struct checking *c, const struct transfer_side *s
     do {
         code = transfer_pages_next(&pages, &rows, e);
         for (size_t i = 0; code == ERR_OK && i < rows.count; i++) {
-            const struct row_hash r = {c, &pages.arena, rows.rows[i],
-                                       compared_columns(c->t, table), side == &c->t->from};
+            const struct row_hash r = {c, &pages.arena, rows.rows[i], compared_columns(c->t, table),
+                                       side == &c->t->from};
             sum->hash += hash_row(&r, &text);
             sum->readings++;
         }
@@ -400,11 +400,8 @@ static enum err_code sum_side(struct transfer *t, const struct transfer_side *si
                               struct transfer_sum *sums, struct err *e)
 {
     struct summing s = {.t = t, .catalog = side->series->catalog, .sums = sums};
-    const struct transfer_reader reader = {.t = t,
-                                           .side = side,
-                                           .visit = take_reading,
-                                           .arg = &s,
-                                           .says_losses = side == &t->from};
+    const struct transfer_reader reader = {
+        .t = t, .side = side, .visit = take_reading, .arg = &s, .says_losses = side == &t->from};
     int64_t *days = NULL;
     size_t count = 0;
     uint64_t total = 0;
@@ -460,8 +457,7 @@ static enum err_code check_rollups(struct checking *c, struct err *e)
             return arena_check(t->arena, e);
         }
         code = transfer_rollups_count(&t->from, (enum tsdb_tier)i, &n->from.readings, e);
-        code = code ? code
-                    : transfer_rollups_count(&t->to, (enum tsdb_tier)i, &n->to.readings, e);
+        code = code ? code : transfer_rollups_count(&t->to, (enum tsdb_tier)i, &n->to.readings, e);
     }
     return code;
 }

@@ -57,8 +57,8 @@ enum err_code transfer_mark_read(struct sqldb *control, struct transfer_mark *ou
                                  struct err *e)
 {
     struct sqldb_stmt *s = NULL;
-    enum err_code code = sqldb_row(control, "setting_get", SQLDB_ARGS(sqldb_text_c(STORE_COPY_MARK)),
-                                   &s, e);
+    enum err_code code = sqldb_row(control, "setting_get",
+                                   SQLDB_ARGS(sqldb_text_c(STORE_COPY_MARK)), &s, e);
 
     *found = code == ERR_OK;
     if (code == ERR_OK) {
@@ -68,8 +68,7 @@ enum err_code transfer_mark_read(struct sqldb *control, struct transfer_mark *ou
     return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
-enum err_code transfer_mark_put(struct sqldb *control, const struct transfer_mark *m,
-                                struct err *e)
+enum err_code transfer_mark_put(struct sqldb *control, const struct transfer_mark *m, struct err *e)
 {
     char source[TEXT_UUID_SIZE];
     char text[MARK_SIZE];

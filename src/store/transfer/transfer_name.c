@@ -156,8 +156,7 @@ static enum err_code copy_group(struct naming *n, const struct catalog_group *fr
     return code ? code : count(n, e);
 }
 
-static enum err_code copy_objects(struct naming *n, const struct catalog_group *from,
-                                  struct err *e)
+static enum err_code copy_objects(struct naming *n, const struct catalog_group *from, struct err *e)
 {
     struct catalog_group *to = catalog_group_by_id(n->to, from->id);
     enum err_code code = ERR_OK;
@@ -195,12 +194,11 @@ static enum err_code copy_all(struct naming *n, struct err *e)
 
 enum err_code transfer_names_copy(struct transfer *t, struct err *e)
 {
-    struct naming n = {
-        .t = t, .from = t->from.series->catalog, .to = t->to.series->catalog};
+    struct naming n = {.t = t, .from = t->from.series->catalog, .to = t->to.series->catalog};
 
-    t->progress = (struct transfer_progress){
-        .step = "names",
-        .total = n.from->relation_count + n.from->group_count + n.from->object_count};
+    t->progress = (struct transfer_progress){.step = "names",
+                                             .total = n.from->relation_count + n.from->group_count +
+                                                      n.from->object_count};
     enum err_code code = begin(&n, e);
     if (code) {
         return code;

@@ -115,8 +115,8 @@ struct transfer_pages {
     const struct transfer_table *table;
     struct sqldb *db;
     struct transfer *teller; /* of what cannot be read; NULL = nobody */
-    struct arena arena; /* of a page */
-    struct arena keys;  /* where the next one begins */
+    struct arena arena;      /* of a page */
+    struct arena keys;       /* where the next one begins */
     struct sqldb_value after[4];
     bool end;
 };
@@ -149,8 +149,8 @@ struct transfer_reader {
 enum err_code transfer_days(const struct transfer_side *side, int64_t **days, size_t *count,
                             uint64_t *readings, struct err *e) ERR_MUST_CHECK;
 /* Readings of after->day behind `after`, in order of group and time. */
-enum err_code transfer_read_day(const struct transfer_reader *r,
-                                const struct transfer_place *after, struct err *e) ERR_MUST_CHECK;
+enum err_code transfer_read_day(const struct transfer_reader *r, const struct transfer_place *after,
+                                struct err *e) ERR_MUST_CHECK;
 
 /* --- transfer_write.c --- */
 enum err_code transfer_readings_copy(struct transfer *t, struct err *e) ERR_MUST_CHECK;

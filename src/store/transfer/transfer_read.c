@@ -76,8 +76,7 @@ static size_t list_files(const struct tsdb *db, int64_t *list, uint64_t *reading
     return kept;
 }
 
-static enum err_code list_partitions(struct sqldb *db, int64_t **days, size_t *count,
-                                     struct err *e)
+static enum err_code list_partitions(struct sqldb *db, int64_t **days, size_t *count, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
     bool row = true;
@@ -190,12 +189,12 @@ static enum err_code read_page(struct reading_pg *p, const struct transfer_place
 
     arena_reset(&p->page);
     *count = 0;
-    enum err_code code = sqldb_query(
-        p->r->side->control, "transfer_slice_page",
-        SQLDB_ARGS(sqldb_i64(first), sqldb_i64(first + TSDB_DAY_MS - 1),
-                   sqldb_i64((int64_t)after->group), sqldb_i64(after->t_ms),
-                   sqldb_i64(PAGE_SLICES)),
-        &s, e);
+    enum err_code code = sqldb_query(p->r->side->control, "transfer_slice_page",
+                                     SQLDB_ARGS(sqldb_i64(first),
+                                                sqldb_i64(first + TSDB_DAY_MS - 1),
+                                                sqldb_i64((int64_t)after->group),
+                                                sqldb_i64(after->t_ms), sqldb_i64(PAGE_SLICES)),
+                                     &s, e);
     while (code == ERR_OK && *count < PAGE_SLICES && (code = sqldb_step(s, &row, e)) == ERR_OK &&
            row) {
         rows[(*count)++] = (struct page_row){
@@ -376,10 +375,9 @@ static enum err_code file_borders(struct reading_lite *l, enum day_class class, 
     if (code || !file) {
         return code;
     }
-    code = sqldb_query(file->db, "tsdb_block_of_group",
-                       SQLDB_ARGS(sqldb_i64((int64_t)l->group->id),
-                                  sqldb_i64((int64_t)file->applied)),
-                       &s, e);
+    code = sqldb_query(
+        file->db, "tsdb_block_of_group",
+        SQLDB_ARGS(sqldb_i64((int64_t)l->group->id), sqldb_i64((int64_t)file->applied)), &s, e);
     while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
         add_border(out, sqldb_get_i64(s, 2) - 1);
         add_border(out, sqldb_get_i64(s, 3));
@@ -499,8 +497,8 @@ static enum err_code read_lite(const struct transfer_reader *r, const struct tra
                                struct err *e)
 {
     struct reading_lite l = {.r = r};
-    enum err_code code = tsdb_reader_borrow(r->side->series, clock_mono_us() + BORROW_US,
-                                            &l.reader, e);
+    enum err_code code = tsdb_reader_borrow(r->side->series, clock_mono_us() + BORROW_US, &l.reader,
+                                            e);
 
     if (code) {
         return code;
@@ -514,8 +512,8 @@ static enum err_code read_lite(const struct transfer_reader *r, const struct tra
     return code;
 }
 
-enum err_code transfer_read_day(const struct transfer_reader *r,
-                                const struct transfer_place *after, struct err *e)
+enum err_code transfer_read_day(const struct transfer_reader *r, const struct transfer_place *after,
+                                struct err *e)
 {
     return r->side->pg ? read_pg(r, *after, e) : read_lite(r, after, e);
 }

@@ -60,7 +60,8 @@ static enum err_code copy_files(struct transfer *t, struct err *e)
 {
     enum err_code code = ERR_OK;
 
-    t->progress = (struct transfer_progress){.step = "roll-ups", .total = t->from.series->tier_count};
+    t->progress = (struct transfer_progress){.step = "roll-ups",
+                                             .total = t->from.series->tier_count};
     for (size_t i = 0; code == ERR_OK && i < t->from.series->tier_count; i++) {
         const struct tier_file *f = &t->from.series->tiers[i];
         code = copy_file(t, f, e);

@@ -161,10 +161,9 @@ static enum err_code put_rows(struct sqldb *db, const struct transfer_rows *r, s
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < r->count; i++) {
-        code = r->table->is_text
-                   ? put_text(db, r->table, r->rows[i], e)
-                   : sqldb_run(db, r->table->put, (struct sqldb_args){r->rows[i], r->table->lite},
-                               e);
+        code = r->table->is_text ? put_text(db, r->table, r->rows[i], e)
+                                 : sqldb_run(db, r->table->put,
+                                             (struct sqldb_args){r->rows[i], r->table->lite}, e);
     }
     return code;
 }

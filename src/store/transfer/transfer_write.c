@@ -154,8 +154,7 @@ static enum err_code write_batch(struct writing *w, struct err *e)
 static bool is_full(const struct writing *w)
 {
     size_t most = w->t->mark.batch_bytes;
-    return w->t->to.pg ? w->blob.len >= most || w->rows >= MOVE_ROWS
-                       : head_bytes(w->head) >= most;
+    return w->t->to.pg ? w->blob.len >= most || w->rows >= MOVE_ROWS : head_bytes(w->head) >= most;
 }
 
 static enum err_code take_reading(void *arg, const struct transfer_reading *r, struct err *e)
