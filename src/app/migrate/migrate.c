@@ -440,7 +440,7 @@ static int run_restore(struct migrate *m)
 
 static int run_copy(struct migrate *m)
 {
-    return migrate_copy(m->from, m->to, m->as_json != 0);
+    return migrate_copy(m->from, m->to, m->as_json ? MIGRATE_JSON : MIGRATE_TEXT);
 }
 
 static int run_restored(struct migrate *m)

@@ -28,6 +28,7 @@ bool migrate_is_store(const char *url);
 
 /* --- migrate_copy.c --- */
 /* pga migrate copy: gives the exit code. from, to: addresses of stores */
-int migrate_copy(const char *from, const char *to, bool as_json);
+enum migrate_output { MIGRATE_TEXT, MIGRATE_JSON }; /* of the comparison */
+int migrate_copy(const char *from, const char *to, enum migrate_output output);
 
 #endif

@@ -207,7 +207,7 @@ static const char *plain(const char *url, char *room, size_t size)
     return room;
 }
 
-int migrate_copy(const char *from, const char *to, bool as_json)
+int migrate_copy(const char *from, const char *to, enum migrate_output output)
 {
     struct show show = {.terminal = isatty(STDERR_FILENO) == 1};
     char rooms[2][4200];
@@ -225,7 +225,7 @@ int migrate_copy(const char *from, const char *to, bool as_json)
     arena_init(&a, "copy", RESULT_BYTES);
     enum err_code code = transfer_run(&config, &a, &result, &e);
     end_line(&show);
-    if (code == ERR_OK && as_json) {
+    if (code == ERR_OK && output == MIGRATE_JSON) {
         print_json(&result);
     } else if (code == ERR_OK) {
         print_text(&result);
