@@ -538,6 +538,85 @@ static void test_what_is_damaged_is_said(void **state)
     assert_int_equal(readings, 20); /* of 30 */
 }
 
+/* --- roll-ups --- */
+
+static void remove_readings(struct places *p)
+{
+    static const char *const classes[] = {"fast", "slow"};
+    char path[128];
+
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof(path), "%s/raw/%s", p->from.dir, classes[i]);
+        assert_int_equal(file_remove_tree(path, &e), ERR_OK);
+    }
+}
+
+/* A store of which the hours that are over were rolled up. */
+static void fill_rolled(struct places *p)
+{
+    struct tsdb_stats stats;
+
+    tsdb_fixture_start(&p->from);
+    for (int i = 0; i < 60; i++) {
+        send_record(p, i);
+    }
+    tsdb_flush_ok(&p->from);
+    for (int i = 0; i < 600; i++) {
+        tsdb_stats(p->from.db, &stats);
+        if (stats.rolled_up_ms && !stats.rollup_files) {
+            break;
+        }
+        clock_sleep_ms(100);
+    }
+    assert_true(stats.rolled_up_ms > 0);
+    tsdb_fixture_stop(&p->from);
+}
+
+static uint64_t compared(const struct transfer_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (str_eq_c(r->list[i].name, name)) {
+            return r->list[i].to.readings;
+        }
+    }
+    fail_msg("%s was not compared", name);
+    return 0;
+}
+
+static void test_rollups_come_along(void **state)
+{
+    struct places *p = *state;
+    struct transfer_result r;
+    struct arena a;
+    const struct transfer_config config = {.from = p->from_url, .to = p->to_url};
+
+    fill_rolled(p);
+    remove_readings(p); /* as retention does */
+    arena_init(&a, "test", 64 << 20);
+    if (transfer_run(&config, &a, &r, &e)) {
+        fail_msg("copy: %s", e.text);
+    }
+    assert_int_equal(r.different, 0);
+    assert_true(compared(&r, "roll-ups of 1 h") > 0);
+    assert_int_equal(compared(&r, "history"), 0);
+    arena_fini(&a);
+}
+
+static void test_rollups_without_a_place_are_said(void **state)
+{
+    struct places *p = *state;
+    struct transfer_result r;
+
+    fill_rolled(p);
+    remove_readings(p);
+    if (copy(p, p->from_url, p->pg.url, &r)) {
+        fail_msg("copy: %s", e.text);
+    }
+    assert_int_equal(r.different, 0);
+    assert_true(p->loss_count > 0);
+    assert_non_null(strstr(p->losses, " roll-ups of an hour, from "));
+}
+
 /* --- nothing is forgotten --- */
 
 static const struct transfer_table *find_table(struct str name)
@@ -658,9 +737,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_deleted_target_stays_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_damaged_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollups_come_along, set_up, tear_down),
     };
     const struct CMUnitTest more[] = {
         cmocka_unit_test_setup_teardown(test_through_postgresql, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollups_without_a_place_are_said, set_up, tear_down),
     };
     if (!dialect_fixture_has_pg()) {
         print_message("PGA_TEST_PG is not set: no PostgreSQL to copy through\n");

@@ -4,8 +4,8 @@
  *
  * Of each relation: readings, rows, values, the sum of its integers in 128 bits, and a hash of
  * every bit of it that is a sum as well, so that the order does not matter. Of each table rows and
- * a hash. Nothing is taken from the copy itself; ids are the same in both, and tables of names are
- * compared, too.
+ * a hash. Nothing is taken from the copy itself: what a scan of SQLite decodes is not coded again
+ * for it. Ids are the same in both, and tables of names are compared, too.
  */
 #include "store/transfer/transfer_part.h"
 
@@ -300,45 +300,128 @@ static uint64_t cell_hash(struct transfer_sum *sum, const struct cell *c)
     return 0;
 }
 
-/* Keys of a fact in their order; one that is missing is as an empty one. */
-static enum err_code hash_keys(struct summing *s, const struct codec_slice *c, struct err *e)
+/* A reading, however it was read: coded in PostgreSQL, decoded by a scan of SQLite. */
+struct view {
+    uint64_t group, seed;
+    bool fact;
+    size_t row_count, key_count, column_count, gone_count, reset_count;
+    const uint64_t *objects, *gone;
+    const uint32_t *resets;
+    const struct codec_slice *coded;
+    const struct tsdb_slice *decoded;
+};
+
+/* What is known before the rows. */
+static uint64_t seed_of(const struct transfer_reading *r, int64_t from_ms, unsigned flags,
+                        struct str reason)
+{
+    uint64_t seed = join(r->group, (uint64_t)r->t_ms);
+
+    seed = join(join(seed, (uint64_t)from_ms), (uint64_t)r->every_ms);
+    return join(join(seed, flags), str_hash(reason));
+}
+
+static struct view view_coded(const struct transfer_reading *r, const struct codec_slice *c)
+{
+    return (struct view){.group = r->group,
+                         .seed = seed_of(r, c->from_ms, c->flags, c->reason),
+                         .fact = c->fact,
+                         .row_count = c->row_count,
+                         .key_count = c->key_count,
+                         .column_count = c->column_count,
+                         .gone_count = c->gone_count,
+                         .reset_count = c->reset_count,
+                         .objects = c->objects,
+                         .gone = c->gone,
+                         .resets = c->resets,
+                         .coded = c};
+}
+
+static struct view view_decoded(const struct transfer_reading *r, bool fact)
+{
+    const struct tsdb_slice *s = r->slice;
+    return (struct view){.group = r->group,
+                         .seed = seed_of(r, s->from_ms, s->flags, s->reason),
+                         .fact = fact,
+                         .row_count = s->row_count,
+                         .key_count = s->key_count,
+                         .column_count = s->column_count,
+                         .gone_count = s->gone_count,
+                         .reset_count = s->reset_count,
+                         .objects = s->objects,
+                         .gone = s->gone,
+                         .resets = s->resets,
+                         .decoded = s};
+}
+
+/* The cells of a column and its id. */
+static enum err_code column_of(struct summing *s, const struct view *v, size_t column, uint32_t *id,
+                               const struct cell **out, struct err *e)
+{
+    struct cell *cells = NULL;
+
+    if (v->decoded) {
+        *id = (uint32_t)column;
+        *out = v->decoded->cells[column];
+        return ERR_OK;
+    }
+    *id = v->coded->columns[column].id;
+    enum err_code code = codec_get_column(v->coded->columns[column].stream, &s->arena,
+                                          v->row_count, &cells, e);
+    *out = cells;
+    return code;
+}
+
+/* A key that is missing is as an empty one. */
+static void add_key(struct summing *s, size_t row, uint32_t key, struct str value)
+{
+    if (value.len) {
+        s->rows[row] += join(key, str_hash(value));
+    }
+}
+
+static enum err_code hash_keys(struct summing *s, const struct view *v, struct err *e)
 {
     enum err_code code = ERR_OK;
 
-    for (size_t k = 0; code == ERR_OK && k < c->key_count; k++) {
+    for (size_t k = 0; code == ERR_OK && k < v->key_count; k++) {
         struct cell *cells = NULL;
-        code = codec_get_column(c->keys[k].stream, &s->arena, c->row_count, &cells, e);
-        for (size_t i = 0; code == ERR_OK && i < c->row_count; i++) {
-            if (cells[i].tag == CELL_STR && cells[i].str.len) {
-                s->rows[i] += join(c->keys[k].id, str_hash(cells[i].str));
+        if (v->coded) {
+            code = codec_get_column(v->coded->keys[k].stream, &s->arena, v->row_count, &cells, e);
+        }
+        for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
+            if (v->decoded) {
+                add_key(s, i, (uint32_t)k, v->decoded->keys[k][i]);
+            } else if (cells[i].tag == CELL_STR) {
+                add_key(s, i, v->coded->keys[k].id, cells[i].str);
             }
         }
     }
     return code;
 }
 
-static enum err_code name_rows(struct summing *s, const struct codec_slice *c, struct err *e)
+static enum err_code name_rows(struct summing *s, const struct view *v, struct err *e)
 {
-    s->rows = arena_array(&s->arena, c->row_count, sizeof(*s->rows));
+    s->rows = arena_array(&s->arena, v->row_count, sizeof(*s->rows));
     if (!s->rows) {
         return arena_check(&s->arena, e);
     }
-    for (size_t i = 0; i < c->row_count; i++) {
-        s->rows[i] = c->fact ? 0 : c->objects[i];
+    for (size_t i = 0; i < v->row_count; i++) {
+        s->rows[i] = v->fact ? 0 : v->objects[i];
     }
-    return c->fact ? hash_keys(s, c, e) : ERR_OK;
+    return v->fact ? hash_keys(s, v, e) : ERR_OK;
 }
 
-static enum err_code sum_column(struct summing *s, const struct codec_slice *c, size_t column,
-                                uint64_t seed, struct transfer_sum *sum, struct err *e)
+static enum err_code sum_column(struct summing *s, const struct view *v, size_t column,
+                                struct transfer_sum *sum, struct err *e)
 {
-    struct cell *cells = NULL;
-    enum err_code code = codec_get_column(c->columns[column].stream, &s->arena, c->row_count,
-                                          &cells, e);
+    const struct cell *cells = NULL;
+    uint32_t id = 0;
+    enum err_code code = column_of(s, v, column, &id, &cells, e);
 
-    for (size_t i = 0; code == ERR_OK && i < c->row_count; i++) {
+    for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
         if (cells[i].tag != CELL_NULL) {
-            uint64_t place = join(join(seed, s->rows[i]), c->columns[column].id + 1);
+            uint64_t place = join(join(v->seed, s->rows[i]), id + 1);
             sum->hash += join(place, cell_hash(sum, &cells[i]));
             sum->cells++;
         }
@@ -346,35 +429,26 @@ static enum err_code sum_column(struct summing *s, const struct codec_slice *c, 
     return code;
 }
 
-static uint64_t seed_of(const struct codec_slice *c)
+static enum err_code sum_reading(struct summing *s, const struct view *v, struct transfer_sum *sum,
+                                 struct err *e)
 {
-    uint64_t seed = join(c->group, (uint64_t)c->t_ms);
-
-    seed = join(join(seed, (uint64_t)c->from_ms), (uint64_t)c->every_ms);
-    return join(join(seed, c->flags), str_hash(c->reason));
-}
-
-static enum err_code sum_slice(struct summing *s, const struct codec_slice *c,
-                               struct transfer_sum *sum, struct err *e)
-{
-    uint64_t seed = seed_of(c);
-    enum err_code code = name_rows(s, c, e);
+    enum err_code code = name_rows(s, v, e);
 
     sum->readings++;
-    sum->rows += c->row_count;
-    sum->hash += seed;
-    for (size_t i = 0; code == ERR_OK && i < c->row_count; i++) {
-        sum->hash += join(join(seed, 'r'), s->rows[i]);
+    sum->rows += v->row_count;
+    sum->hash += v->seed;
+    for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
+        sum->hash += join(join(v->seed, 'r'), s->rows[i]);
     }
-    for (size_t i = 0; code == ERR_OK && i < c->gone_count; i++) {
-        sum->hash += join(join(seed, 'g'), c->gone[i]);
+    for (size_t i = 0; code == ERR_OK && i < v->gone_count; i++) {
+        sum->hash += join(join(v->seed, 'g'), v->gone[i]);
     }
-    for (size_t i = 0; code == ERR_OK && i < c->reset_count; i++) {
-        bool there = c->resets[i] < c->row_count;
-        sum->hash += join(join(seed, 's'), there ? s->rows[c->resets[i]] : UINT64_MAX);
+    for (size_t i = 0; code == ERR_OK && i < v->reset_count; i++) {
+        bool there = v->resets[i] < v->row_count;
+        sum->hash += join(join(v->seed, 's'), there ? s->rows[v->resets[i]] : UINT64_MAX);
     }
-    for (size_t i = 0; code == ERR_OK && i < c->column_count; i++) {
-        code = sum_column(s, c, i, seed, sum, e);
+    for (size_t i = 0; code == ERR_OK && i < v->column_count; i++) {
+        code = sum_column(s, v, i, sum, e);
     }
     return code;
 }
@@ -384,12 +458,20 @@ static enum err_code take_reading(void *arg, const struct transfer_reading *r, s
     struct summing *s = arg;
     const struct catalog_group *g = catalog_group_by_id(s->catalog, r->group);
     struct codec_slice c;
+    struct view v;
+    enum err_code code = ERR_OK;
 
-    arena_reset(&s->arena);
-    enum err_code code = codec_get_slice(r->bytes, &s->arena, &c, e);
-    if (code == ERR_OK && g) {
-        code = sum_slice(s, &c, &s->sums[g->relation->id], e);
+    if (!g) {
+        return ERR_OK; /* its target was deleted */
     }
+    arena_reset(&s->arena);
+    if (r->slice) {
+        v = view_decoded(r, g->relation->shape == RELATION_FACT);
+    } else {
+        code = codec_get_slice(r->bytes, &s->arena, &c, e);
+        v = code ? (struct view){0} : view_coded(r, &c);
+    }
+    code = code ? code : sum_reading(s, &v, &s->sums[g->relation->id], e);
     s->t->progress.done++;
     s->t->progress.rows += r->row_count;
     transfer_tell(s->t);

@@ -136,6 +136,7 @@ struct transfer_reading {
     int64_t t_ms, every_ms;
     size_t row_count;
     struct str bytes; /* codec.h; it decodes */
+    const struct tsdb_slice *slice; /* instead of the bytes, when decoded ones are enough */
 };
 
 struct transfer_reader {
@@ -144,6 +145,7 @@ struct transfer_reader {
     enum err_code (*visit)(void *arg, const struct transfer_reading *r, struct err *e);
     void *arg;
     bool says_losses; /* through transfer_lose */
+    bool decoded;     /* a scan's slices need not be coded: `slice` in place of `bytes` */
 };
 /* Days that have readings, in order; the caller frees the list. */
 enum err_code transfer_days(const struct transfer_side *side, int64_t **days, size_t *count,

@@ -171,7 +171,7 @@ static enum err_code visit_bytes(struct reading_pg *p, const struct transfer_pla
         *e = why;
         return code;
     }
-    const struct transfer_reading out = {s.group, s.t_ms, s.every_ms, s.row_count, bytes};
+    const struct transfer_reading out = {s.group, s.t_ms, s.every_ms, s.row_count, bytes, NULL};
     return p->r->visit(p->r->arg, &out, e);
 }
 
@@ -322,9 +322,14 @@ static enum err_code encode(struct reading_lite *l, const struct tsdb_slice *fro
 static enum err_code visit_slice(void *arg, const struct tsdb_slice *s, struct err *e)
 {
     struct reading_lite *l = arg;
-    enum err_code code = encode(l, s, e);
-    const struct transfer_reading out = {s->group, s->t_ms, s->every_ms, s->row_count,
-                                         buf_view(&l->bytes)};
+    bool decoded = l->r->decoded;
+    enum err_code code = decoded ? ERR_OK : encode(l, s, e);
+    const struct transfer_reading out = {s->group,
+                                         s->t_ms,
+                                         s->every_ms,
+                                         s->row_count,
+                                         buf_view(&l->bytes),
+                                         decoded ? s : NULL};
 
     l->last_ms = s->t_ms;
     code = code ? code : l->r->visit(l->r->arg, &out, e);
