@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: PostgreSQL
 #
-# pga migrate copy: a store that agents filled goes from SQLite to PostgreSQL and back, killed on the
-# way at fault points and at random moments; servers on each of them, where agents go on: nothing
-# acknowledged is lost or doubled. What is refused, what is damaged, what differs. KILLS sets the
+# pga migrate copy: a store that agents filled goes from SQLite to PostgreSQL and back, killed on
+# the way at fault points and at random moments; servers on each of them, where agents go on:
+# nothing acknowledged is lost or doubled. What is refused, and what is damaged. KILLS sets the
 # number of random kills each way (default 1, full 20); a full run tries every fault point.
 # timeout: 240, full 3600
 
@@ -115,8 +115,8 @@ like "$OUT" 'permission denied' "and the server's word for it"
 kill_at_points "$LITE" "$MIDDLE" $TO_POINTS
 mkdir -p "$T/middle/state"
 cp -r "$T/server/state/keys" "$T/middle/state/"
-start_args=(server --store "$MIDDLE" --state-dir "$T/middle/state" --listen "127.0.0.1:$(free_port)")
-OUT=$(timeout 20 "$PGA" "${start_args[@]}" 2>&1)
+OUT=$(timeout 20 "$PGA" server --store "$MIDDLE" --state-dir "$T/middle/state" \
+    --listen "127.0.0.1:$(free_port)" 2>&1)
 is $? 1 "no server opens what is not all there"
 like "$OUT" 'run pga migrate copy again' "and says what to do"
 kill_at_random "$LITE" "$MIDDLE"
@@ -170,7 +170,7 @@ oracle
 ok $? "lost 0, doubled 0"
 stop back TERM 30
 
-# --- damage, and what is only in roll-ups ------------------------------------------------------------
+# --- damage -------------------------------------------------------------------------------------
 
 PGDATABASE=pga_copy sql "update ts_slice s set data = '\x01ff'
     from (select grp, t_ms from ts_slice order by t_ms limit 3) d

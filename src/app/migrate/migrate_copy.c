@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * migrate_copy.c: `pga migrate copy`: progress on standard error, the comparison on standard output.
+ * migrate_copy.c: `pga migrate copy`: progress on standard error, the comparison on standard
+ * output.
  *
  * A terminal shows one line that changes; elsewhere there is a line every few seconds. Addresses of
  * stores are never shown: they may hold a password.

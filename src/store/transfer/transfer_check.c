@@ -354,20 +354,22 @@ static struct view view_decoded(const struct transfer_reading *r, bool fact)
                          .decoded = s};
 }
 
-/* The cells of a column and its id. */
-static enum err_code column_of(struct summing *s, const struct view *v, size_t column, uint32_t *id,
-                               const struct cell **out, struct err *e)
+static uint32_t id_of(const struct view *v, size_t column)
+{
+    return v->decoded ? (uint32_t)column : v->coded->columns[column].id;
+}
+
+static enum err_code cells_of(struct summing *s, const struct view *v, size_t column,
+                              const struct cell **out, struct err *e)
 {
     struct cell *cells = NULL;
 
     if (v->decoded) {
-        *id = (uint32_t)column;
         *out = v->decoded->cells[column];
         return ERR_OK;
     }
-    *id = v->coded->columns[column].id;
-    enum err_code code = codec_get_column(v->coded->columns[column].stream, &s->arena,
-                                          v->row_count, &cells, e);
+    enum err_code code = codec_get_column(v->coded->columns[column].stream, &s->arena, v->row_count,
+                                          &cells, e);
     *out = cells;
     return code;
 }
@@ -416,8 +418,8 @@ static enum err_code sum_column(struct summing *s, const struct view *v, size_t 
                                 struct transfer_sum *sum, struct err *e)
 {
     const struct cell *cells = NULL;
-    uint32_t id = 0;
-    enum err_code code = column_of(s, v, column, &id, &cells, e);
+    uint32_t id = id_of(v, column);
+    enum err_code code = cells_of(s, v, column, &cells, e);
 
     for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
         if (cells[i].tag != CELL_NULL) {
@@ -482,8 +484,12 @@ static enum err_code sum_side(struct transfer *t, const struct transfer_side *si
                               struct transfer_sum *sums, struct err *e)
 {
     struct summing s = {.t = t, .catalog = side->series->catalog, .sums = sums};
-    const struct transfer_reader reader = {
-        .t = t, .side = side, .visit = take_reading, .arg = &s, .says_losses = side == &t->from};
+    const struct transfer_reader reader = {.t = t,
+                                           .side = side,
+                                           .visit = take_reading,
+                                           .arg = &s,
+                                           .says_losses = side == &t->from,
+                                           .decoded = true};
     int64_t *days = NULL;
     size_t count = 0;
     uint64_t total = 0;

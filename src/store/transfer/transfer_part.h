@@ -135,7 +135,7 @@ struct transfer_reading {
     uint64_t group;
     int64_t t_ms, every_ms;
     size_t row_count;
-    struct str bytes; /* codec.h; it decodes */
+    struct str bytes;               /* codec.h; it decodes */
     const struct tsdb_slice *slice; /* instead of the bytes, when decoded ones are enough */
 };
 

@@ -324,12 +324,8 @@ static enum err_code visit_slice(void *arg, const struct tsdb_slice *s, struct e
     struct reading_lite *l = arg;
     bool decoded = l->r->decoded;
     enum err_code code = decoded ? ERR_OK : encode(l, s, e);
-    const struct transfer_reading out = {s->group,
-                                         s->t_ms,
-                                         s->every_ms,
-                                         s->row_count,
-                                         buf_view(&l->bytes),
-                                         decoded ? s : NULL};
+    const struct transfer_reading out = {
+        s->group, s->t_ms, s->every_ms, s->row_count, buf_view(&l->bytes), decoded ? s : NULL};
 
     l->last_ms = s->t_ms;
     code = code ? code : l->r->visit(l->r->arg, &out, e);
