@@ -87,7 +87,7 @@ static int is_growing(const char *name, int count, of_day *of, int which)
 {
     double before = (double)highest(count - 2 * WINDOW, count - WINDOW, of, which);
     double now = (double)highest(count - WINDOW, count, of, which);
-    int grows = now > before * GROWTH + 65536;
+    int grows = now > before * GROWTH + (of == objects_of ? 0 : 65536);
 
     printf("bench name=month_%s value=%.0f unit=%s peer=%.0f peer_name=the_%d_days_before "
            "ratio=%.3f goal=<=%.2f %s\n",

@@ -11,6 +11,7 @@
 
 # shellcheck source-path=SCRIPTDIR/../scenario
 . "$(dirname "$0")/../scenario/lib.sh"
+. "$(dirname "$0")/peer_servers.sh"
 [ -x "$PGA" ] || { echo "bench peers: $PGA is not built" >&2; exit 1; }
 shape=${SHAPE:-agents} form_of_agent=() samples_a_push=1000
 if [ "$shape" = rows ]; then
@@ -18,45 +19,15 @@ if [ "$shape" = rows ]; then
 fi
 agents=${AGENTS:-100} steps=${STEPS:-360} clients=${CLIENTS:-16}
 peers=${PEERS:-pga pga_objects victoriametrics prometheus}
-cache=${PGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pga}/peers
 end=$(($(date +%s) / 60 * 60)) # the last step; pga takes what is at most two days old
 start_ms=$(((end - (steps - 1) * 60) * 1000))
 
 cc -std=c17 -D_GNU_SOURCE -O2 "$ROOT/tests/bench/load.c" -lpthread -o "$T/load" || exit 1
 
-package() { # NAME: its files, from this machine's own Debian; prints the folder
-    local dir=$cache/$1
-    if [ ! -d "$dir/usr" ]; then
-        mkdir -p "$dir"
-        (cd "$dir" && apt-get download -q "$1" >/dev/null 2>&1 && dpkg -x ./*.deb .) ||
-            return 1
-    fi
-    echo "$dir"
-}
-
-cpu_of() { # PID: user and system seconds
-    awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13) / hz}' "/proc/$1/stat"
-}
-
 memory_of() { awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$1/status"; }
-
-size_of() { # FOLDER [FIND_TEST...]: bytes
-    find "$@" -type f -printf '%s\n' | awk '{n += $1} END {print n + 0}'
-}
 
 note() { # NAME VALUE: a figure of the peer at hand
     printf '%s %s %s\n' "$peer" "$1" "$2" >>"$T/figures"
-}
-
-quiet() { # PID: waits until it has used little for a while (merges, checkpoints)
-    local before after
-    before=$(cpu_of "$1")
-    for _ in {1..60}; do
-        sleep 2
-        after=$(cpu_of "$1")
-        awk -v a="$before" -v b="$after" 'BEGIN {exit !(b - a < 0.1)}' && return
-        before=$after
-    done
 }
 
 send() { # FORM PORT PID [OPTION...]
@@ -110,50 +81,23 @@ run_pga() { # NAME FORM
 
 run_pga_objects() { run_pga pga_objects objects; }
 
-run_victoriametrics() {
-    local port dir bin
-    dir=$(package victoria-metrics) || return 1
-    bin=$(find "$dir/usr/bin" -name 'victoria-metrics' | head -1)
-    port=$(free_port)
-    spawn vm "$bin" -httpListenAddr="127.0.0.1:$port" -storageDataPath="$T/vm-data" \
-        -retentionPeriod=1 -search.disableCache -search.latencyOffset=0s
-    poll 30 curl -fsS "http://127.0.0.1:$port/health" || return 1
-    note version "$(dpkg-deb -f "$dir"/*.deb Version)"
-    send remote "$port" "$(pid_of vm)" || return 1
-    curl -fsS "http://127.0.0.1:$port/internal/force_flush" >/dev/null
-    curl -fsS "http://127.0.0.1:$port/internal/force_merge" >/dev/null
-    quiet "$(pid_of vm)"
-    ask "http://127.0.0.1:$port/api/v1" "$(pid_of vm)"
-    stop vm TERM 60
-    note disk "$(size_of "$T/vm-data" ! -path '*cache*')"
-    note disk_raw "$(size_of "$T/vm-data/data")"
-    rm -rf "$T/vm-data"
-}
-
-run_prometheus() {
-    local port dir
-    dir=$(package prometheus) || return 1
-    port=$(free_port)
-    echo 'global: {}' >"$T/prometheus.yml"
-    spawn prom "$dir/usr/bin/prometheus" --config.file="$T/prometheus.yml" \
-        --web.listen-address="127.0.0.1:$port" --storage.tsdb.path="$T/prom-data" \
-        --web.enable-remote-write-receiver --web.enable-admin-api --log.level=warn
-    poll 30 curl -fsS "http://127.0.0.1:$port/-/ready" || return 1
-    note version "$(dpkg-deb -f "$dir"/*.deb Version)"
-    send remote "$port" "$(pid_of prom)" || return 1
-    ask "http://127.0.0.1:$port/api/v1" "$(pid_of prom)"
-    curl -fsS -XPOST "http://127.0.0.1:$port/api/v1/admin/tsdb/snapshot" >/dev/null
-    note disk "$(size_of "$T/prom-data/snapshots")"
-    note disk_raw "$(size_of "$T/prom-data/snapshots" -path '*chunks*')"
-    stop prom TERM 60
-    rm -rf "$T/prom-data"
+run_peer() { # NAME
+    start_peer "$1" || return 1
+    note version "$PEER_VERSION"
+    send remote "$PEER_PORT" "$PEER_PID" || return 1
+    [ "$1" != victoriametrics ] || settle_victoriametrics
+    ask "$PEER_API" "$PEER_PID"
+    stop_peer "$1"
+    note disk "$PEER_BYTES"
+    note disk_raw "$PEER_RAW_BYTES"
 }
 
 : >"$T/figures"
 for peer in $peers; do
     case $peer in
     pga) run_pga pga native ;;
-    *) "run_$peer" ;;
+    pga_objects) run_pga_objects ;;
+    *) run_peer "$peer" ;;
     esac || echo "bench peers: $peer is not compared" >&2
 done
 python3 - "$T/figures" "$((agents * steps * samples_a_push))" <<'P'

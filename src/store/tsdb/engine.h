@@ -143,6 +143,7 @@ struct applier {
     int64_t expire_day; /* of the last look at what is too old */
     int64_t expire_us;  /* monotonic: not before, after one that failed */
     bool expire_more;   /* it did not end yet */
+    bool index_is_stale; /* event_search has what was deleted */
 };
 
 /* The flusher asks the applier to give something of event.db and text.db. */

@@ -24,6 +24,8 @@
 #define LOOK_DAYS      7 /* a text that is still named is looked at again so much later */
 #define SPARE_DAYS     3 /* the quota leaves these */
 #define SHRINK_PAGES   2000
+#define MERGE_PAGES    500 /* of the index, in one transaction */
+#define MERGE_STEPS    8   /* a day */
 #define RETRY_US       60000000LL
 
 static const struct log_ctx expire_log = {.component = "tsdb"};
@@ -83,7 +85,27 @@ static enum err_code expire_events(struct tsdb *db, int64_t now_ms, bool *more, 
 
     if (code == ERR_OK) {
         atomic_fetch_add(&db->count.expired_events, (uint64_t)changed);
+        db->applier.index_is_stale |= changed > 0;
         *more |= changed == EVENTS_AT_ONCE;
+    }
+    return code;
+}
+
+/*
+ * The index keeps what was deleted until parts of it are merged: without this it would grow for
+ * ever. A large one takes more than a day for it.
+ */
+static enum err_code merge_index(struct sqldb *file, struct err *e)
+{
+    int64_t pages = -MERGE_PAGES;
+    enum err_code code = ERR_OK;
+
+    for (int i = 0; code == ERR_OK && i < MERGE_STEPS; i++) {
+        code = sqldb_run(file, "tsdb_event_search_merge", SQLDB_ARGS(sqldb_i64(pages)), e);
+        pages = MERGE_PAGES;
+        if (code == ERR_OK) {
+            code = sqldb_checkpoint(file, e);
+        }
     }
     return code;
 }
@@ -288,6 +310,7 @@ static enum err_code answer_quota(struct tsdb *db, int64_t now_ms, struct err *e
 
     if (code == ERR_OK && given) {
         atomic_fetch_add(&db->count.stripped, (uint64_t)given);
+        db->applier.index_is_stale = true;
         log_warn(&expire_log, "the quota took %lld plans and bodies of events", (long long)given);
         code = shrink_both(db, e);
     }
@@ -310,6 +333,10 @@ static enum err_code expire_some(struct tsdb *db, int64_t now_ms, struct err *e)
 
     if (code == ERR_OK) {
         code = expire_texts(db, now_ms, &more, e);
+    }
+    if (code == ERR_OK && !more && a->index_is_stale) {
+        code = merge_index(a->event, e);
+        a->index_is_stale = code != ERR_OK;
     }
     if (code == ERR_OK && !more) {
         code = shrink_both(db, e);
