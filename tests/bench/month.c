@@ -157,6 +157,7 @@ int main(int argc, char **argv)
                                        .churn = 3};
     month.config = (struct tsdb_config){.dir = argc > 1 ? argv[1] : "",
                                         .retention_days = 7,
+                                        .retention_slow_days = 7,
                                         .rollup_5m_days = 14,
                                         .rollup_1h_days = 31,
                                         .event_days = 30,

@@ -93,7 +93,7 @@ static int set_up(void **state)
     k->seed = setting("PGA_KILLS_SEED", (uint64_t)clock_wall_ms());
     k->log = log && log[0] ? fopen(log, "a") : NULL;
     tsdb_fixture_init(&k->f);
-    k->f.config.retention_days = KILLS_RETENTION_DAYS;
+    k->f.config.retention_days = k->f.config.retention_slow_days = KILLS_RETENTION_DAYS;
     k->f.config.rollup_5m_days = KILLS_ROLLUP_5M_DAYS;
     (void)snprintf(k->copies, sizeof(k->copies), "%s-copies", k->f.dir);
     tsdb_clock_take(0);

@@ -532,6 +532,7 @@ static void test_retention_and_quota(void **state)
     char text[256];
 
     b->lite.whole = b->pg.whole = true;
+    b->lite.f.config.retention_slow_days = 3;
     b->lite.f.config.retention_days = b->pg.f.config.retention_days = 3;
     b->lite.f.config.rollup_5m_days = b->pg.f.config.rollup_5m_days = 5;
     live(b);

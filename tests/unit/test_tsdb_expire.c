@@ -243,7 +243,7 @@ static void test_the_quota_takes_plans_and_bodies(void **state)
     send(x, "young", "2");
     tsdb_fixture_stop(&x->f);
     x->f.config.max_bytes = 1;
-    x->f.config.retention_days = 100;
+    x->f.config.retention_days = x->f.config.retention_slow_days = 100;
     tsdb_fixture_start(&x->f);
     want(x, STRIPPED, 2);
     assert_int_equal(events(x, "old"), 1); /* its title is there */

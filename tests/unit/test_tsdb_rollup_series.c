@@ -140,7 +140,7 @@ static void test_what_is_gone_is_said(void **state)
     rolling_send(g, rolling_dense, START_MS + 10 * 24 * HOUR - HOUR, START_MS + 10 * 24 * HOUR,
                  10000); /* there are younger days */
     tsdb_fixture_stop(&g->f);
-    g->f.config.retention_days = 3;
+    g->f.config.retention_days = g->f.config.retention_slow_days = 3;
     tsdb_fixture_start(&g->f);
     struct answer gone = raw;
     for (int i = 0; i < 6000 && gone.notes == 0; i++) { /* retention takes its time */

@@ -461,7 +461,7 @@ static int run_restored(struct migrate *m)
     rc = rc ? rc : tsdb_restored_pg(db, applied, &lsn, &e);
     sqldb_close(db);
     if (rc) {
-        return fail(&e);
+        return migrate_fail(&e);
     }
     printf("a new epoch; journal rows go on after %llu\n", (unsigned long long)lsn);
     return EXIT_CODE_OK;

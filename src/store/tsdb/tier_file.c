@@ -271,7 +271,8 @@ enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tie
                            .from_ms = spec->from_ms,
                            .to_ms = spec->to_ms,
                            .watermark_ms = r->tier_watermark[spec->tier],
-                           .deadline_mono_us = spec->deadline_mono_us};
+                           .deadline_mono_us = spec->deadline_mono_us,
+                           .reader = r};
     arena_init(&a, "tsdb tier columns", TSDB_ARENA_BYTES);
     enum err_code code = scan_group(r, spec, group, &a, &q, e);
     code = code ? code : tier_scan(&q, visit, arg, e);

@@ -270,6 +270,16 @@ static bool is_wanted(const struct scan *s, const struct codec_slice *c)
            tier_bucket_end(q->place->tier, c->t_ms) <= q->watermark_ms;
 }
 
+static enum err_code check(const struct tier_range *q, struct err *e)
+{
+    if (q->reader) {
+        return reader_check(q->reader, q->deadline_mono_us, e);
+    }
+    return q->deadline_mono_us && clock_mono_us() > q->deadline_mono_us
+               ? err_set(e, ERR_TIMEOUT, "the read took too long")
+               : ERR_OK;
+}
+
 static enum err_code visit_block(struct scan *s, const struct tier_block *b, struct err *e)
 {
     enum err_code code = open_block(s, b, e);
@@ -279,7 +289,7 @@ static enum err_code visit_block(struct scan *s, const struct tier_block *b, str
             code = visit_slice(s, i, e);
         }
     }
-    return code ? code : reader_check(s->reader, s->q->deadline_mono_us, e);
+    return code ? code : check(s->q, e);
 }
 
 /* Only the newest bucket that did not fail. */

@@ -437,6 +437,7 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
                       .copies = copies,
                       .config = {.dir = dir,
                                  .retention_days = KILLS_RETENTION_DAYS,
+                                 .retention_slow_days = KILLS_RETENTION_DAYS,
                                  .rollup_5m_days = KILLS_ROLLUP_5M_DAYS},
                       .flushes = id >= PHASE_COMPACT,
                       .random = moment_random(&shared->moment.random),
