@@ -577,7 +577,7 @@ static bool is_statement(const char *file, char name[96])
 
     snprintf(name, 96, "%.*s", STR_ARG(stem));
     return !other && !str_starts(stem, STR("tsdb_")) && !str_starts(stem, STR("demo_")) &&
-           !str_starts(stem, STR("begin_"));
+           !str_starts(stem, STR("begin_")) && !str_starts(stem, STR("transfer_"));
 }
 
 /* 1 fits every type; a constraint may refuse it, but the statement itself is never wrong. */

@@ -342,7 +342,7 @@ static void do_rollup(struct child *c)
     wait_rollups(c);
 }
 
-/* A day more, and a start, for then retention looks. */
+/* A day more, and a start: retention looks at both. */
 static void do_retain(struct child *c)
 {
     struct tsdb_stats now = {0};
@@ -353,6 +353,8 @@ static void do_retain(struct child *c)
     }
     flush(c);
     wait_rollups(c);
+    tsdb_stats(c->db, &now);
+    files = now.removed[TSDB_REMOVED_AGE];
     end_beside(c);
     tsdb_stop(c->db);
     close_store(c);
