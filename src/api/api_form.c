@@ -92,7 +92,7 @@ static struct api_form *entry_of(struct api_forms *forms, struct str collector)
 }
 
 void api_form_give(struct api_forms *forms, const char *collector_id, struct flatten_form *form,
-                   bool fits)
+                   enum api_form_use use)
 {
     struct flatten_form *old = NULL;
     struct api_form *entry;
@@ -100,7 +100,7 @@ void api_form_give(struct api_forms *forms, const char *collector_id, struct fla
     lock_take(&forms->lock);
     entry = entry_of(forms, str_of(collector_id));
     if (entry) {
-        entry->misses = fits ? 0 : entry->misses + 1;
+        entry->misses = use == API_FORM_FITS ? 0 : entry->misses + 1;
         entry->used_mono_ms = clock_mono_ms();
         old = take_out(forms, entry); /* of another push that came meanwhile */
         if (form && forms->bytes + flatten_form_bytes(form) <= FORMS_BYTES_MAX) {

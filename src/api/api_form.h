@@ -20,9 +20,13 @@ void api_forms_free(struct api_forms *forms); /* NULL allowed */
 
 /* NULL: there is none. *learn: it is worth trying to learn one, should the form not fit. */
 struct flatten_form *api_form_take(struct api_forms *forms, const char *collector_id, bool *learn);
-/* `fits`: the push had the form that was taken. `form` is the old or a new one; NULL: there is none. */
+enum api_form_use {
+    API_FORM_FITS,  /* the push had the form that was taken */
+    API_FORM_MISSED /* it had another, or there was none */
+};
+/* `form` is the old or a new one; NULL: there is none. */
 void api_form_give(struct api_forms *forms, const char *collector_id, struct flatten_form *form,
-                   bool fits);
+                   enum api_form_use use);
 /* Drop those that were not used of late. */
 void api_forms_trim(struct api_forms *forms);
 

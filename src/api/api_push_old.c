@@ -249,7 +249,8 @@ void api_push_old_unknown(struct api_push_old *old)
 void api_push_old_end(struct api_call *call, struct api_push_old *old)
 {
     if (old->asked && (old->form || old->flat.item_count > 0))
-        api_form_give(call->api->forms, call->who.collector_id, old->form, old->fits);
+        api_form_give(call->api->forms, call->who.collector_id, old->form,
+                      old->fits ? API_FORM_FITS : API_FORM_MISSED);
     old->form = NULL;
     old->asked = false;
 }

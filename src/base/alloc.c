@@ -2,7 +2,7 @@
 /*
  * alloc.c: the allocator behind its table.
  *
- * Blocks of 4 kB to 4 MB are what one request after the other takes and gives back: bodies,
+ * Blocks of 1 kB to 4 MB are what one request after the other takes and gives back: bodies,
  * documents, arenas. The C library returns them to the kernel each time, and mapping, faulting in
  * and unmapping them again cost more than reading a push. So some are kept, by powers of two.
  * Threads: alloc_table is set before threads start and only read afterwards; the kept blocks have a

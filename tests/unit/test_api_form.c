@@ -68,13 +68,14 @@ static void test_one_push_has_it_at_a_time(void **state)
     (void)state;
     assert_null(api_form_take(forms, COLLECTOR, &learns));
     assert_true(learns);
-    api_form_give(forms, COLLECTOR, form, false);
+    api_form_give(forms, COLLECTOR, form, API_FORM_MISSED);
     assert_null(api_form_take(forms, "another", &learns));
     assert_ptr_equal(api_form_take(forms, COLLECTOR, &learns), form);
     assert_null(api_form_take(forms, COLLECTOR, &learns));
-    api_form_give(forms, COLLECTOR, form, true);
+    api_form_give(forms, COLLECTOR, form, API_FORM_FITS);
     form = learn();
-    api_form_give(forms, COLLECTOR, form, false); /* of the other push: the newer one stays */
+    api_form_give(forms, COLLECTOR, form,
+                  API_FORM_MISSED); /* of the other push: the newer one stays */
     assert_ptr_equal(api_form_take(forms, COLLECTOR, &learns), form);
     flatten_form_free(form);
 }
@@ -88,10 +89,10 @@ static void test_who_sends_something_else_each_time_is_learned_seldom(void **sta
     for (int i = 0; i < 160; i++) {
         assert_null(api_form_take(forms, COLLECTOR, &learns));
         learned += learns;
-        api_form_give(forms, COLLECTOR, NULL, false);
+        api_form_give(forms, COLLECTOR, NULL, API_FORM_MISSED);
     }
     assert_in_range(learned, 10, 20);
-    api_form_give(forms, COLLECTOR, learn(), true);
+    api_form_give(forms, COLLECTOR, learn(), API_FORM_FITS);
     flatten_form_free(api_form_take(forms, COLLECTOR, &learns));
     assert_true(learns);
 }
@@ -102,9 +103,9 @@ static void test_what_is_not_used_goes(void **state)
 
     (void)state;
     (void)clock_ops_set(&fake);
-    api_form_give(forms, COLLECTOR, learn(), false);
+    api_form_give(forms, COLLECTOR, learn(), API_FORM_MISSED);
     now_us += INT64_C(14) * 60 * 1000000;
-    api_form_give(forms, "another", learn(), false);
+    api_form_give(forms, "another", learn(), API_FORM_MISSED);
     api_forms_trim(forms);
     now_us += INT64_C(2) * 60 * 1000000;
     api_forms_trim(forms);
