@@ -4,7 +4,7 @@
  *
  * Keyed, and no cryptographic hash: who knows the key can make two texts with one fingerprint. To
  * all others two texts look alike with a chance of about 2^-128 for each pair. A text that comes in
- * pieces has a fingerprint of its own for each way to cut it; the pieces are framed by their length.
+ * pieces has another fingerprint for each way to cut it: the pieces are framed by their length.
  * Invariant: the same on every machine and in every version, for fingerprints are stored.
  * Threads: any; no shared state.
  */

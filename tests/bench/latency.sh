@@ -42,9 +42,9 @@ import json, os, sys
 r, fsync = (json.loads(line) for line in open(sys.argv[1]))
 assert r["pushes"] == int(sys.argv[3]), r
 limit = 2 * fsync["p95_ms"] + 3
-print("# push: p50 %.2f, p95 %.2f, p99 %.2f ms of %d; fsync: p50 %.2f, p95 %.2f, p99 %.2f ms of %d" % (
-    r["p50_ms"], r["p95_ms"], r["p99_ms"], r["pushes"], fsync["p50_ms"], fsync["p95_ms"],
-    fsync["p99_ms"], fsync["fsyncs"]))
+for name, times, count in (("push", r, r["pushes"]), ("fsync", fsync, fsync["fsyncs"])):
+    print("# %s: p50 %.2f, p95 %.2f, p99 %.2f ms of %d" % (
+        name, times["p50_ms"], times["p95_ms"], times["p99_ms"], count))
 if os.path.exists(sys.argv[2]):
     print("# dashboard: %s" % open(sys.argv[2]).read().strip())
 print("bench name=push_p95_paced value=%.2f unit=ms peer=%.2f peer_name=2_fsync_p95_plus_3ms "
