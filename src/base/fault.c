@@ -80,6 +80,7 @@ static const char *const fault_table[] = {
     "tsdb.retain_tier",
     "tsdb.retain_unlinked",
     "tsdb.retain_unlisted",
+    "tsdb.retire_commit",
     "tsdb.rollup_hour",
     "tsdb.rollup_marks",
     "tsdb.rollup_watermark",

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/thread.h"
+#include "os/clock.h"
 #include "store/tsdb/engine.h"
 
 #include <string.h>
@@ -211,11 +212,9 @@ bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid
     return mine;
 }
 
-struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g, uint64_t id)
+/* The place of an object, or object_count. Caller holds the lock. */
+static size_t object_place(const struct catalog_group *g, uint64_t id)
 {
-    struct catalog_object *found = NULL;
-
-    lock_take(&c->lock);
     size_t low = 0;
     size_t high = g->object_count;
     /* ids of a group mostly rise by one: then it is known where the object is */
@@ -231,8 +230,17 @@ struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_gr
             high = middle;
         }
     }
-    if (low < g->object_count && g->objects[low]->id == id) {
-        found = g->objects[low];
+    return low < g->object_count && g->objects[low]->id == id ? low : g->object_count;
+}
+
+struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g, uint64_t id)
+{
+    struct catalog_object *found = NULL;
+
+    lock_take(&c->lock);
+    size_t at = object_place(g, id);
+    if (at < g->object_count) {
+        found = g->objects[at];
     }
     lock_release(&c->lock);
     return found;
@@ -542,9 +550,8 @@ size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids
     return count;
 }
 
-static void grow_slots(struct catalog_group *g)
+static void fill_slots(struct catalog_group *g, size_t mask)
 {
-    size_t mask = g->slot_mask ? g->slot_mask * 2 + 1 : 7;
     alloc_free(g->slots);
     g->slots = alloc_array(mask + 1, sizeof(struct catalog_object *));
     g->slot_mask = mask;
@@ -566,6 +573,11 @@ void catalog_cut_objects(struct catalog_group *g, size_t count)
     }
 }
 
+static void grow_slots(struct catalog_group *g)
+{
+    fill_slots(g, g->slot_mask ? g->slot_mask * 2 + 1 : 7);
+}
+
 struct catalog_object *catalog_put_object(struct catalog *c, uint64_t id, struct catalog_group *g,
                                           struct str keys)
 {
@@ -574,6 +586,7 @@ struct catalog_object *catalog_put_object(struct catalog *c, uint64_t id, struct
     o->id = id;
     o->group = g;
     o->hash = str_hash(keys);
+    atomic_init(&o->seen_ms, clock_mono_ms());
     o->len = (uint32_t)keys.len;
     if (keys.len) {
         memcpy(o->keys, keys.ptr, keys.len);
@@ -602,6 +615,33 @@ enum err_code catalog_add_object(struct catalog *c, struct catalog_group *g, str
     push((void ***)&c->new_objects, &c->new_object_count, &c->new_object_cap, *out);
     c->ids_dirty = true;
     return ERR_OK;
+}
+
+int64_t catalog_note_ms(int64_t rest_ms)
+{
+    return rest_ms / 256;
+}
+
+struct catalog_object *catalog_take_object(struct catalog *c, struct catalog_group *g, uint64_t id)
+{
+    struct catalog_object *o = NULL;
+
+    lock_take(&c->lock);
+    size_t at = object_place(g, id);
+    if (at < g->object_count) {
+        o = g->objects[at];
+        memmove(&g->objects[at], &g->objects[at + 1],
+                (g->object_count - at - 1) * sizeof(struct catalog_object *));
+        g->object_count--;
+        c->object_count--;
+        size_t mask = g->slot_mask;
+        while (mask > 7 && g->object_count * 8 < mask) {
+            mask /= 2;
+        }
+        fill_slots(g, mask);
+    }
+    lock_release(&c->lock);
+    return o;
 }
 
 /* Caller holds the lock. */

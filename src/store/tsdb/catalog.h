@@ -5,7 +5,8 @@
  * Invariants: (1) only the writer adds, and what it added is written by its next transaction before
  *             anything can name it durably; (2) ids rise and are never used again, but those of what
  *             was taken back before it was written; (3) the structs never move and live as long as
- *             the catalogue; id, name and keys never change.
+ *             the catalogue, objects until nothing names them (retire.h); id, name and keys never
+ *             change.
  * Threads:    every function takes the catalogue's lock itself, unless it says otherwise.
  */
 #ifndef STORE_TSDB_CATALOG_H
@@ -62,6 +63,7 @@ struct catalog_object {
     uint64_t id;
     struct catalog_group *group;
     uint64_t hash;
+    _Atomic int64_t seen_ms; /* monotonic: in a push, or read at start; noted seldom */
     uint32_t len;
     char keys[]; /* per key of the relation a length and the bytes; empty ones at the end are cut */
 };
@@ -203,6 +205,17 @@ size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids
 
 /* The same for groups whose id is not among these, which rise. */
 void catalog_keep_only(struct catalog *c, const uint64_t *ids, size_t count);
+
+/* How often it is noted that an object was seen, when resting ones are looked for after rest_ms. */
+int64_t catalog_note_ms(int64_t rest_ms);
+static inline void catalog_note(struct catalog_object *o, int64_t now_ms, int64_t note_ms)
+{
+    if (now_ms - atomic_load_explicit(&o->seen_ms, memory_order_relaxed) >= note_ms) {
+        atomic_store_explicit(&o->seen_ms, now_ms, memory_order_relaxed);
+    }
+}
+/* Take an object out of its group; the caller frees it, once nobody has it. NULL = unknown. */
+struct catalog_object *catalog_take_object(struct catalog *c, struct catalog_group *g, uint64_t id);
 
 /* --- Put a thing with a known id; catalog_rows.c and the functions above --- */
 struct catalog_relation *catalog_put_relation(struct catalog *c, uint32_t id, struct str name,

@@ -126,7 +126,7 @@ enum run_state { RUN_OPEN, RUN_STOPPING, RUN_STOPPING_FAST };
 struct tsdb_counters {
     _Atomic uint64_t samples, pushes, records, slices, commits, duplicates;
     _Atomic uint64_t refused[TSDB_REFUSED_KINDS];
-    _Atomic uint64_t folds, flushes, flush_errors, replayed_records, replayed_slices;
+    _Atomic uint64_t folds, retired, flushes, flush_errors, replayed_records, replayed_slices;
     _Atomic uint64_t journal_bytes, disk_bytes, free_bytes;
     _Atomic uint64_t part_bytes[TSDB_PARTS];
     _Atomic uint64_t expired_events, expired_texts, stripped;
@@ -168,6 +168,10 @@ struct tsdb {
     bool shared; /* other processes push into the store, too: what we know of streams may be old */
     bool restarting; /* names are read anew: no push is taken */
     size_t busy_streams;
+    bool holding; /* no new push is taken: the writer waits until none is under way */
+    struct retire_list *retired; /* retire.c: handed over to the writer */
+    struct retire_waste *waste;  /* retire.c: to be freed */
+    uint64_t borrows;            /* of readers, ever */
     bool flusher_over, applier_over;
     struct map *streams; /* collector + uuid -> struct stream */
     struct ingest_job *queue_first, *queue_last;

@@ -11,6 +11,7 @@
 #include "store/tsdb/blocks.h"
 #include "store/tsdb/head_fold.h"
 #include "store/tsdb/quarantine.h"
+#include "store/tsdb/retire.h"
 #include "store/tsdb/tier.h"
 
 #include "base/fault.h"
@@ -573,6 +574,7 @@ struct flusher {
     int64_t expire_day;
     int failures;
     struct compact *compact;
+    struct retire *retire;
 };
 
 static void flusher_chores(struct tsdb *db, struct flusher *f)
@@ -631,7 +633,7 @@ static bool try_rollup(struct tsdb *db, struct flusher *f)
 
 void tsdb_sqlite_run_flusher(struct tsdb *db)
 {
-    struct flusher f = {.compact = compact_new(db)};
+    struct flusher f = {.compact = compact_new(db), .retire = retire_new(db)};
     bool over = false;
     bool more = true; /* to roll up or to compact; at start, perhaps */
 
@@ -657,7 +659,9 @@ void tsdb_sqlite_run_flusher(struct tsdb *db)
             over = over || (stopping && f.failures > 1);
         }
         more = !over && compact_step(f.compact);
+        more |= !over && retire_step(f.retire);
     }
+    retire_free(f.retire);
     compact_free(f.compact);
     lock_take(&db->state);
     db->flusher_over = true;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "os/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,8 @@ static enum err_code resolve_rows(struct preparing *p, struct work *w, bool *mov
     int places[LIMIT_RELATION_KEYS];
     size_t keys = key_places(n, places);
     enum err_code code = ERR_OK;
+    int64_t now = clock_mono_ms();
+    int64_t note = catalog_note_ms(p->db->config.object_rest_ms);
 
     fit_rows(n, s->row_count);
     for (size_t row = 0; code == ERR_OK && row < s->row_count; row++) {
@@ -129,6 +132,9 @@ static enum err_code resolve_rows(struct preparing *p, struct work *w, bool *mov
         }
         n->rows[row] = o;
         w->objects[row] = o ? o->id : 0;
+        if (o) {
+            catalog_note(o, now, note);
+        }
     }
     if (n->row_count > s->row_count) {
         n->row_count = s->row_count; /* rows of older slices say nothing about the next one */
@@ -150,9 +156,10 @@ static void resolve_gone(struct preparing *p, struct work *w)
             struct str none = {NULL, 0};
             identity_add(&id, places[k] >= 0 ? s->gone[i][places[k]] : none, &end);
         }
-        const struct catalog_object *o = catalog_find_object(p->db->catalog, w->entry->group,
-                                                             str_make(id.bytes, id.len));
+        struct catalog_object *o = catalog_find_object(p->db->catalog, w->entry->group,
+                                                       str_make(id.bytes, id.len));
         if (o) { /* what was never seen cannot end */
+            catalog_note(o, clock_mono_ms(), catalog_note_ms(p->db->config.object_rest_ms));
             w->gone[w->gone_count++] = o->id;
         }
     }
@@ -261,10 +268,15 @@ static bool ids_rise(const uint64_t *ids, size_t n)
 }
 
 /* The rows of the last slice again. */
-static void repeat_rows(struct work *w)
+static void repeat_rows(const struct preparing *p, struct work *w)
 {
+    int64_t now = clock_mono_ms();
+    int64_t note = catalog_note_ms(p->db->config.object_rest_ms);
+
     for (size_t row = 0; row < w->slice->row_count; row++) {
-        w->objects[row] = w->entry->rows[row]->id;
+        struct catalog_object *o = w->entry->rows[row];
+        w->objects[row] = o->id;
+        catalog_note(o, now, note);
     }
 }
 
@@ -280,7 +292,7 @@ enum err_code ingest_resolve_rows(struct preparing *p, struct work *w, struct er
         return arena_check(p->job->arena, e);
     }
     if (ingest_knows_rows(w->entry, w->slice)) {
-        repeat_rows(w);
+        repeat_rows(p, w);
         resolve_gone(p, w);
         return ERR_OK;
     }

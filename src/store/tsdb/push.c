@@ -109,10 +109,10 @@ static enum err_code take_stream(struct tsdb *db, const struct push *push, struc
         code = err_set(e, ERR_TIMEOUT, "the store reads its names again");
     }
     /* Who had it may have given it up: it is looked for after each wait. */
-    while (code == ERR_OK && s->busy) {
+    while (code == ERR_OK && (s->busy || db->holding)) {
         bool in_time = cond_wait_until(&db->stream_free, &db->state, until);
         code = find_stream(db, push, &s, e);
-        if (code == ERR_OK && !in_time && s->busy) {
+        if (code == ERR_OK && !in_time && (s->busy || db->holding)) {
             code = err_set(e, ERR_TIMEOUT, "another push of this stream is under way");
         }
     }
@@ -146,6 +146,9 @@ static void return_stream(struct tsdb *db, struct stream *s)
         stream_free(map_remove(db->streams, str_make(both, sizeof(both))));
     }
     cond_broadcast(&db->stream_free);
+    if (db->holding && db->busy_streams == 0) {
+        cond_signal(&db->wake_writer);
+    }
     lock_release(&db->state);
 }
 

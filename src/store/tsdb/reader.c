@@ -56,6 +56,7 @@ enum err_code tsdb_sqlite_reader_borrow(struct tsdb *db, int64_t mono_us, struct
     if (r) {
         code = ERR_OK;
         r->borrowed = true;
+        r->borrow = ++db->borrows;
         r->heads[0] = db->frozen;
         r->heads[1] = db->active;
         r->lsn = db->linked_lsn;

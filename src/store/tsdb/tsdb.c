@@ -7,6 +7,7 @@
  */
 #include "store/tsdb/block_cache.h"
 #include "store/tsdb/ingest.h"
+#include "store/tsdb/retire.h"
 #include "store/tsdb/tier.h"
 
 #include "base/alloc.h"
@@ -55,6 +56,7 @@ static void set_defaults(struct tsdb_config *c)
     c->event_days = c->event_days ? c->event_days : EVENT_DAYS;
     c->text_days = c->text_days ? c->text_days : TEXT_DAYS;
     c->close_ms = c->close_ms ? c->close_ms : CLOSE_MS;
+    c->object_rest_ms = c->object_rest_ms ? c->object_rest_ms : TSDB_DAY_MS;
     c->readers = c->readers ? c->readers : READERS;
     c->cache_bytes = c->cache_bytes ? c->cache_bytes : BLOCK_CACHE_BYTES;
     c->readers = c->readers > READERS_MAX ? READERS_MAX : c->readers;
@@ -86,6 +88,7 @@ void tsdb_front_init(struct tsdb *db, const struct tsdb_config *config)
 
 void tsdb_front_fini(struct tsdb *db)
 {
+    retire_fini(db);
     turns_fini(&db->turns);
     alloc_free(db->readers);
     head_free(db->active);
@@ -445,6 +448,7 @@ void tsdb_front_counters(struct tsdb *db, struct tsdb_stats *out)
     }
     out->flushes = atomic_load(&n->flushes);
     out->flush_errors = atomic_load(&n->flush_errors);
+    out->retired = atomic_load(&n->retired);
     out->folds = atomic_load(&n->folds);
     out->replayed_records = atomic_load(&n->replayed_records);
     out->replayed_slices = atomic_load(&n->replayed_slices);

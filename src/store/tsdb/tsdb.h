@@ -82,6 +82,7 @@ struct tsdb_config {
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
+    int64_t object_rest_ms; /* objects not seen for so long may leave memory; 0 = 24 h */
     size_t readers;                /* handle sets; 0 = 6 */
     size_t cache_bytes;            /* of blocks read lately; 0 = 8 MB */
     uint64_t caps[TSDB_CAPS];      /* 0 = the usual one */
@@ -433,7 +434,8 @@ struct tsdb_stats {
     uint64_t samples_stored, pushes, records, slices, commits, duplicates; /* since the start */
     uint64_t refused[TSDB_REFUSED_KINDS];
     uint64_t flushes, flush_errors, replayed_records, replayed_slices;
-    uint64_t folds; /* of 32 slices of a group in memory */
+    uint64_t folds;   /* of 32 slices of a group in memory */
+    uint64_t retired; /* objects that nothing named any more */
     uint64_t relations, groups, objects, streams;
     uint64_t dropped_groups; /* of deleted targets, of which files may still hold something */
     uint64_t lsn, flushed_lsn, applied_lsn;

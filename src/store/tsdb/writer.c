@@ -10,6 +10,7 @@
  */
 #include "store/tsdb/writer.h"
 #include "store/tsdb/head_fold.h"
+#include "store/tsdb/retire.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -548,6 +549,9 @@ static bool chores(struct tsdb *db, int worth_pages, int *failures)
     }
     if (code) {
         log_warn(&writer_log, "journal upkeep failed: %s", e.text);
+    }
+    if (retire_write(db, &e)) { /* in any case: it may hold pushes */
+        log_warn(&writer_log, "names of objects are kept: %s", e.text);
     }
     *failures = code ? *failures + 1 : 0;
     check_full(db);

@@ -1,0 +1,2 @@
+-- The heads of all blocks, counted or not. No parameters. Columns: head.
+SELECT head FROM block
