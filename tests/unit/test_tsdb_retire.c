@@ -225,8 +225,9 @@ static void test_what_is_in_memory_stays(void **state)
     tsdb_flush_ok(f);       /* nothing; but the hours of that file are over now */
     send(&s, "old", 0, 20); /* in the head */
     remove_one_file(f);
-    clock_sleep_ms(1500); /* a look of the flusher passes */
-    assert_int_equal(stats_of(f).objects, 50);
+    clock_sleep_ms(1500);                   /* a look of the flusher passes */
+    assert_true(stats_of(f).objects >= 20); /* more, unless it looked before they were sent */
+    assert_int_equal(count_slices(f), 1);
     tsdb_flush_ok(f);
     wait_objects(f, 20);
     assert_int_equal(count_slices(f), 1);

@@ -37,7 +37,7 @@ struct tsdb_reader {
     const struct tsdb_ops *ops; /* first: dispatch.c */
     struct tsdb *db;
     bool borrowed;
-    uint64_t borrow; /* number of this one, of all */
+    uint64_t borrow;                     /* number of this one, of all */
     struct sqldb *ingest, *text, *event; /* opened at first use */
     struct reader_file files[READER_FILES_MAX];
     size_t file_count;

@@ -82,7 +82,7 @@ struct tsdb_config {
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */
-    int64_t object_rest_ms; /* objects not seen for so long may leave memory; 0 = 24 h */
+    int64_t object_rest_ms;        /* objects not seen for so long may leave memory; 0 = 24 h */
     size_t readers;                /* handle sets; 0 = 6 */
     size_t cache_bytes;            /* of blocks read lately; 0 = 8 MB */
     uint64_t caps[TSDB_CAPS];      /* 0 = the usual one */
