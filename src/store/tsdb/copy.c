@@ -171,7 +171,8 @@ static void copy_path(const struct copying *c, const char *name, char *out, size
     }
 }
 
-static enum err_code copy_file(struct copying *c, struct copied *f, struct err *e)
+/* *made: there is a copy; of a file that is being made there is none, the journal has all of it. */
+static enum err_code copy_file(struct copying *c, struct copied *f, bool *made, struct err *e)
 {
     char path[PATH_MAX + NAME_MAX_BYTES];
     char copy[PATH_MAX + NAME_MAX_BYTES];
@@ -187,7 +188,11 @@ static enum err_code copy_file(struct copying *c, struct copied *f, struct err *
         code = days_open(path, SQLDB_READ_ONLY, &file, e);
     }
     FAULT_POINT("tsdb.copy_file");
+    *made = false;
     if (code == ERR_OK) {
+        code = days_is_begun(file, made, e);
+    }
+    if (code == ERR_OK && *made) {
         code = sqldb_copy_to(file, copy, e);
     }
     sqldb_close(file);
@@ -235,9 +240,10 @@ static enum err_code look_at(struct copying *c, const char *name, struct err *e)
         return ERR_OK;
     }
     f->sign = now;
-    f->waits = c->trim_rests;
-    enum err_code code = copy_file(c, f, e);
-    return code || c->trim_rests ? code : take(c, name, e);
+    bool made = false;
+    enum err_code code = copy_file(c, f, &made, e);
+    f->waits = c->trim_rests && made;
+    return code || c->trim_rests || !made ? code : take(c, name, e);
 }
 
 /* --- all of them --- */
@@ -395,10 +401,14 @@ static enum err_code take_mark(struct settling *s, const char *name, struct err 
     char path[PATH_MAX + NAME_MAX_BYTES];
     struct sqldb *file = NULL;
     uint64_t applied = 0;
+    bool begun = false; /* backups of older programs may have a file that was being made */
 
     (void)snprintf(path, sizeof(path), "%s/%s", s->dir, name);
     enum err_code code = days_open(path, SQLDB_READ_ONLY, &file, e);
     if (code == ERR_OK) {
+        code = days_is_begun(file, &begun, e);
+    }
+    if (code == ERR_OK && begun) {
         code = days_read_applied(file, &applied, e);
     }
     sqldb_close(file);

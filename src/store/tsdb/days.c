@@ -156,6 +156,16 @@ enum err_code days_open(const char *path, unsigned flags, struct sqldb **out, st
     return code;
 }
 
+enum err_code days_is_begun(struct sqldb *file, bool *begun, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(file, "tsdb_file_begun", SQLDB_NO_ARGS, &s, e);
+
+    *begun = code == ERR_OK && sqldb_get_i64(s, 0) != 0;
+    sqldb_end(s);
+    return code;
+}
+
 enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e)
 {
     struct sqldb_stmt *s = NULL;

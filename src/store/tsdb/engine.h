@@ -227,6 +227,8 @@ bool days_get(const struct tsdb *db, enum day_class class, int64_t day, struct d
 void days_put(struct tsdb *db, const struct day_file *f);
 enum err_code days_open(const char *path, unsigned flags, struct sqldb **out,
                         struct err *e) ERR_MUST_CHECK;
+/* Whether a file has its schema: else it is being made, or a kill ended that. */
+enum err_code days_is_begun(struct sqldb *file, bool *begun, struct err *e) ERR_MUST_CHECK;
 /* The watermark of an open day file. */
 enum err_code days_read_applied(struct sqldb *day, uint64_t *out, struct err *e) ERR_MUST_CHECK;
 /* applied, compacted, pile and dirty_hour of an open day file. */

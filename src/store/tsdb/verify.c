@@ -83,11 +83,9 @@ __attribute__((format(printf, 2, 3))) static void repaired(struct verify *v, con
 /* ERR_NOT_FOUND for a file of which a kill ended the making: the next start goes on with it. */
 static enum err_code check_begun(struct sqldb *db, struct err *e)
 {
-    struct sqldb_stmt *s = NULL;
-    enum err_code code = sqldb_row(db, "tsdb_file_begun", SQLDB_NO_ARGS, &s, e);
-    bool begun = code == ERR_OK && sqldb_get_i64(s, 0) != 0;
+    bool begun = false;
+    enum err_code code = days_is_begun(db, &begun, e);
 
-    sqldb_end(s);
     return code || begun ? code : err_set(e, ERR_NOT_FOUND, "there is nothing in it yet");
 }
 
@@ -300,7 +298,10 @@ static void check_ingest(struct verify *v)
     enum err_code code = sqldb_row(db, "tsdb_state_get", SQLDB_NO_ARGS, &s, &e);
     if (code == ERR_OK) {
         v->next_lsn = (uint64_t)sqldb_get_i64(s, 1);
-        sqldb_end(s);
+    }
+    sqldb_end(s);
+    bool first = code == ERR_NOT_FOUND; /* a kill ended the first start, or it was lost */
+    if (code == ERR_OK || first) {
         code = catalog_load(v->catalog, db, &e);
     }
     if (code == ERR_OK) {
@@ -309,6 +310,9 @@ static void check_ingest(struct verify *v)
     if (code == ERR_OK) {
         code = check_journal(v, db, &e);
         mend_journal(v, db);
+    }
+    if (first && v->out->journal_rows > 0) {
+        found(v, "there is no state in it");
     }
     if (code) {
         found(v, e.text);
