@@ -488,6 +488,42 @@ static void test_repair_of_any_flipped_bytes(void **state)
     }
 }
 
+static enum err_code note_taken(void *arg, const char *name, const char *path, struct err *e)
+{
+    bool *half = arg;
+    (void)path;
+    (void)e;
+    *half |= strstr(name, "20260101") != NULL;
+    return ERR_OK;
+}
+
+/* A day file that has no tables yet: what belongs into it is still in the journal. */
+static void test_a_backup_does_without_a_file_that_is_being_made(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    bool half = false;
+    const struct tsdb_copy to = {.take = note_taken, .arg = &half};
+    struct err e = {0};
+
+    shell(f, "touch raw/fast/20260101.db");
+    assert_int_equal(tsdb_copy(f->db, &to, &e), ERR_OK);
+    assert_false(half);
+    tsdb_fixture_stop(f);
+    assert_int_equal(tsdb_restored(f->dir, 0, &e), ERR_OK); /* one of an older program has it */
+}
+
+static void change(const struct tsdb_fixture *f, const char *file, const char *sql)
+{
+    char url[160];
+    struct sqldb *db = NULL;
+    struct err e = {0};
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/%s", f->dir, file);
+    assert_int_equal(sqldb_open(url, NULL, &db, &e), ERR_OK);
+    assert_int_equal(sqldb_script(db, sql, &e), ERR_OK);
+    sqldb_close(db);
+}
+
 /* What a kill leaves of a file, or of a whole store, that was being made. */
 static void test_what_a_kill_left_empty_is_no_damage(void **state)
 {
@@ -505,6 +541,8 @@ static void test_what_a_kill_left_empty_is_no_damage(void **state)
     assert_int_equal(verify(f, false, &blocks), ERR_OK);
     assert_int_equal(verify(f, true, &blocks), ERR_OK);
     shell(f, "rm -r raw tier5m tier1h text.db* event.db*");
+    assert_int_equal(verify(f, false, &blocks), ERR_OK);
+    change(f, "ingest.db", "DELETE FROM state");
     assert_int_equal(verify(f, false, &blocks), ERR_OK);
     tsdb_fixture_start(f);
     struct tsdb_sender s;
@@ -533,6 +571,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_repair_of_a_file_that_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_repair_of_any_flipped_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_backup_does_without_a_file_that_is_being_made,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_a_kill_left_empty_is_no_damage, set_up,
                                         tear_down),
     };

@@ -300,19 +300,19 @@ static void check_ingest(struct verify *v)
         v->next_lsn = (uint64_t)sqldb_get_i64(s, 1);
     }
     sqldb_end(s);
-    bool first = code == ERR_NOT_FOUND; /* a kill ended the first start, or it was lost */
-    if (code == ERR_OK || first) {
+    if (code == ERR_OK) {
         code = catalog_load(v->catalog, db, &e);
     }
-    if (code == ERR_OK) {
+    bool first = code == ERR_NOT_FOUND; /* a kill ended the first start, or rows were lost */
+    if (code == ERR_OK || first) {
         code = load_dropped(v, db, &e);
     }
     if (code == ERR_OK) {
         code = check_journal(v, db, &e);
         mend_journal(v, db);
     }
-    if (first && v->out->journal_rows > 0) {
-        found(v, "there is no state in it");
+    if (first && v->next_lsn > 1) {
+        found(v, "rows with its state are not there");
     }
     if (code) {
         found(v, e.text);
