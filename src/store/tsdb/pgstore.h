@@ -135,7 +135,7 @@ void pgstore_run_writer(struct tsdb *db);
 void pgstore_run_mover(struct tsdb *db);
 void pgstore_run_leader(struct tsdb *db);
 
-/* --- pgstore_lead.c, pgstore_tables.c, pgstore_retain.c: the leader's work, each in transactions of its own --- */
+/* --- the leader's work, each in transactions of its own --- */
 /* Begin a transaction of the leader; ERR_CONFLICT when it is the leader no more. */
 enum err_code pgstore_lead_begin(struct pgstore *p, struct err *e) ERR_MUST_CHECK;
 enum err_code pgstore_tables_make(struct pgstore *p, struct err *e) ERR_MUST_CHECK;

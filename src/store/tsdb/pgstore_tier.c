@@ -47,7 +47,7 @@ static enum err_code list(struct tier_place *p, struct tier_list *out, struct er
                                      &q, e);
 
     while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        const struct tier_block block = {sqldb_get_i64(q, 0), sqldb_get_i64(q, 1)};
+        const struct tier_block block = {sqldb_get_i64(q, 0), sqldb_get_i64(q, 1), 0};
         if (!tier_list_add(out, block)) {
             break;
         }
@@ -101,11 +101,11 @@ static enum err_code head(struct tier_place *p, const struct tier_block *b, stru
     return code;
 }
 
-static enum err_code part(struct tier_place *p, const struct tier_block *b, uint32_t number,
-                          struct arena *a, struct str *out, struct err *e)
+static enum err_code part(struct tier_place *p, const struct tier_block *b, struct arena *a,
+                          struct str *out, struct err *e)
 {
     struct str bytes;
-    enum err_code code = get(p, b, number + 1, &bytes, e);
+    enum err_code code = get(p, b, b->part + 1, &bytes, e);
 
     return code ? code : block_unpack_part(bytes, a, out, e);
 }

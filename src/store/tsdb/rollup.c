@@ -124,13 +124,20 @@ static enum err_code prime(void *arg, const struct tsdb_bucket *b, struct err *e
     return tier_build_prime(arg, b, e);
 }
 
-static enum err_code build_hour(struct work *w, const struct catalog_group *g,
-                                const struct tier_shape *shape, int64_t hour, struct tier_build *b,
+struct group_hour {
+    const struct catalog_group *group;
+    const struct tier_shape *shape;
+    int64_t hour;
+};
+
+static enum err_code build_hour(struct work *w, const struct group_hour *in, struct tier_build *b,
                                 struct err *e)
 {
+    const struct catalog_group *g = in->group;
+    int64_t hour = in->hour;
     struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, g->id);
     const struct tier_range before = {.place = &files.place,
-                                      .shape = shape,
+                                      .shape = in->shape,
                                       .scope = g->scope,
                                       .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
                                       .to_ms = hour * TIER_HOUR_MS,
@@ -171,22 +178,21 @@ static enum err_code write_hour(struct work *w, const struct catalog_group *g, i
     return code;
 }
 
-static enum err_code build_group(struct work *w, const struct catalog_group *g,
-                                 const struct tier_shape *shape, int64_t hour, struct err *e)
+static enum err_code build_group(struct work *w, const struct group_hour *in, struct err *e)
 {
-    struct tier_build *b = tier_build_new(shape, g->id);
+    struct tier_build *b = tier_build_new(in->shape, in->group->id);
     struct tier_made made;
-    enum err_code code = build_hour(w, g, shape, hour, b, e);
+    enum err_code code = build_hour(w, in, b, e);
 
     if (code == ERR_OK) {
         code = tier_build_end(b, &made, e);
     }
     if (code == ERR_CORRUPT || code == ERR_LIMIT) { /* trying again would not help */
-        log_error(&rollup_log, "no roll-up of an hour of group %llu: %s", (unsigned long long)g->id,
-                  e->text);
+        log_error(&rollup_log, "no roll-up of an hour of group %llu: %s",
+                  (unsigned long long)in->group->id, e->text);
         code = ERR_OK;
     } else if (code == ERR_OK) {
-        code = write_hour(w, g, hour, &made, e);
+        code = write_hour(w, in->group, in->hour, &made, e);
     }
     tier_build_free(b);
     return code;
@@ -201,8 +207,8 @@ static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struc
         return ERR_OK;
     }
     arena_init(&a, "tsdb shape", TSDB_ARENA_BYTES);
-    const struct tier_shape *shape = tier_shape_of(w->db->catalog, g->relation, &a);
-    enum err_code code = shape ? build_group(w, g, shape, hour, e) : arena_fail(&a, e);
+    const struct group_hour in = {g, tier_shape_of(w->db->catalog, g->relation, &a), hour};
+    enum err_code code = in.shape ? build_group(w, &in, e) : arena_fail(&a, e);
     arena_fini(&a);
     return code;
 }

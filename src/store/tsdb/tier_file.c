@@ -53,7 +53,7 @@ static enum err_code list_in(struct tier_place *p, struct sqldb *file, int month
                                      &q, e);
 
     while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row) {
-        const struct tier_block block = {month, sqldb_get_i64(q, 0)};
+        const struct tier_block block = {month, sqldb_get_i64(q, 0), 0};
         if (!tier_list_add(list, block)) {
             break;
         }
@@ -138,8 +138,8 @@ static enum err_code head(struct tier_place *p, const struct tier_block *b, stru
     return code ? code : arena_check(a, e);
 }
 
-static enum err_code part(struct tier_place *p, const struct tier_block *b, uint32_t number,
-                          struct arena *a, struct str *out, struct err *e)
+static enum err_code part(struct tier_place *p, const struct tier_block *b, struct arena *a,
+                          struct str *out, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
     struct sqldb *file = NULL;
@@ -147,7 +147,7 @@ static enum err_code part(struct tier_place *p, const struct tier_block *b, uint
 
     if (code == ERR_OK) {
         code = sqldb_row(file, "tsdb_part_get",
-                         SQLDB_ARGS(sqldb_i64(b->id * BLOCK_PARTS_MAX + number)), &q, e);
+                         SQLDB_ARGS(sqldb_i64(b->id * BLOCK_PARTS_MAX + b->part)), &q, e);
     }
     if (code == ERR_NOT_FOUND) {
         code = err_set(e, ERR_CORRUPT, "block %lld is cut", (long long)b->id);
@@ -230,25 +230,17 @@ static struct catalog_group *find_group(struct catalog *c, const struct catalog_
     return catalog_find_group(c, &key);
 }
 
-static enum err_code scan_group(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
-                                struct catalog_group *group, struct arena *a, struct tier_range *q,
-                                struct err *e)
+/* The ids of the columns that are wanted; NULL = the arena is full. */
+static uint32_t *want_columns(struct catalog *c, struct catalog_relation *relation,
+                              const struct tsdb_tier_spec *spec, struct arena *a)
 {
-    struct catalog *c = r->db->catalog;
     uint32_t *ids = arena_array(a, spec->column_count + 1, sizeof(*ids));
 
-    q->shape = tier_shape_of(c, group->relation, a);
-    if (!ids || !q->shape) {
-        return arena_fail(a, e);
-    }
-    for (size_t i = 0; spec->columns && i < spec->column_count; i++) {
-        const struct catalog_column *column = catalog_find_column(c, group->relation,
-                                                                  spec->columns[i]);
+    for (size_t i = 0; ids && spec->columns && i < spec->column_count; i++) {
+        const struct catalog_column *column = catalog_find_column(c, relation, spec->columns[i]);
         ids[i] = column ? column->id : UINT32_MAX;
     }
-    q->columns = spec->columns ? ids : NULL;
-    q->column_count = spec->column_count;
-    return ERR_OK;
+    return ids;
 }
 
 enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
@@ -266,16 +258,18 @@ enum err_code tsdb_sqlite_tier_scan(struct tsdb_reader *r, const struct tsdb_tie
         return ERR_OK;
     }
     struct tier_files files = tier_files_of(r, spec->tier, group->id);
-    struct tier_range q = {.place = &files.place,
-                           .scope = group->scope,
-                           .from_ms = spec->from_ms,
-                           .to_ms = spec->to_ms,
-                           .watermark_ms = r->tier_watermark[spec->tier],
-                           .deadline_mono_us = spec->deadline_mono_us,
-                           .reader = r};
     arena_init(&a, "tsdb tier columns", TSDB_ARENA_BYTES);
-    enum err_code code = scan_group(r, spec, group, &a, &q, e);
-    code = code ? code : tier_scan(&q, visit, arg, e);
+    const uint32_t *ids = want_columns(c, relation, spec, &a);
+    const struct tier_range q = {.place = &files.place,
+                                 .shape = tier_shape_of(c, relation, &a),
+                                 .scope = group->scope,
+                                 .from_ms = spec->from_ms,
+                                 .to_ms = spec->to_ms,
+                                 .columns = spec->columns ? ids : NULL,
+                                 .column_count = spec->column_count,
+                                 .watermark_ms = r->tier_watermark[spec->tier],
+                                 .deadline_mono_us = spec->deadline_mono_us};
+    enum err_code code = ids && q.shape ? tier_scan(&q, visit, arg, e) : arena_fail(&a, e);
     arena_fini(&a);
     return code;
 }

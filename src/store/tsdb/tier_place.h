@@ -27,6 +27,7 @@ struct tier_shape {
 struct tier_block {
     int64_t stretch; /* month of the file; of a table: first hour of the window */
     int64_t id;
+    uint32_t part; /* the one that is asked for */
 };
 
 struct tier_place {
@@ -47,9 +48,9 @@ struct tier_place_ops {
     enum err_code (*list)(struct tier_place *p, struct tier_list *list, struct err *e);
     enum err_code (*head)(struct tier_place *p, const struct tier_block *b, struct arena *a,
                           struct str *out, struct err *e);
-    /* unpacked */
-    enum err_code (*part)(struct tier_place *p, const struct tier_block *b, uint32_t part,
-                          struct arena *a, struct str *out, struct err *e);
+    /* b->part, unpacked */
+    enum err_code (*part)(struct tier_place *p, const struct tier_block *b, struct arena *a,
+                          struct str *out, struct err *e);
     enum err_code (*remove)(struct tier_place *p, const struct tier_block *b, struct err *e);
     /* b->stretch: first hour of the window; b->id: number of the block within it */
     enum err_code (*insert)(struct tier_place *p, const struct tier_block *b,

@@ -42,11 +42,13 @@ struct scan {
 static enum err_code load_part(struct scan *s, uint32_t part, struct err *e)
 {
     struct tier_place *p = s->q->place;
+    struct tier_block b = *s->block;
 
     if (s->parts[part].ptr) {
         return ERR_OK;
     }
-    return p->ops->part(p, s->block, part, &s->arena, &s->parts[part], e);
+    b.part = part;
+    return p->ops->part(p, &b, &s->arena, &s->parts[part], e);
 }
 
 static enum err_code load_stream(struct scan *s, enum block_kind kind, uint32_t id,

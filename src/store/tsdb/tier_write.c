@@ -81,9 +81,12 @@ static enum err_code load_cells(struct window *w, const struct taken *b,
                                 struct err *e)
 {
     struct tier_place *p = w->in->place;
+    struct tier_block block = *b->block;
     struct str part;
     struct str bytes;
-    enum err_code code = p->ops->part(p, b->block, stream->part, &w->scratch, &part, e);
+
+    block.part = stream->part;
+    enum err_code code = p->ops->part(p, &block, &w->scratch, &part, e);
 
     code = code ? code : block_stream_bytes(stream, part, &bytes, e);
     return code ? code : block_cells(&b->view, bytes, &w->scratch, cells, e);
