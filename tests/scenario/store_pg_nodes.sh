@@ -12,7 +12,7 @@
 # A full run also kills a server every 5 s for ROUND_S (default 120) on PostgreSQL 13 and 18 and
 # on TimescaleDB, each directly and with both servers behind the pooler. STORE_PG_VERSION and
 # ROUND_VERSIONS name others.
-# timeout: 240, full 7200
+# timeout: 400, full 10800
 
 . "$(dirname "$0")/lib.sh"
 need_pga
@@ -264,7 +264,7 @@ kill_by_phases() { # FIRST LAST NODE...: phases in turn, nodes in turn
 # has named points) in the middle of a change of tables, whose term it had checked before.
 pause_leader() { # COMMAND...: what happens meanwhile, with the name of the other server
     local old new before
-    if [ -x "$PGA_FAULTY" ] && [ "$KILLS" -ge 5 ]; then
+    if [ "$1" = meanwhile ] && [ "$kills" != 0 ]; then
         old=node1
         sleep_in_change "$old"
         ok $? "the leader sleeps in the middle of its work" || return
@@ -416,7 +416,7 @@ round() { # VERSION LINKS: LINKS is direct or pooled
     start_database "$1"
     if [ "$2" = direct ]; then start_all "$DIRECT" "$DIRECT"; else start_all "$POOLED" "$POOLED"; fi
     kill_every 5 "$ROUND_S"
-    KILLS=0 pause_leader true
+    pause_leader true
     terminate_backends 20
     restart_postgres immediate
     [ "$1" != timescale ] ||
@@ -426,23 +426,25 @@ round() { # VERSION LINKS: LINKS is direct or pooled
     all_down
 }
 
-kill_some() { # NODE: the first phases, on the one that is awake
-    kill_by_phases 0 3 "$1"
+kills=0
+[ ! -x "$PGA_FAULTY" ] || [ "$KILLS" -lt 5 ] || kills=$KILLS
+
+meanwhile() { # NODE: what the one that is awake goes through
+    [ "$kills" = 0 ] || kill_by_phases 0 3 "$1"
     use_server "$1"
+    poison_names
+    lock_a_stream
 }
 
 start_database "$VERSION"
 start_all "$DIRECT" "$POOLED"
-if [ -x "$PGA_FAULTY" ] && [ "$KILLS" -ge 5 ]; then
-    pause_leader kill_some
-    kill_by_phases 3 "$KILLS" node1 node2
+pause_leader meanwhile
+if [ "$kills" != 0 ]; then
+    kill_by_phases 3 "$kills" node1 node2
 else
-    pause_leader true
     skip "kills at named points" "$PGA_FAULTY is not built (make fault)"
 fi
 use_server node1
-poison_names
-lock_a_stream
 terminate_backends 3
 restart_postgres fast
 restart_postgres immediate
