@@ -4,8 +4,9 @@
  *
  * FAULT_POINT("spool.after_append") does nothing in a release build. With -DPGA_FAULTS the
  * environment variable PGA_FAULT=name[:nth] makes the nth passage (default 1) end the process with
- * SIGKILL; with PGA_FAULT_STOP set it stops instead, until somebody sends SIGCONT. Every name also stands in fault.c's table, which `pga --fault-points` prints, so that a
- * test can prove that all were hit; an unlisted name aborts in test builds.
+ * SIGKILL; with PGA_FAULT_STOP set it stops instead, until somebody sends SIGCONT. Every name also
+ * stands in fault.c's table, which `pga --fault-points` prints, so that a test can prove that all
+ * were hit; an unlisted name aborts in test builds.
  */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H

@@ -347,7 +347,8 @@ poison_names() {
     ok $? "while other collectors push"
     is "$(($(refused) - before))" 0 "and are not refused, new names and all"
     store_sql 'drop trigger poison on ts_object; drop function poison()'
-    soon_like 60 "store_sql \"select count(*) from ts_object where labels::text like '%poison-%'\"" \
+    soon_like 60 "store_sql \"select count(*) from ts_object
+        where labels::text like '%poison-%'\"" \
         '^[1-9]' "and once they can be stored, they are"
     kill -TERM "$(pid_of poison)"
     reap poison 70
@@ -396,7 +397,8 @@ all_down() { # a new round begins with nothing
     local name
     for name in node1 node2 proxy pooler; do stop "$name" KILL; done
     stop_pg "$STORE_PG"
-    rm -rf "${T:?}/pg/$STORE_PG" "$T/node1" "$T/node2" "$T/token" "$T/acks" "$T/pooler" "$T"/log/{node,fake,poison,oracle}*
+    rm -rf "${T:?}/pg/$STORE_PG" "$T/node1" "$T/node2" "$T/token" "$T/acks" "$T/pooler" \
+        "$T"/log/{node,fake,poison,oracle}*
 }
 
 kill_every() { # SECONDS UNTIL: the servers in turn

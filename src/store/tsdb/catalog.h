@@ -3,7 +3,7 @@
  * catalog.h: relations, columns, groups and objects: names to ids, held in memory.
  *
  * Invariants: (1) only the writer adds, and what it added is written by its next transaction before
- *             anything can name it durably; (2) ids rise and are never used again, but those of what
+ *             anything can name it durably; (2) ids rise and are never used again, but for what
  *             was taken back before it was written; (3) the structs never move and live as long as
  *             the catalogue, objects until nothing names them (retire.h); id, name and keys never
  *             change.
@@ -149,8 +149,8 @@ enum err_code catalog_sync(struct catalog *c, struct sqldb *db, enum catalog_wha
 
 /*
  * Shared stores: take back what was added since the last catalog_saved or catalog_sync, because it
- * could not be written; the writer's thread. Others may have met it already: what they resolved while
- * `generation` was lower is to be resolved again. Descriptions that changed are to be read again.
+ * could not be written; the writer's thread. Others may have met it already: what they resolved
+ * while `generation` was lower is to be resolved again. Changed descriptions are to be read again.
  */
 void catalog_undo(struct catalog *c);
 /* How many things were taken back; they take memory until the catalogue goes. */

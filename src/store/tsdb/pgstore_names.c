@@ -5,8 +5,8 @@
  * Every node holds all names in its catalogue. To add some, it takes one advisory lock, learns what
  * others added since (ids rise with every commit), adds in memory as the SQLite engine does, and
  * writes that down in a short transaction of its own, before the journal row that uses it.
- * When that transaction fails, what was added is taken back (catalog_undo.c), and pushes that met it
- * are resolved again. Should it have been committed all the same, it is learnt like anybody's.
+ * When that transaction fails, what was added is taken back (catalog_undo.c), and pushes that met
+ * it are resolved again. Should it have been committed all the same, it is learnt like anybody's.
  */
 #include "store/tsdb/pgstore.h"
 

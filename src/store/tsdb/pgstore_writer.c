@@ -386,8 +386,8 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /*
- * Lock the batch's streams; jobs whose stream is not what we knew are to be tried again. One that is
- * locked already is waited for by itself only.
+ * Lock the batch's streams; jobs whose stream is not what we knew are to be tried again. One that
+ * is locked already is waited for by itself only.
  */
 static enum err_code lock_streams(struct pgstore *p, struct batch_of_jobs *b, struct err *e)
 {
