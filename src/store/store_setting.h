@@ -7,6 +7,8 @@
 
 /* There while the store is a copy that has not come to its end (store/transfer). */
 #define STORE_COPY_MARK "copy"
+/* Of which store it is a copy: the epoch of that one. */
+#define STORE_COPY_OF "copied"
 
 /* ERR_NOT_FOUND. Lives in `a`. */
 enum err_code store_setting_get(struct store *s, struct arena *a, const char *name,

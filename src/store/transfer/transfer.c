@@ -74,7 +74,12 @@ static enum err_code run(struct transfer *t, struct transfer_result *out, struct
     code = code ? code : transfer_check(t, out, e);
     code = code ? code : transfer_rollups_lost(t, e);
     code = code ? code : transfer_still_alone(t, e);
-    if (code == ERR_OK && out->different == 0) {
+    if (code == ERR_OK && t->finished && out->different) {
+        code = err_set(e, ERR_CONFLICT,
+                       "the destination: it is not empty: a copy of the source that was finished, "
+                       "and is not the same any more");
+    }
+    if (code == ERR_OK && !t->finished && out->different == 0) {
         code = transfer_finish(t, e);
     }
     return code;

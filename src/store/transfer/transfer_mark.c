@@ -68,6 +68,29 @@ enum err_code transfer_mark_read(struct sqldb *control, struct transfer_mark *ou
     return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
+enum err_code transfer_mark_of(struct sqldb *control, const struct uuid *source, bool *out,
+                               struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    struct uuid found;
+    enum err_code code = sqldb_row(control, "setting_get", SQLDB_ARGS(sqldb_text_c(STORE_COPY_OF)),
+                                   &s, e);
+
+    *out = code == ERR_OK && text_parse_uuid(sqldb_get_text(s, 0), &found) &&
+           text_uuid_eq(&found, source);
+    sqldb_end(s);
+    return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+enum err_code transfer_mark_end(struct sqldb *control, const struct transfer_mark *m,
+                                struct err *e)
+{
+    char source[TEXT_UUID_SIZE];
+
+    text_uuid(&m->source, source);
+    return sqldb_run(control, "transfer_mark_delete", SQLDB_ARGS(sqldb_text_c(source)), e);
+}
+
 enum err_code transfer_mark_put(struct sqldb *control, const struct transfer_mark *m, struct err *e)
 {
     char source[TEXT_UUID_SIZE];

@@ -386,7 +386,9 @@ static enum err_code find_mark(struct transfer *t, struct err *e)
     }
     t->resumed = found;
     if (!found) {
-        return begin_mark(t, e);
+        code = transfer_mark_of(t->to.control, &t->from.series->epoch, &t->finished, e);
+        t->mark.step = TRANSFER_CHECK;
+        return code || t->finished ? code : begin_mark(t, e);
     }
     return text_uuid_eq(&t->mark.source, &t->from.series->epoch)
                ? ERR_OK
@@ -427,7 +429,7 @@ static enum err_code finish_pg(struct transfer *t, int64_t lsn, struct err *e)
     }
     code = sqldb_run(db, "transfer_sequences", SQLDB_ARGS(sqldb_i64(lsn)), e);
     code = code ? code : sqldb_run(db, "tsdb_leader_leave", SQLDB_ARGS(node), e);
-    code = code ? code : sqldb_run(db, "transfer_mark_delete", SQLDB_NO_ARGS, e);
+    code = code ? code : transfer_mark_end(db, &t->mark, e);
     if (code) {
         sqldb_rollback(db);
         return code;
@@ -440,7 +442,7 @@ static enum err_code finish_sqlite(struct transfer *t, uint64_t lsn, struct err 
     close_series(&t->to);
     enum err_code code = tsdb_restored(t->to.dir, lsn, e);
     FAULT_POINT("transfer.finish");
-    code = code ? code : sqldb_run(t->to.control, "transfer_mark_delete", SQLDB_NO_ARGS, e);
+    code = code ? code : transfer_mark_end(t->to.control, &t->mark, e);
     return code ? code : sqldb_checkpoint(t->to.control, e);
 }
 

@@ -56,6 +56,7 @@ struct transfer {
     struct store *settled; /* the source's control plane while the engine's threads run */
     struct transfer_mark mark;
     bool resumed;
+    bool finished; /* the destination is a copy of the source already: only compared */
     uint64_t losses;
     struct transfer_progress progress;
 };
@@ -75,6 +76,12 @@ enum err_code transfer_still_alone(struct transfer *t, struct err *e) ERR_MUST_C
 /* --- transfer_mark.c --- */
 enum err_code transfer_mark_read(struct sqldb *control, struct transfer_mark *out, bool *found,
                                  struct err *e) ERR_MUST_CHECK;
+/* Whether a store is a copy of that one that came to its end. */
+enum err_code transfer_mark_of(struct sqldb *control, const struct uuid *source, bool *out,
+                               struct err *e) ERR_MUST_CHECK;
+/* The copy came to its end; within the caller's transaction, or alone. */
+enum err_code transfer_mark_end(struct sqldb *control, const struct transfer_mark *m,
+                                struct err *e) ERR_MUST_CHECK;
 /* Within the caller's transaction. */
 enum err_code transfer_mark_put(struct sqldb *control, const struct transfer_mark *m,
                                 struct err *e) ERR_MUST_CHECK;
