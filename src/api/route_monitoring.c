@@ -125,8 +125,8 @@ const struct route route_monitoring_get = {
     .classes = HTTPD_API,
     .handle = get,
     .summary = "Store, streams and losses of the monitoring itself.",
-    .answer =
-        "{store: {engine: text, epoch: uuid, part_bytes: {*: int}, refused: {*: int}, full: bool, *: num?},"
-        " streams: [{collector: uuid, stream: uuid, next_seq: int, stored: int, samples: int,"
-        " gaps: {*: int}, live: bool, backlog: bool, closed: bool, last_push_ms: ms}]}",
+    .answer = "{store: {engine: text, epoch: uuid, part_bytes: {*: int}, refused: {*: int},"
+              " full: bool, *: num?},"
+              " streams: [{collector: uuid, stream: uuid, next_seq: int, stored: int, samples: int,"
+              " gaps: {*: int}, live: bool, backlog: bool, closed: bool, last_push_ms: ms}]}",
 };

@@ -3,11 +3,13 @@
 #
 # peers: the same samples pushed to pga and to Debian's VictoriaMetrics and Prometheus, one after
 # the other: samples per CPU second of the server, memory, bytes a sample on disk once everything
-# is written, and the time of three queries. AGENTS (100), STEPS (360), and PEERS, the ones to run
-# ("pga pga_objects victoriametrics prometheus"). SHAPE=rows: one agent of 10000 rows with two
-# columns instead of 100 of 50 rows with 20. A peer that cannot be fetched is "not compared".
-# CLIENTS (16) connections: with one or two a commit is for one push alone, which costs pga about
-# 100 us of CPU more for each push.
+# is written and merged, and the time of three queries. `disk` is readings, their index and what
+# names them; `disk_of_all_files` all of the store but roll-ups, which are stated apart: also pga's
+# list of acknowledged records, users, events. KEEP=DIR keeps pga's store. AGENTS (100), STEPS (360),
+# and PEERS, the ones to run ("pga pga_objects victoriametrics prometheus"). A peer that cannot be
+# fetched is "not compared". SHAPE=rows: one agent of 10000 rows with two columns instead of 100 of
+# 50 rows with 20. CLIENTS (16) connections: with one or two a commit is for one push alone, which
+# costs pga about 100 us of CPU more for each push.
 
 # shellcheck source-path=SCRIPTDIR/../scenario
 . "$(dirname "$0")/../scenario/lib.sh"
@@ -52,6 +54,16 @@ ask() { # BASE PID [OPTION...]
         note queries "$(tr -d ' ' <"$T/queries")"
 }
 
+names_of() { # STORE: bytes of what names relations, groups and objects, with its indexes
+    python3 - "$1/ingest.db" <<'P'
+import sqlite3
+import sys
+pages = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(
+    "SELECT name, sum(pgsize) FROM dbstat GROUP BY name")
+print(sum(n for name, n in pages if "object" in name or "grp" in name or "relation" in name))
+P
+}
+
 compact() { # as happens by itself 26 h after the end of a day
     local _
     for _ in {1..10}; do
@@ -75,6 +87,8 @@ run_pga() { # NAME FORM
     note disk "$(size_of "$T/$1/state/store" ! -path '*tier*')"
     note disk_raw "$(size_of "$T/$1/state/store" -path '*raw*')"
     note disk_rollups "$(size_of "$T/$1/state/store" -path '*tier*')"
+    note disk_named \
+        "$(($(size_of "$T/$1/state/store" -path '*raw*') + $(names_of "$T/$1/state/store")))"
     [ -z "${KEEP:-}" ] || cp -a "$T/$1/state/store" "$KEEP"
     rm -f "$T/token"
 }
@@ -89,6 +103,7 @@ run_peer() { # NAME
     ask "$PEER_API" "$PEER_PID"
     stop_peer "$1"
     note disk "$PEER_BYTES"
+    note disk_named "$PEER_BYTES"
     note disk_raw "$PEER_RAW_BYTES"
 }
 
@@ -124,7 +139,8 @@ for peer, f in figures.items():
         rows.setdefault(("push_p99", "ms"), {})[peer] = load["p99_ms"]
     if "memory_mb" in f:
         rows.setdefault(("memory_peak", "MB"), {})[peer] = float(f["memory_mb"])
-    for name, figure in (("disk", "disk"), ("disk_raw", "disk_without_index"),
+    for name, figure in (("disk_named", "disk"), ("disk", "disk_of_all_files"),
+                         ("disk_raw", "disk_without_index"),
                          ("uncompacted", "disk_before_compaction"),
                          ("disk_rollups", "disk_rollups_beside")):
         if f.get(name):

@@ -6,7 +6,8 @@
 # Each prints one line `bench name=... value=... unit=... peer=... ratio=...` per figure: value
 # is ours, peer a floor or a peer measured in the same run, ratio = value / peer. Figures are CPU
 # seconds and bytes; latencies, which have no other form, come with a peer measured in turns.
-# Nothing here passes or fails. peers takes minutes and downloads: it runs only by name.
+# Nothing here passes or fails but month. peers, captured and month take minutes, and two of them
+# download: they run only by name.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

@@ -110,7 +110,7 @@ is $? 2 "metric show without a relation is wrong use"
 ctl monitoring
 like "$OUT" 'samples stored' "monitoring"
 ctl -o json store compact
-is "$(json done)" true "store compact" || diag "$OUT $ERR"
+is "$(json "done")" true "store compact" || diag "$OUT $ERR"
 ge "$(json disk_bytes)" "$(json raw_slow)" "and says how large the store is"
 ctl stream list
 like "$OUT" '[0-9a-f]{8}-' "stream list"

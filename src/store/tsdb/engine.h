@@ -140,9 +140,9 @@ struct applier {
     struct sqldb *ingest; /* read only */
     struct sqldb *text, *event;
     uint64_t text_applied, event_applied;
-    int64_t expire_day; /* of the last look at what is too old */
-    int64_t expire_us;  /* monotonic: not before, after one that failed */
-    bool expire_more;   /* it did not end yet */
+    int64_t expire_day;  /* of the last look at what is too old */
+    int64_t expire_us;   /* monotonic: not before, after one that failed */
+    bool expire_more;    /* it did not end yet */
     bool index_is_stale; /* event_search has what was deleted */
 };
 
