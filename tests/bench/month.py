@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: PostgreSQL
-"""Queries over 30 days of a store whose readings of 7 days are left: cost, and both ways of reading.
+"""Queries over 30 days of a store with readings of 7 days: cost, and both ways of reading.
 
 By a step of an hour and windows of four hours roll-ups serve; by a step of half an hour readings
 do, as far as there are any. At the full hours both must say the same: extremes and counts exactly,

@@ -375,6 +375,22 @@ static uint64_t rss_bytes(void)
     return (uint64_t)pages * 4096;
 }
 
+/* Whether a day that is over waits for its compaction. */
+static bool is_compacting(struct month *m)
+{
+    struct tsdb *db = m->db;
+    int64_t now_ms = clock_wall_ms();
+    bool any = false;
+
+    lock_take(&db->state);
+    for (size_t i = 0; i < db->day_count; i++) {
+        const struct day_file *f = &db->days[i];
+        any |= f->compacted == 0 && now_ms >= (f->day + 1) * MONTH_DAY_MS + db->config.close_ms;
+    }
+    lock_release(&db->state);
+    return any;
+}
+
 /* Wait until roll-ups are complete, and nothing has changed for a while. */
 static enum err_code come_to_rest(struct month *m, struct tsdb_stats *s, struct err *e)
 {
@@ -386,7 +402,8 @@ static enum err_code come_to_rest(struct month *m, struct tsdb_stats *s, struct 
         tsdb_stats(m->db, s);
         uint64_t now = s->compactions + s->removed[TSDB_REMOVED_AGE] + s->expired_events +
                        s->expired_texts + s->flushes + s->flushed_lsn;
-        bool rests = now == before && s->rollup_files == 0 && s->dropped_groups == 0;
+        bool rests = now == before && s->rollup_files == 0 && s->dropped_groups == 0 &&
+                     !is_compacting(m);
         quiet = rests ? quiet + 1 : 0;
         before = now;
         if (clock_mono_us() > until_us) {
@@ -459,6 +476,13 @@ struct question {
     enum aggregate_op op;
 };
 
+/* One of them to one target. */
+struct asked {
+    const struct question *q;
+    size_t target;
+    int days;
+};
+
 /* A read by hours of the last days, with its cost. */
 static enum err_code ask(struct month *m, struct aggregate_spec *spec, struct arena *a,
                          struct aggregate_result **out, struct err *e)
@@ -494,7 +518,7 @@ struct pair {
     int64_t from_ms;
 };
 
-/* The hour before the oldest day that is left: of its readings only the one at midnight is there. */
+/* The hour before the oldest day that is left: only its reading at midnight is there. */
 static bool is_cut(const struct pair *p, size_t at)
 {
     return (p->from_ms + ((int64_t)at + 1) * HOUR) % MONTH_DAY_MS == 0 &&
@@ -539,18 +563,19 @@ static int64_t cpu_us(void)
     return t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static enum err_code compare(struct month *m, const struct question *q, size_t target, int days,
-                             struct month_comparison *c, struct err *e)
+static enum err_code compare(struct month *m, const struct asked *asked, struct month_comparison *c,
+                             struct err *e)
 {
+    const struct question *q = asked->q;
     const struct str column = str_of(q->column);
-    struct aggregate_spec spec = {.target = m->targets[target],
+    struct aggregate_spec spec = {.target = m->targets[asked->target],
                                   .relation = str_of(q->relation),
                                   .columns = &column,
                                   .column_count = 1,
                                   .op = q->op,
                                   .by_mode = AGGREGATE_BY_ROW,
                                   .to_ms = m->now_ms,
-                                  .from_ms = m->now_ms - days * MONTH_DAY_MS,
+                                  .from_ms = m->now_ms - asked->days * MONTH_DAY_MS,
                                   .step_ms = HOUR};
     struct aggregate_result *tier = NULL;
     struct aggregate_result *readings = NULL;
@@ -568,7 +593,7 @@ static enum err_code compare(struct month *m, const struct question *q, size_t t
     }
     for (size_t i = 0; code == ERR_OK && i < tier->series_count; i++) {
         const struct pair p = {.q = q,
-                               .target = target,
+                               .target = asked->target,
                                .tier = &tier->series[i],
                                .readings = like(readings, &tier->series[i]),
                                .tier_covers = tier->covered,
@@ -599,7 +624,8 @@ enum err_code month_compare(struct month *m, int days, struct month_comparison *
     for (size_t i = 0; code == ERR_OK && i < sizeof(questions) / sizeof(questions[0]); i++) {
         bool one = strcmp(questions[i].relation, "month_fast") == 0;
         for (size_t t = 0; code == ERR_OK && t < (one ? 1 : m->shape.targets); t++) {
-            code = compare(m, &questions[i], t, days, out, e);
+            const struct asked asked = {&questions[i], t, days};
+            code = compare(m, &asked, out, e);
         }
     }
     return code;

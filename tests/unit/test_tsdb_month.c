@@ -15,8 +15,9 @@
 #include "os/clock.h"
 #include "os/file.h"
 
-#define DAYS     6
-#define START_MS 1772323200000LL /* 2026-03-01T00:00:00Z */
+#define DAYS      6
+#define WAL_BYTES 131072          /* what logs of small files come and go by */
+#define START_MS  1772323200000LL /* 2026-03-01T00:00:00Z */
 
 struct life {
     struct month m;
@@ -83,7 +84,7 @@ static void check_flat(const struct life *l)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         uint64_t early = l->days[DAYS - 3].part_bytes[parts[i]];
         uint64_t late = l->days[DAYS - 1].part_bytes[parts[i]];
-        if (late > early + early / 4) {
+        if (late > early + early / 4 + WAL_BYTES) {
             fail_msg("%s grew from %llu to %llu", tsdb_part_name(parts[i]),
                      (unsigned long long)early, (unsigned long long)late);
         }

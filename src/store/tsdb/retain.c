@@ -2,11 +2,11 @@
 /*
  * retain.c: unlinks files of readings that are too old, or for which the quota has no room.
  *
- * By age: whole days, each class by itself. By quota, what is missed least goes first, the oldest of
- * it, until the store is small enough: days of fast clocks, plans and bodies of events (expire.c),
- * days of slow clocks, months of roll-ups of 5 minutes, of an hour. What is of today or this month
- * stays in any case, for it is being written. A file leaves the list before it is unlinked: no new
- * reader opens it, and one that has it open reads on.
+ * By age: whole days, each class by itself. By quota, what is missed least goes first, the oldest
+ * of it, until the store is small enough: days of fast clocks, plans and bodies of events
+ * (expire.c), days of slow clocks, months of roll-ups of 5 minutes, of an hour. What is of today or
+ * this month stays in any case, for it is being written. A file leaves the list before it is
+ * unlinked: no new reader opens it, and one that has it open reads on.
  * Threads: the flusher.
  */
 #include "store/tsdb/tier.h"
