@@ -82,8 +82,7 @@ enum err_code transfer_mark_of(struct sqldb *control, const struct uuid *source,
     return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
-enum err_code transfer_mark_end(struct sqldb *control, const struct transfer_mark *m,
-                                struct err *e)
+enum err_code transfer_mark_end(struct sqldb *control, const struct transfer_mark *m, struct err *e)
 {
     char source[TEXT_UUID_SIZE];
 
