@@ -98,7 +98,8 @@ enum err_code pgclient_consume(struct pgclient *c, int64_t deadline_us, struct e
     if (!PQconsumeInput(c->conn)) {
         return pgclient_lost(c, e);
     }
-    uint64_t end = bytes_received(fd) - bytes_waiting(fd);
+    uint64_t left = bytes_waiting(fd); /* first: more may arrive in between */
+    uint64_t end = bytes_received(fd) - left;
     c->seen_bytes += end > start && start ? (size_t)(end - start) : waiting;
     if (c->max_bytes && c->seen_bytes > c->max_bytes) {
         return err_set(e, ERR_LIMIT, "the result is larger than %zu bytes", c->max_bytes);

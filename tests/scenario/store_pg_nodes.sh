@@ -243,6 +243,7 @@ die_at() { # NODE PHASE: it is started and dies at a point of that phase; then i
     until arm "$node" "$phase" "$point" || [ $((--tries)) = 0 ]; do stop "$node" KILL; done
     reap "$node" 1
     status=$?
+    stop "$node" KILL
     [ "$KILLS" -le 5 ] || echo "$(date -u +%FT%TZ) $node ${PHASES[$phase]} $point: $status" \
         >>"$KILL_LOG"
     [ "$status" = 137 ] || diag "$node at $point: $status"
