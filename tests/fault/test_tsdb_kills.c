@@ -28,6 +28,7 @@
 #include "kills_check.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "store/store.h"
 #include "tsdb_clock.h"
 #include "tsdb_fixture.h"
 
@@ -67,6 +68,18 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 /* --- a store --- */
 
+/* What is copied has users and targets as well. */
+static void add_meta(const struct killing *k)
+{
+    char url[100];
+    struct store *store = NULL;
+    struct err e = {0};
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s", k->f.dir);
+    assert_int_equal(store_open(url, &store, &e), ERR_OK);
+    store_close(store);
+}
+
 static void new_store(struct killing *k)
 {
     struct err e = {0};
@@ -77,8 +90,12 @@ static void new_store(struct killing *k)
     assert_int_equal(file_make_dirs(k->copies, 0700, &e), ERR_OK);
     kills_ledger_init(&k->shared->ledger);
     atomic_store(&k->shared->copies, 0);
+    atomic_store(&k->shared->migrating, false);
     k->copies_checked = 0;
     tsdb_clock_set(atomic_load(&k->shared->ledger.wall_ms));
+    if (k->phase == PHASE_MIGRATE) {
+        add_meta(k);
+    }
 }
 
 static int set_up(void **state)
@@ -251,7 +268,9 @@ static void check_copy(struct killing *k)
         memcpy(c.most, k->shared->copy_most, sizeof(c.most));
         f.config.dir = dir;
         f.config.target_arg = &f;
-        assert_int_equal(tsdb_restored(dir, 0, &e), ERR_OK);
+        if (k->phase == PHASE_COPY) {
+            assert_int_equal(tsdb_restored(dir, 0, &e), ERR_OK);
+        }
         check_at_rest(&f, &c);
         check_settled(&f, &c);
         k->now.lost += c.lost;
@@ -263,8 +282,10 @@ static void check_copy(struct killing *k)
         k->sum.copies++;
         k->copies_checked = number;
     }
-    assert_int_equal(file_remove_tree(k->copies, &e), ERR_OK);
-    assert_int_equal(file_make_dirs(k->copies, 0700, &e), ERR_OK);
+    if (!atomic_load(&k->shared->migrating)) {
+        assert_int_equal(file_remove_tree(k->copies, &e), ERR_OK);
+        assert_int_equal(file_make_dirs(k->copies, 0700, &e), ERR_OK);
+    }
 }
 
 static void note(struct killing *k, bool settled)
@@ -312,9 +333,10 @@ static void check(struct killing *k, bool settle)
     verify(k->f.dir, &k->now, &v);
     tsdb_clock_set(atomic_load(&k->shared->ledger.wall_ms));
     check_at_rest(&k->f, &k->now);
-    if (k->phase == PHASE_COPY) {
+    if (k->phase >= PHASE_COPY) {
         check_copy(k);
     }
+    settle = settle && !atomic_load(&k->shared->migrating); /* meanwhile the source rests */
     if (settle && k->now.wrong + k->now.lost + k->now.doubled == 0) {
         check_settled(&k->f, &k->now);
     }
@@ -359,6 +381,7 @@ KILLS_OF(during_compaction, PHASE_COMPACT)
 KILLS_OF(during_rollup, PHASE_ROLLUP)
 KILLS_OF(during_retention, PHASE_RETAIN)
 KILLS_OF(during_copy, PHASE_COPY)
+KILLS_OF(during_migration, PHASE_MIGRATE)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_kills_##name, set_up, tear_down)
 
@@ -367,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(during_start),  TEST(during_ingest),    TEST(during_flush), TEST(during_compaction),
         TEST(during_rollup), TEST(during_retention), TEST(during_copy),
+        TEST(during_migration),
     };
     const char *phase = getenv("PGA_KILLS_PHASE");
 

@@ -18,6 +18,7 @@
 #include "kills_check.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "store/transfer/transfer.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/hash.h"
 #include "tsdb_clock.h"
@@ -46,6 +47,7 @@ static const struct moment_phase phases[PHASES] = {
     [PHASE_ROLLUP] = {"rollup", "tsdb.rollup_hour", "tsdb.rollup_watermark", 1},
     [PHASE_RETAIN] = {"retention", "tsdb.retain_unlisted", "retain.end", 0},
     [PHASE_COPY] = {"copy", "tsdb.copy_file", "copy.end", 1},
+    [PHASE_MIGRATE] = {"migration", "migrate.begin", "migrate.end", 1},
 };
 
 const struct moment_phase *kills_phase(enum kills_phase_id id)
@@ -429,13 +431,66 @@ static void do_copy(struct child *c)
     moment_pass("copy.end");
 }
 
+static void on_loss(void *arg, const char *text)
+{
+    give_up(arg, "not copied: %s", text);
+}
+
+/* Copy the store, which nobody has open, into another; or go on with that. */
+static void migrate(struct child *c)
+{
+    char from[300];
+    char to[300];
+    struct transfer_result result;
+    struct arena a;
+    struct err e = {0};
+
+    (void)snprintf(from, sizeof(from), "sqlite:%s", c->config.dir);
+    (void)snprintf(to, sizeof(to), "sqlite:%s/%" PRIu64, c->copies,
+                   atomic_load(&c->shared->copies) + 1);
+    const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = c};
+    atomic_store(&c->shared->migrating, true);
+    arena_init(&a, "migrate", 64 << 20);
+    moment_pass("migrate.begin");
+    if (transfer_run(&config, &a, &result, &e)) {
+        give_up(c, "copy to another store: %s", e.text);
+    }
+    if (result.different > 0) {
+        give_up(c, "%zu of the copy are different", result.different);
+    }
+    arena_fini(&a);
+    for (int s = 0; s < KILLS_STREAMS; s++) {
+        c->shared->copy_least[s] = atomic_load(&c->ledger->streams[s].answered);
+        c->shared->copy_most[s] = atomic_load(&c->ledger->streams[s].sent);
+    }
+    (void)atomic_fetch_add(&c->shared->copies, 1);
+    atomic_store(&c->shared->migrating, false);
+    moment_pass("migrate.end");
+}
+
+static void do_migrate(struct child *c)
+{
+    for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
+        live(c, 1 + (int)(moment_random(&c->random) % 8));
+    }
+    if (moment_random(&c->random) % 2 == 0) {
+        flush(c);
+    }
+    end_beside(c);
+    tsdb_stop_fast(c->db);
+    close_store(c);
+    migrate(c);
+    open_store(c);
+    begin_beside(c);
+}
+
 void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char *dir,
                  const char *copies)
 {
     static void (*const doing[PHASES])(struct child *) = {
         [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest, [PHASE_FLUSH] = do_flush,
         [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup, [PHASE_RETAIN] = do_retain,
-        [PHASE_COPY] = do_copy};
+        [PHASE_COPY] = do_copy,       [PHASE_MIGRATE] = do_migrate};
     struct child c = {.shared = shared,
                       .ledger = &shared->ledger,
                       .copies = copies,
@@ -450,6 +505,9 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
     shared->moment.phase = phases[id];
     tsdb_clock_set(atomic_load(&c.ledger->wall_ms));
     moment_init(&shared->moment);
+    if (atomic_load(&shared->migrating)) {
+        migrate(&c);
+    }
     moment_pass("start.begin");
     open_store(&c);
     moment_pass("start.end");

@@ -6,6 +6,7 @@
 #define KILLS_CHILD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kills_ledger.h"
@@ -19,6 +20,7 @@ enum kills_phase_id {
     PHASE_ROLLUP,
     PHASE_RETAIN,
     PHASE_COPY,
+    PHASE_MIGRATE,
     PHASES
 };
 
@@ -30,6 +32,7 @@ struct kills_shared {
     /* the newest copy of the store that was completed: its number, and what it must and may have */
     _Atomic uint64_t copies;
     uint64_t copy_least[KILLS_STREAMS], copy_most[KILLS_STREAMS];
+    _Atomic bool migrating; /* a copy to another store was begun: the next process goes on */
 };
 
 #define KILLS_RETENTION_DAYS 3
