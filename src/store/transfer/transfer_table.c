@@ -65,8 +65,8 @@ const struct transfer_table transfer_tables[] = {
      "COPY ts_dropped_target (target, t_ms) FROM STDIN"},
     {"content", TRANSFER_TEXT, "ibt", 1, 3, 3, true, LIST("text"),
      "COPY ts_text (id, hash, body) FROM STDIN"},
-    {"text_key", TRANSFER_TEXT, "bttibi", 3, 6, 4, false, LIST("text_key"),
-     "COPY ts_text_key (target, kind, key, text) FROM STDIN"},
+    {"text_key", TRANSFER_TEXT, "bttibii", 3, 7, 6, false, LIST("text_key"),
+     "COPY ts_text_key (target, kind, key, text, collector, bytes) FROM STDIN"},
     {"event", TRANSFER_EVENT, "iibbtitt", 1, 8, 8, false, LIST("event"),
      "COPY ts_event (id, t_ms, collector, target, kind, severity, title, body) FROM STDIN"},
 };
