@@ -66,11 +66,11 @@ say raw_of_stored "$raw" "$stored"
 say all_of_stored "$pga" "$stored"
 say rollups_beside "$(size_of "$store" -path '*tier*' ! -name '*-shm')" "$stored"
 for peer in $peers; do
-    start_peer "$peer" && python3 "$ROOT/tests/bench/capture.py" --send "$T/capture" \
-        --to "http://127.0.0.1:$PEER_PORT/api/v1/write" || {
+    if ! start_peer "$peer" || ! python3 "$ROOT/tests/bench/capture.py" --send "$T/capture" \
+        --to "http://127.0.0.1:$PEER_PORT/api/v1/write"; then
         echo "bench captured: $peer is not compared" >&2
         continue
-    }
+    fi
     [ "$peer" != victoriametrics ] || settle_victoriametrics
     quiet "$PEER_PID"
     stop_peer "$peer"

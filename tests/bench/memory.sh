@@ -27,7 +27,8 @@ before=$(memory_of "$pid" VmRSS)
     exit 1
 peak=$(memory_of "$pid" VmHWM)
 end=$(memory_of "$pid" VmRSS)
-about="agents=$agents steps=$steps clients=$clients before=$before files=$(memory_of "$pid" RssFile)"
+about="agents=$agents steps=$steps clients=$clients before=$before"
+about="$about files=$(memory_of "$pid" RssFile)"
 awk -v peak="$peak" -v end="$end" -v goal=65536 -v about="$about" 'BEGIN {
     form = "bench name=%s value=%d unit=kB peer=%d peer_name=goal ratio=%.2f %s\n"
     printf form, "memory_peak", peak, goal, peak / goal, about

@@ -18,8 +18,9 @@ mkdir -p "$T/server/state" "$place/store"
 ln -s "$place/store" "$T/server/state/store"
 status=0
 "$bench" "$place/store" "$days" "$targets" "$rows" || status=1
-if start_server server '[store]' 'retention_days = 7' 'retention_slow_days = 7' 'rollup_5m_days = 14' \
-    'rollup_1h_days = 31' 'event_days = 30' 'text_days = 20' && set_up_owner; then
+if start_server server '[store]' 'retention_days = 7' 'retention_slow_days = 7' \
+    'rollup_5m_days = 14' 'rollup_1h_days = 31' 'event_days = 30' 'text_days = 20' &&
+    set_up_owner; then
     python3 "$ROOT/tests/bench/month.py" --base "$SERVER_URL/prometheus/api/v1" \
         --pid "$(pid_of server)" --token-file "$T/token" || status=1
 else

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: PostgreSQL
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # peer_servers.sh: Debian's VictoriaMetrics and Prometheus for benchmarks beside them; source it
 # after tests/scenario/lib.sh. They are fetched once; one that cannot be is "not compared".

@@ -52,9 +52,13 @@ done
 cpu=$(cpu_of "$pid")
 wall=$(($(date +%s%3N) - begin))
 grep -o 'store opened.*' "$T/log/server" | tail -1
-awk -v cpu="$cpu" -v floor="$floor" -v wall="$wall" -v size="$size" \
-    -v about="samples=$((first * agents * 1000)) memory_kb=$(awk '/^VmHWM/ {print $2}' "/proc/$pid/status")" 'BEGIN {
-    printf "bench name=restart_cpu value=%.2f unit=cpu_s peer=%.3f peer_name=sqlite_rows ratio=%.2f journal_mib=%d %s\n", cpu, floor, cpu / (floor > 0 ? floor : 0.001), size, about
-    printf "bench name=restart_wall value=%.2f unit=s peer=2.00 peer_name=goal ratio=%.2f\n", wall / 1000, wall / 2000
+about="samples=$((first * agents * 1000))"
+about="$about memory_kb=$(awk '/^VmHWM/ {print $2}' "/proc/$pid/status")"
+awk -v cpu="$cpu" -v floor="$floor" -v wall="$wall" -v size="$size" -v about="$about" 'BEGIN {
+    printf "bench name=restart_cpu value=%.2f unit=cpu_s peer=%.3f ", cpu, floor
+    printf "peer_name=sqlite_rows ratio=%.2f ", cpu / (floor > 0 ? floor : 0.001)
+    printf "journal_mib=%d %s\n", size, about
+    printf "bench name=restart_wall value=%.2f unit=s peer=2.00 peer_name=goal ", wall / 1000
+    printf "ratio=%.2f\n", wall / 2000
 }'
 TEST_ENDED=1

@@ -389,8 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(during_start),  TEST(during_ingest),    TEST(during_flush), TEST(during_compaction),
-        TEST(during_rollup), TEST(during_retention), TEST(during_copy),
-        TEST(during_migration),
+        TEST(during_rollup), TEST(during_retention), TEST(during_copy),  TEST(during_migration),
     };
     const char *phase = getenv("PGA_KILLS_PHASE");
 

@@ -56,7 +56,8 @@ if [ -x "$PGA_FAULTY" ]; then
     # store_pg.sh, retention by the unit tests tsdb_retain and tsdb_kills, which tries all of them.
     elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|retain)_)'
     # Two of compaction and roll-up here, in a full run all.
-    few='^tsdb\.(compact_(begun|listed|part|unlinked|written)|rollup_(hour|marks|watermark|writing))'
+    few='^tsdb\.(compact_(begun|listed|part|unlinked|written)'
+    few="$few|rollup_(hour|marks|watermark|writing))"
     [ "$PGA_FULL" = 1 ] || elsewhere="$elsewhere|$few"
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL

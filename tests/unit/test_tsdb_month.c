@@ -43,13 +43,12 @@ static int set_up(void **state)
                                         .events = 50,
                                         .texts = 20,
                                         .churn = 1};
-    life.m.config = (struct tsdb_config){
-        .dir = life.dir,
-        .retention_days = 3,
-        .retention_slow_days = 3,
-        .rollup_5m_days = 3,
-        .event_days = 3,
-        .text_days = 3};
+    life.m.config = (struct tsdb_config){.dir = life.dir,
+                                         .retention_days = 3,
+                                         .retention_slow_days = 3,
+                                         .rollup_5m_days = 3,
+                                         .event_days = 3,
+                                         .text_days = 3};
     if (month_open(&life.m, START_MS, &e)) {
         fail_msg("open: %s", e.text);
     }

@@ -460,7 +460,7 @@ static enum err_code take_reading(void *arg, const struct transfer_reading *r, s
     struct summing *s = arg;
     const struct catalog_group *g = catalog_group_by_id(s->catalog, r->group);
     struct codec_slice c;
-    struct view v;
+    struct view v = {0};
     enum err_code code = ERR_OK;
 
     if (!g) {
@@ -471,7 +471,9 @@ static enum err_code take_reading(void *arg, const struct transfer_reading *r, s
         v = view_decoded(r, g->relation->shape == RELATION_FACT);
     } else {
         code = codec_get_slice(r->bytes, &s->arena, &c, e);
-        v = code ? (struct view){0} : view_coded(r, &c);
+        if (code == ERR_OK) {
+            v = view_coded(r, &c);
+        }
     }
     code = code ? code : sum_reading(s, &v, &s->sums[g->relation->id], e);
     s->t->progress.done++;

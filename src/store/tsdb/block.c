@@ -506,7 +506,7 @@ enum err_code block_unpack_part(struct str packed, struct arena *a, struct str *
 {
     size_t len = 0;
 
-    if (packed.len > 2 && memcmp(packed.ptr, BLOCK_PART_CHECKED, 2) == 0) {
+    if (packed.len > 2 && memcmp(packed.ptr, BLOCK_CHECKED, 2) == 0) {
         packed.ptr += 2;
         packed.len -= 2;
         if (!take_sum(&packed)) {

@@ -19,11 +19,11 @@
 #define BLOCK_WIDE       64     /* slices that a block has room for, however many rows each has, */
 #define BLOCK_ROWS_WIDE  524288 /* up to so many rows: building takes some 30 bytes a row */
 #define BLOCK_PART_BYTES (48 * 1024)
-#define BLOCK_SUM_BYTES  4 /* CRC-32C of what follows it, little endian */
+#define BLOCK_SUM_BYTES  4    /* CRC-32C of what follows it, little endian */
+#define BLOCK_PARTS_MAX  4096 /* the id of a part in its file is block * this + number */
+#define BLOCK_PART_MAX   (64 * 1024 * 1024) /* unpacked; bounds what a damaged length can ask for */
 /* The first two bytes of a part that has a checksum: no other part begins with a zero so long. */
-#define BLOCK_PART_CHECKED "\x80"
-#define BLOCK_PARTS_MAX    4096 /* the id of a part in its file is block * this + number */
-#define BLOCK_PART_MAX     (64 * 1024 * 1024) /* unpacked; bounds what a damaged length can ask for */
+#define BLOCK_CHECKED "\x80"
 
 /* What block_build makes. */
 struct block_packed {

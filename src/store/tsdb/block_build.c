@@ -251,7 +251,7 @@ static enum err_code close_part(struct builder *b, struct err *e)
                        BLOCK_PARTS_MAX, BLOCK_PART_MAX);
     }
     buf_init(&out, BLOCK_PART_MAX);
-    buf_add(&out, BLOCK_PART_CHECKED "\0\0\0\0", 2 + BLOCK_SUM_BYTES);
+    buf_add(&out, BLOCK_CHECKED "\0\0\0\0", 2 + BLOCK_SUM_BYTES);
     codec_put_bytes(&out, buf_view(&b->lengths));
     enum err_code code = put_piece(&out, &b->pieces.params, e);
     code = code ? code : put_piece(&out, &b->pieces.symbols, e);

@@ -5,8 +5,8 @@
  * Slices come in order of t; of equal times the one of the block with the lower order counts (the
  * first acknowledged). Blocks are opened when their time has come, and of a column only the blocks
  * of the one at hand are decoded: memory is bounded by one result, not by the day.
- * Owner:   merge_new/merge_free; the connection and blocks in memory are borrowed; a result is valid
- *          until the next call
+ * Owner:   merge_new/merge_free; the connection and blocks in memory are borrowed; a result is
+ *          valid until the next call
  * Errors:  ERR_CORRUPT for a block that cannot be read, ERR_LIMIT for one with too many columns
  * Threads: one at a time
  */

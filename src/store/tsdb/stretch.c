@@ -96,8 +96,8 @@ static enum err_code get_stream(struct stretch *s, const struct block_stream *st
                                 struct str *out, struct err *e)
 {
     const bool cached = !s->job->packed; /* what is in memory already needs no copy */
-    const struct block_cache_key key =
-        cached ? key_of(s->job, stream->id) : (struct block_cache_key){0};
+    const struct block_cache_key key = cached ? key_of(s->job, stream->id)
+                                              : (struct block_cache_key){0};
 
     if (cached && block_cache_get(s->job->cache, &key, s->job->scratch, out)) {
         return ERR_OK;

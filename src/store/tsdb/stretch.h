@@ -25,7 +25,7 @@ struct stretch_job {
     const struct reader_file *file; /* in a snapshot */
     int64_t block;
     const struct block_packed *packed; /* a block in memory instead; NULL = that of the file */
-    uint64_t lsn; /* of its flush */
+    uint64_t lsn;                      /* of its flush */
     uint64_t group;
     struct str scope;
     const struct tsdb_scan_spec *spec;

@@ -108,7 +108,7 @@ struct tier_range {
     int64_t watermark_ms; /* nothing above it; INT64_MAX for who makes them */
     bool last;            /* only the newest */
     int64_t deadline_mono_us;
-    struct tsdb_reader *reader; /* whose turn ends now and then (turns.h); NULL = none takes turns */
+    struct tsdb_reader *reader; /* whose turn ends now and then (turns.h); NULL = none has one */
 };
 enum err_code tier_scan(const struct tier_range *q, tier_visit *visit, void *arg,
                         struct err *e) ERR_MUST_CHECK;

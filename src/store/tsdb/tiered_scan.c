@@ -244,11 +244,11 @@ static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struc
     }
     for (size_t c = 0; cells && c < columns; c++) {
         cells[c] = arena_array(&t->scratch, n + 1, sizeof(**cells));
-        for (size_t i = 0; cells[c] && c < t->column_count && i < n; i++) {
+        for (size_t i = 0; c < t->column_count && cells[c] && i < n; i++) {
             cells[c][i] = value_at(t, b, c, &events[i]);
         }
     }
-    if (is_mean(t) && !t->scratch.overflow) {
+    if (cells && is_mean(t) && !t->scratch.overflow) {
         fill_parts(t, b, events, s, cells);
     }
     s->objects = objects;

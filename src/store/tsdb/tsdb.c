@@ -25,9 +25,9 @@
 #define JOURNAL_BYTES   (64UL * 1024 * 1024)
 #define FLUSH_AGE_MS    (2 * 3600 * 1000LL)
 #define RETENTION_DAYS  15
-#define RETENTION_PG    7 /* there a reading takes twenty times as much */
+#define RETENTION_PG    7  /* there a reading takes twenty times as much */
 #define RETENTION_SLOW  60 /* these have no roll-ups of 5 minutes */
-#define RETENTION_LEAST 3 /* more than the clock window: no late slice revives an unlinked day */
+#define RETENTION_LEAST 3  /* more than the clock window: no late slice revives an unlinked day */
 #define TIER_5M_DAYS    90
 #define TIER_1H_DAYS    400
 #define EVENT_DAYS      400

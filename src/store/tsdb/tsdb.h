@@ -73,12 +73,12 @@ struct tsdb_config {
     int64_t flush_age_ms; /* age of the oldest slice that starts a flush; 0 = 2 h */
     int retention_days;   /* readings are kept; 0 = 15, in PostgreSQL 7; at least 3 */
     int retention_slow_days; /* of clocks slower than 15 s; 0 = 60; in PostgreSQL as the others */
-    int rollup_5m_days;   /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
-    int rollup_1h_days;   /* of an hour; 0 = 400 */
-    int event_days;       /* events; 0 = 400 */
-    int text_days;        /* texts that no reading names any more, since they came; 0 = 400 */
-    int64_t close_ms;     /* a day is compacted so long after its end; 0 = 26 h */
-    uint64_t max_bytes;   /* the oldest files go when the store has more; 0 = no such bound */
+    int rollup_5m_days;      /* roll-ups of 5 minutes, likewise, by whole months; 0 = 90 */
+    int rollup_1h_days;      /* of an hour; 0 = 400 */
+    int event_days;          /* events; 0 = 400 */
+    int text_days;           /* texts that no reading names any more, since they came; 0 = 400 */
+    int64_t close_ms;        /* a day is compacted so long after its end; 0 = 26 h */
+    uint64_t max_bytes;      /* the oldest files go when the store has more; 0 = no such bound */
     tsdb_target_sink *target_sink; /* NULL = targets are dropped */
     tsdb_drop_sink *drop_sink;     /* NULL = nobody keeps targets */
     void *target_arg;              /* of both */

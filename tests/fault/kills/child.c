@@ -345,7 +345,7 @@ static void do_rollup(struct child *c)
     wait_rollups(c);
 }
 
-/* Whether what is too old went: at the start, or before, when the flusher looked as late as that. */
+/* Whether what is too old went: at the start, or before, when the flusher looked so late. */
 static bool is_expired(const struct child *c)
 {
     struct kills_check check = {.ledger = c->ledger, .retention_days = KILLS_RETENTION_DAYS};
@@ -488,8 +488,8 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
                  const char *copies)
 {
     static void (*const doing[PHASES])(struct child *) = {
-        [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest, [PHASE_FLUSH] = do_flush,
-        [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup, [PHASE_RETAIN] = do_retain,
+        [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest,  [PHASE_FLUSH] = do_flush,
+        [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup,  [PHASE_RETAIN] = do_retain,
         [PHASE_COPY] = do_copy,       [PHASE_MIGRATE] = do_migrate};
     struct child c = {.shared = shared,
                       .ledger = &shared->ledger,
