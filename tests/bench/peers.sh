@@ -7,9 +7,9 @@
 # names them; `disk_of_all_files` all of the store but roll-ups, which are stated apart: also pga's
 # list of acknowledged records, users, events. KEEP=DIR keeps pga's store. AGENTS (100),
 # STEPS (360), and PEERS, the ones to run ("pga pga_objects victoriametrics prometheus"). A peer
-# that cannot be fetched is "not compared". SHAPE=rows: one agent of 10000 rows with two columns instead of 100 of
-# 50 rows with 20. CLIENTS (16) connections: with one or two a commit is for one push alone, which
-# costs pga about 100 us of CPU more for each push.
+# that cannot be fetched is "not compared". SHAPE=rows: one agent of 10000 rows with two columns
+# instead of 100 of 50 rows with 20. CLIENTS (16) connections: with one or two a commit is for one
+# push alone, which costs pga about 100 us of CPU more for each push.
 
 # shellcheck source-path=SCRIPTDIR/../scenario
 . "$(dirname "$0")/../scenario/lib.sh"
