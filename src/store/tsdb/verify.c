@@ -90,8 +90,8 @@ static enum err_code check_begun(struct sqldb *db, struct err *e)
 }
 
 /*
- * Whether a rollback journal says that the file was empty before: a kill ended its making before it
- * had a WAL, and to read it would undo that.
+ * Whether a rollback journal says that the file had no table before (one that can shrink begins with
+ * a page or two): a kill ended its making before it had a WAL, and to read it would undo that.
  */
 static bool was_empty(const char *path)
 {
@@ -106,7 +106,7 @@ static bool was_empty(const char *path)
                file_read_at(fd, head, sizeof(head), 0, &e) == ERR_OK &&
                memcmp(head, magic, sizeof(magic)) == 0;
     file_close(fd);
-    return hot && memcmp(head + 16, "\0\0\0\0", 4) == 0;
+    return hot && memcmp(head + 16, "\0\0\0", 3) == 0 && head[19] <= 2;
 }
 
 /* What is wrong is told; ERR_NOT_FOUND, without a word, when there is nothing in it yet. */

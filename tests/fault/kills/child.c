@@ -166,9 +166,13 @@ static void push(struct child *c, enum kills_stream_id id, uint64_t seq, uint64_
     push_text(c, buf_view(&text), &ack);
     buf_fini(&text);
     if (ack.next_seq <= last || ack.rejected > 0) {
+        struct tsdb_stats now;
+        tsdb_stats(c->db, &now);
         give_up(c,
-                "push of stream %d up to %" PRIu64 ": %" PRIu64 " expected, %" PRIu64 " rejected",
-                (int)id, last, ack.next_seq, ack.rejected);
+                "push of stream %d up to %" PRIu64 ": %" PRIu64 " expected, %" PRIu64
+                " rejected (clock %" PRIu64 ", order %" PRIu64 ", cap %" PRIu64 ")",
+                (int)id, last, ack.next_seq, ack.rejected, now.refused[TSDB_REFUSED_CLOCK],
+                now.refused[TSDB_REFUSED_ORDER], now.refused[TSDB_REFUSED_CAP]);
     }
     if (last > atomic_load(&s->answered)) {
         atomic_store(&s->answered, last);
@@ -217,8 +221,9 @@ static void live(struct child *c, int jump)
     }
     l->hour_of[seq] = newest_hour(c) + jump;
     int64_t end_ms = l->start_ms + (l->hour_of[seq] + 1) * KILLS_HOUR;
-    atomic_store(&l->wall_ms, end_ms + 240000); /* the hour is over, its roll-up due */
-    tsdb_clock_set(end_ms + 240000);
+    /* The engine's clock first: readings beside are of wall_ms, and must not be of its future. */
+    tsdb_clock_set(end_ms + 240000); /* the hour is over, its roll-up due */
+    atomic_store(&l->wall_ms, end_ms + 240000);
     push(c, KILLS_LIVE, seq, 1);
     push_late(c);
 }
