@@ -21,6 +21,7 @@
 #include "store/store_setting.h"
 #include "store/transfer/transfer_part.h"
 #include "store/tsdb/codec.h"
+#include "store/tsdb/tier.h"
 #include "tsdb_fixture.h"
 
 #define ROWS 9
@@ -577,49 +578,135 @@ static void fill_rolled(struct places *p)
     tsdb_fixture_stop(&p->from);
 }
 
-static uint64_t compared(const struct transfer_result *r, const char *name)
+/* Buckets of all relations of a tier, or readings when the name is that of a relation. */
+static uint64_t compared(const struct transfer_result *r, const char *end)
 {
+    uint64_t found = 0;
+
     for (size_t i = 0; i < r->count; i++) {
-        if (str_eq_c(r->list[i].name, name)) {
-            return r->list[i].to.readings;
+        if (str_ends(r->list[i].name, str_of(end))) {
+            found += r->list[i].to.readings;
         }
     }
-    fail_msg("%s was not compared", name);
-    return 0;
+    return found;
 }
 
-static void test_rollups_come_along(void **state)
+/* What a store says of hours that are not rolled up, and of those that are. */
+static void dump_rollups(struct places *p, const char *url, struct buf *out)
 {
-    struct places *p = *state;
+    struct tsdb_fixture *f = strcmp(url, p->from_url) == 0 ? &p->from : &p->to;
+    struct tsdb *db = NULL;
+
+    assert_int_equal(tsdb_open(&f->config, &db, &e), ERR_OK);
+    buf_printf(out, "watermarks %lld %lld\n", (long long)tier_watermark(db, TSDB_TIER_5M),
+               (long long)tier_watermark(db, TSDB_TIER_1H));
+    for (size_t i = 0; i < db->day_count; i++) {
+        struct sqldb *file = NULL;
+        struct sqldb_stmt *s = NULL;
+        char path[4096];
+        bool row = true;
+        days_path(db, &db->days[i], path, sizeof(path));
+        assert_int_equal(days_open(path, SQLDB_READ_ONLY, &file, &e), ERR_OK);
+        assert_int_equal(sqldb_query(file, "tsdb_dirty_all", SQLDB_NO_ARGS, &s, &e), ERR_OK);
+        while (sqldb_step(s, &row, &e) == ERR_OK && row) {
+            buf_printf(out, "%lld %lld\n", (long long)sqldb_get_i64(s, 0),
+                       (long long)sqldb_get_i64(s, 1));
+        }
+        sqldb_end(s);
+        sqldb_close(file);
+    }
+    tsdb_close(db);
+}
+
+static void same_rollups(struct places *p)
+{
+    struct buf from;
+    struct buf to;
+
+    buf_init(&from, 1 << 20);
+    buf_init(&to, 1 << 20);
+    dump_rollups(p, p->from_url, &from);
+    dump_rollups(p, p->to_url, &to);
+    assert_string_equal(from.ptr, to.ptr);
+    buf_fini(&to);
+    buf_fini(&from);
+}
+
+static void copy_rollups(struct places *p, const char *from, const char *to, bool readings)
+{
     struct transfer_result r;
     struct arena a;
-    const struct transfer_config config = {.from = p->from_url, .to = p->to_url};
+    const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = p};
 
-    fill_rolled(p);
-    remove_readings(p); /* as retention does */
+    p->loss_count = 0;
     arena_init(&a, "test", 64 << 20);
     if (transfer_run(&config, &a, &r, &e)) {
         fail_msg("copy: %s", e.text);
     }
     assert_int_equal(r.different, 0);
-    assert_true(compared(&r, "roll-ups of 1 h") > 0);
-    assert_int_equal(compared(&r, "history"), 0);
+    assert_int_equal(p->loss_count, 0);
+    assert_true(compared(&r, ", roll-ups of 1 h") > 0);
+    assert_true(compared(&r, ", roll-ups of 5 min") > 0);
+    assert_int_equal(compared(&r, "history") > 0, readings);
     arena_fini(&a);
 }
 
-static void test_rollups_without_a_place_are_said(void **state)
+/* With the readings that they are of, and when these are gone, as after retention. */
+static void test_rollups_come_along(void **state)
 {
     struct places *p = *state;
-    struct transfer_result r;
 
     fill_rolled(p);
+    copy_rollups(p, p->from_url, p->to_url, true);
+    same_rollups(p);
+    assert_int_equal(file_remove_tree(p->to.dir, &e), ERR_OK);
     remove_readings(p);
-    if (copy(p, p->from_url, p->pg.url, &r)) {
-        fail_msg("copy: %s", e.text);
+    copy_rollups(p, p->from_url, p->to_url, false);
+    same_rollups(p);
+}
+
+static void check_state(struct places *p, bool readings)
+{
+    struct tsdb_fixture *f = &p->from;
+    struct sqldb *db = NULL;
+    struct sqldb_stmt *s = NULL;
+    struct tsdb *lite = NULL;
+
+    assert_int_equal(tsdb_open(&f->config, &lite, &e), ERR_OK);
+    assert_int_equal(sqldb_open(p->pg.url, NULL, &db, &e), ERR_OK);
+    assert_int_equal(sqldb_row(db, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, &e), ERR_OK);
+    int64_t watermark = tier_watermark(lite, TSDB_TIER_1H);
+    assert_int_equal(sqldb_get_i64(s, 0), watermark / TIER_HOUR_MS);
+    assert_int_equal(sqldb_get_i64(s, 1), watermark);
+    int64_t raw_day = sqldb_get_i64(s, 2);       /* 0 = none went */
+    int64_t today = days_of_ms(clock_wall_ms()); /* of which readings may still come */
+    int64_t first = days_of_ms(p->from.now_ms - 7200000);
+    assert_int_equal(raw_day, !readings && first < today ? today : 0);
+    sqldb_end(s);
+    sqldb_close(db);
+    tsdb_close(lite);
+}
+
+static void rollups_through_postgresql(struct places *p, bool readings)
+{
+    fill_rolled(p);
+    if (!readings) {
+        remove_readings(p);
     }
-    assert_int_equal(r.different, 0);
-    assert_true(p->loss_count > 0);
-    assert_non_null(strstr(p->losses, " roll-ups of an hour, from "));
+    copy_rollups(p, p->from_url, p->pg.url, readings);
+    check_state(p, readings);
+    copy_rollups(p, p->pg.url, p->to_url, readings);
+    same_rollups(p);
+}
+
+static void test_rollups_through_postgresql(void **state)
+{
+    rollups_through_postgresql(*state, true);
+}
+
+static void test_rollups_without_readings_through_postgresql(void **state)
+{
+    rollups_through_postgresql(*state, false);
 }
 
 /* --- nothing is forgotten --- */
@@ -746,7 +833,9 @@ int main(void)
     };
     const struct CMUnitTest more[] = {
         cmocka_unit_test_setup_teardown(test_through_postgresql, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_rollups_without_a_place_are_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollups_through_postgresql, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollups_without_readings_through_postgresql, set_up,
+                                        tear_down),
     };
     if (!dialect_fixture_has_pg()) {
         print_message("PGA_TEST_PG is not set: no PostgreSQL to copy through\n");

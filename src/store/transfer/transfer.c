@@ -72,7 +72,6 @@ static enum err_code run(struct transfer *t, struct transfer_result *out, struct
 
     code = code ? code : copy(t, e);
     code = code ? code : transfer_check(t, out, e);
-    code = code ? code : transfer_rollups_lost(t, e);
     code = code ? code : transfer_still_alone(t, e);
     if (code == ERR_OK && t->finished && out->different) {
         code = err_set(e, ERR_CONFLICT,

@@ -27,7 +27,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint64_t join(uint64_t a, uint64_t b)
+uint64_t transfer_join(uint64_t a, uint64_t b)
 {
     return mix(a ^ mix(b + UINT64_C(0x9e3779b97f4a7c15)));
 }
@@ -74,14 +74,15 @@ bool transfer_same(const struct transfer_compared *c)
 
 /* --- tables --- */
 
-struct checking {
+struct transfer_checking {
     struct transfer *t;
     struct transfer_result *out;
     size_t cap;
     uint64_t cut; /* texts with bytes that PostgreSQL cannot hold */
 };
 
-static struct transfer_compared *add(struct checking *c, struct str name, bool is_table)
+struct transfer_compared *transfer_compare(struct transfer_checking *c, struct str name,
+                                           bool is_table)
 {
     struct transfer_result *r = c->out;
 
@@ -101,7 +102,7 @@ static struct transfer_compared *add(struct checking *c, struct str name, bool i
     return &r->list[r->count++];
 }
 
-static void put_text(struct checking *c, struct arena *a, struct buf *out, struct str text,
+static void put_text(struct transfer_checking *c, struct arena *a, struct buf *out, struct str text,
                      bool counts)
 {
     bool pg = c->t->from.pg || c->t->to.pg;
@@ -112,7 +113,7 @@ static void put_text(struct checking *c, struct arena *a, struct buf *out, struc
 }
 
 struct row_hash {
-    struct checking *c;
+    struct transfer_checking *c;
     struct arena *arena;
     const struct sqldb_value *values;
     size_t count;
@@ -144,7 +145,7 @@ static size_t compared_columns(const struct transfer *t, const struct transfer_t
     return pg || table->lite < table->common ? table->common : table->lite;
 }
 
-static enum err_code sum_table(struct checking *c, const struct transfer_side *side,
+static enum err_code sum_table(struct transfer_checking *c, const struct transfer_side *side,
                                const struct transfer_table *table, struct transfer_sum *sum,
                                struct err *e)
 {
@@ -174,13 +175,13 @@ static enum err_code sum_table(struct checking *c, const struct transfer_side *s
     return code;
 }
 
-static enum err_code check_tables(struct checking *c, struct err *e)
+static enum err_code check_tables(struct transfer_checking *c, struct err *e)
 {
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < transfer_table_count; i++) {
         const struct transfer_table *table = &transfer_tables[i];
-        struct transfer_compared *n = add(c, str_of(table->name), true);
+        struct transfer_compared *n = transfer_compare(c, str_of(table->name), true);
         if (!n) {
             return arena_check(c->t->arena, e);
         }
@@ -225,7 +226,7 @@ static struct sqldb_value value_of(struct sqldb_stmt *s, int column, char type)
     return (struct sqldb_value){.type = type == 't' ? SQLDB_TEXT : SQLDB_BLOB, .bytes = bytes};
 }
 
-static enum err_code sum_names(struct checking *c, const struct transfer_side *side,
+static enum err_code sum_names(struct transfer_checking *c, const struct transfer_side *side,
                                const struct names *n, struct transfer_sum *sum, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
@@ -253,12 +254,12 @@ static enum err_code sum_names(struct checking *c, const struct transfer_side *s
     return code;
 }
 
-static enum err_code check_names(struct checking *c, struct err *e)
+static enum err_code check_names(struct transfer_checking *c, struct err *e)
 {
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < sizeof(names) / sizeof(names[0]); i++) {
-        struct transfer_compared *n = add(c, str_of(names[i].shown), true);
+        struct transfer_compared *n = transfer_compare(c, str_of(names[i].shown), true);
         if (!n) {
             return arena_check(c->t->arena, e);
         }
@@ -285,15 +286,15 @@ static uint64_t cell_hash(struct transfer_sum *sum, const struct cell *c)
     switch (c->tag) {
     case CELL_I64:
         add_whole(sum, (uint64_t)c->i64, c->i64 < 0 ? UINT64_MAX : 0);
-        return join(c->i64 < 0 ? 1 : 2, (uint64_t)c->i64);
+        return transfer_join(c->i64 < 0 ? 1 : 2, (uint64_t)c->i64);
     case CELL_U64:
         add_whole(sum, c->u64, 0);
-        return join(2, c->u64);
+        return transfer_join(2, c->u64);
     case CELL_F64:
         memcpy(&bits, &c->f64, sizeof(bits));
-        return join(3, bits);
+        return transfer_join(3, bits);
     case CELL_STR:
-        return join(4, str_hash(c->str));
+        return transfer_join(4, str_hash(c->str));
     case CELL_NULL:
         break;
     }
@@ -315,10 +316,10 @@ struct view {
 static uint64_t seed_of(const struct transfer_reading *r, int64_t from_ms, unsigned flags,
                         struct str reason)
 {
-    uint64_t seed = join(r->group, (uint64_t)r->t_ms);
+    uint64_t seed = transfer_join(r->group, (uint64_t)r->t_ms);
 
-    seed = join(join(seed, (uint64_t)from_ms), (uint64_t)r->every_ms);
-    return join(join(seed, flags), str_hash(reason));
+    seed = transfer_join(transfer_join(seed, (uint64_t)from_ms), (uint64_t)r->every_ms);
+    return transfer_join(transfer_join(seed, flags), str_hash(reason));
 }
 
 static struct view view_coded(const struct transfer_reading *r, const struct codec_slice *c)
@@ -378,7 +379,7 @@ static enum err_code cells_of(struct summing *s, const struct view *v, size_t co
 static void add_key(struct summing *s, size_t row, uint32_t key, struct str value)
 {
     if (value.len) {
-        s->rows[row] += join(key, str_hash(value));
+        s->rows[row] += transfer_join(key, str_hash(value));
     }
 }
 
@@ -423,8 +424,8 @@ static enum err_code sum_column(struct summing *s, const struct view *v, size_t 
 
     for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
         if (cells[i].tag != CELL_NULL) {
-            uint64_t place = join(join(v->seed, s->rows[i]), id + 1);
-            sum->hash += join(place, cell_hash(sum, &cells[i]));
+            uint64_t place = transfer_join(transfer_join(v->seed, s->rows[i]), id + 1);
+            sum->hash += transfer_join(place, cell_hash(sum, &cells[i]));
             sum->cells++;
         }
     }
@@ -440,14 +441,15 @@ static enum err_code sum_reading(struct summing *s, const struct view *v, struct
     sum->rows += v->row_count;
     sum->hash += v->seed;
     for (size_t i = 0; code == ERR_OK && i < v->row_count; i++) {
-        sum->hash += join(join(v->seed, 'r'), s->rows[i]);
+        sum->hash += transfer_join(transfer_join(v->seed, 'r'), s->rows[i]);
     }
     for (size_t i = 0; code == ERR_OK && i < v->gone_count; i++) {
-        sum->hash += join(join(v->seed, 'g'), v->gone[i]);
+        sum->hash += transfer_join(transfer_join(v->seed, 'g'), v->gone[i]);
     }
     for (size_t i = 0; code == ERR_OK && i < v->reset_count; i++) {
         bool there = v->resets[i] < v->row_count;
-        sum->hash += join(join(v->seed, 's'), there ? s->rows[v->resets[i]] : UINT64_MAX);
+        sum->hash += transfer_join(transfer_join(v->seed, 's'),
+                                   there ? s->rows[v->resets[i]] : UINT64_MAX);
     }
     for (size_t i = 0; code == ERR_OK && i < v->column_count; i++) {
         code = sum_column(s, v, i, sum, e);
@@ -509,7 +511,7 @@ static enum err_code sum_side(struct transfer *t, const struct transfer_side *si
     return code;
 }
 
-static enum err_code check_readings(struct checking *c, struct err *e)
+static enum err_code check_readings(struct transfer_checking *c, struct err *e)
 {
     const struct catalog *names_of = c->t->from.series->catalog;
     size_t count = (size_t)names_of->next_relation + 1;
@@ -520,7 +522,7 @@ static enum err_code check_readings(struct checking *c, struct err *e)
     code = code ? code : sum_side(c->t, &c->t->to, to, e);
     for (size_t i = 0; code == ERR_OK && i < names_of->relation_count; i++) {
         const struct catalog_relation *r = names_of->by_id[i];
-        struct transfer_compared *n = add(c, arena_str(c->t->arena, r->name), false);
+        struct transfer_compared *n = transfer_compare(c, arena_str(c->t->arena, r->name), false);
         if (!n) {
             code = arena_check(c->t->arena, e);
             break;
@@ -533,32 +535,13 @@ static enum err_code check_readings(struct checking *c, struct err *e)
     return code;
 }
 
-/* Of two SQLite stores, whose files they share. */
-static enum err_code check_rollups(struct checking *c, struct err *e)
-{
-    static const char *const shown[TSDB_TIERS] = {
-        [TSDB_TIER_5M] = "roll-ups of 5 min", [TSDB_TIER_1H] = "roll-ups of 1 h"};
-    const struct transfer *t = c->t;
-    enum err_code code = ERR_OK;
-
-    for (int i = 0; code == ERR_OK && i < TSDB_TIERS && !t->from.pg && !t->to.pg; i++) {
-        struct transfer_compared *n = add(c, str_of(shown[i]), true);
-        if (!n) {
-            return arena_check(t->arena, e);
-        }
-        code = transfer_rollups_count(&t->from, (enum tsdb_tier)i, &n->from.readings, e);
-        code = code ? code : transfer_rollups_count(&t->to, (enum tsdb_tier)i, &n->to.readings, e);
-    }
-    return code;
-}
-
 enum err_code transfer_check(struct transfer *t, struct transfer_result *out, struct err *e)
 {
-    struct checking c = {.t = t, .out = out};
+    struct transfer_checking c = {.t = t, .out = out};
     enum err_code code = check_tables(&c, e);
 
     code = code ? code : check_names(&c, e);
-    code = code ? code : check_rollups(&c, e);
+    code = code ? code : transfer_check_rollups(t, &c, e);
     code = code ? code : check_readings(&c, e);
     for (size_t i = 0; code == ERR_OK && i < out->count; i++) {
         out->different += !transfer_same(&out->list[i]);

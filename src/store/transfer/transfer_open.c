@@ -159,6 +159,7 @@ static enum err_code open_series(struct transfer *t, struct transfer_side *side,
     const struct tsdb_config config = {.dir = side->pg ? NULL : side->dir,
                                        .url = side->pg ? side->url : NULL,
                                        .retention_days = KEEP_DAYS,
+                                       .retention_slow_days = KEEP_DAYS,
                                        .rollup_5m_days = KEEP_DAYS,
                                        .rollup_1h_days = KEEP_DAYS,
                                        .target_sink = take_targets,
@@ -360,7 +361,8 @@ static enum err_code require_empty(const struct transfer *t, struct err *e)
     if (code) {
         return code;
     }
-    used = used || db->catalog->relation_count || map_count(db->streams) || db->day_count;
+    used = used || db->catalog->relation_count || map_count(db->streams) || db->day_count ||
+           db->tier_count;
     return used ? err_set(e, ERR_CONFLICT, "it is not empty, and no unfinished copy") : ERR_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "sqldb/sqldb.h"
 #include "store/store.h"
 #include "store/transfer/transfer.h"
+#include "store/tsdb/block.h"
 #include "store/tsdb/engine.h"
 
 /* In this order; the mark says which one is at work. */
@@ -33,7 +34,7 @@ struct transfer_place {
 struct transfer_mark {
     struct uuid source; /* its store epoch */
     enum transfer_step step;
-    size_t table;       /* of TRANSFER_TABLES: the first one that is not copied */
+    size_t table;       /* the first one that is not copied; behind all, months of roll-ups */
     uint64_t batches;   /* of readings */
     uint64_t readings;  /* in them */
     size_t batch_bytes; /* stays as it began: a batch that is repeated must be the same one */
@@ -164,16 +165,58 @@ enum err_code transfer_read_day(const struct transfer_reader *r, const struct tr
 /* --- transfer_write.c --- */
 enum err_code transfer_readings_copy(struct transfer *t, struct err *e) ERR_MUST_CHECK;
 
+/* A batch of the leader's work on the destination, in PostgreSQL, follows. */
+enum err_code transfer_take_lease(struct transfer *t, struct err *e) ERR_MUST_CHECK;
+
 /* --- transfer_rollup.c --- */
 enum err_code transfer_rollups_copy(struct transfer *t, struct err *e) ERR_MUST_CHECK;
-/* Say what is only in roll-ups that the destination cannot take. */
-enum err_code transfer_rollups_lost(struct transfer *t, struct err *e) ERR_MUST_CHECK;
-/* Buckets of a tier in a SQLite store. */
-enum err_code transfer_rollups_count(const struct transfer_side *side, enum tsdb_tier tier,
-                                     uint64_t *out, struct err *e) ERR_MUST_CHECK;
+
+/* --- transfer_block.c --- */
+/* A month of a tier. */
+struct transfer_month {
+    enum tsdb_tier tier;
+    int month; /* year * 12 + month - 1 */
+};
+/* Those that have roll-ups, in order; the caller frees the list. */
+enum err_code transfer_months(const struct transfer_side *side, struct transfer_month **out,
+                              size_t *count, struct err *e) ERR_MUST_CHECK;
+
+/* A block of roll-ups that decodes, of a group that was not deleted. */
+struct transfer_block {
+    enum tsdb_tier tier;
+    uint64_t group;
+    int64_t hour, id; /* its window, and its number there */
+    struct str head;
+    size_t part_count;
+    struct str *parts;             /* packed */
+    const struct block_view *view; /* of the head */
+};
+struct transfer_blocks {
+    struct transfer *t;
+    const struct transfer_side *side;
+    enum err_code (*visit)(void *arg, const struct transfer_block *b, struct err *e);
+    void *arg;
+    bool says_losses; /* through transfer_lose */
+};
+/* Blocks of a month, in order of group and time; those that cannot be read are left out. */
+enum err_code transfer_read_month(const struct transfer_blocks *r, const struct transfer_month *m,
+                                  struct err *e) ERR_MUST_CHECK;
+
+/* --- transfer_dirty.c --- */
+/* When roll-ups were copied: which hours are still to be made, and how far they are. */
+enum err_code transfer_dirty_copy(struct transfer *t, struct err *e) ERR_MUST_CHECK;
 
 /* --- transfer_check.c --- */
+/* A line of the result; NULL = its arena is full. */
+struct transfer_checking;
+struct transfer_compared *transfer_compare(struct transfer_checking *c, struct str name,
+                                           bool is_table);
+uint64_t transfer_join(uint64_t a, uint64_t b);
 enum err_code transfer_check(struct transfer *t, struct transfer_result *out,
                              struct err *e) ERR_MUST_CHECK;
+
+/* --- transfer_check_rollup.c --- */
+enum err_code transfer_check_rollups(struct transfer *t, struct transfer_checking *c,
+                                     struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -1,239 +1,211 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * transfer_rollup.c: roll-ups between two SQLite stores: whole files, for all ids stay.
+ * transfer_rollup.c: roll-ups go into the destination, a month of a tier after the other.
  *
- * The flushes of the copy marked every hour of the destination as not rolled up. Where the source's
- * roll-ups were taken over, the source's own marks take their place: what is rolled up already
- * knows readings that are gone by now. A store that was copied from PostgreSQL makes its roll-ups
- * of its readings.
+ * Blocks are copied as the bytes that they are, for all ids stay. Into PostgreSQL a month is one
+ * transaction with the mark; in SQLite it is a file that is made anew when the mark did not come.
+ * At the end the source's own marks take the place of those that the copied readings left
+ * (transfer_dirty.c).
  */
 #include "store/transfer/transfer_part.h"
 
+#include "base/alloc.h"
 #include "base/fault.h"
-#include "base/num.h"
 #include "os/file.h"
+#include "store/tsdb/pgstore_rollup.h"
+#include "store/tsdb/pgstore_tables.h"
 #include "store/tsdb/tier.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const tier_text[TSDB_TIERS] = {
-    [TSDB_TIER_5M] = "5 minutes", [TSDB_TIER_1H] = "an hour"};
+#define COPY_BYTES ((size_t)4 * 1024 * 1024)
+#define COPY_MAX   ((size_t)512 * 1024 * 1024)
 
-/* --- files --- */
+struct writing {
+    struct transfer *t;
+    struct sqldb *file; /* SQLite */
+    struct buf rows;    /* PostgreSQL */
+};
 
-static enum err_code make_folder(const char *path, struct err *e)
+/* --- PostgreSQL --- */
+
+static enum err_code make_partition(struct transfer *t, const struct transfer_month *m,
+                                    struct err *e)
 {
+    struct pgstore *p = pgstore_of(t->to.series);
+    struct arena a;
+    enum err_code code = transfer_take_lease(t, e);
+
+    code = code ? code : pgstore_lead_begin(p, e);
+    if (code) {
+        return code;
+    }
+    arena_init(&a, "copied month", PGSTORE_TABLES_ARENA);
+    code = pgstore_lead_end(p, pgstore_need_month(p, &a, m->tier, m->month, e), e);
+    arena_fini(&a);
+    return code;
+}
+
+static enum err_code load_rows(struct writing *w, struct err *e)
+{
+    enum err_code code = buf_check(&w->rows, e);
+
+    if (code == ERR_OK && w->rows.len) {
+        code = sqldb_load(w->t->to.control,
+                          "COPY ts_tier (tier, grp, hour, id, part, t_min, t_max, data) FROM STDIN",
+                          buf_view(&w->rows), e);
+    }
+    buf_reset(&w->rows);
+    return code;
+}
+
+static enum err_code add_rows(struct writing *w, const struct transfer_block *b, struct err *e)
+{
+    const struct codec_slice *slices = b->view->slices;
+
+    for (size_t i = 0; i <= b->part_count; i++) {
+        const int64_t n[] = {b->tier,
+                             (int64_t)b->group,
+                             b->hour,
+                             b->id,
+                             (int64_t)i,
+                             slices[0].t_ms,
+                             slices[b->view->slice_count - 1].t_ms};
+        for (size_t c = 0; c < sizeof(n) / sizeof(n[0]); c++) {
+            buf_add_i64(&w->rows, n[c]);
+            buf_add_char(&w->rows, '\t');
+        }
+        pgstore_copy_blob(&w->rows, i ? b->parts[i - 1] : b->head);
+        buf_add_char(&w->rows, '\n');
+    }
+    return w->rows.len > COPY_BYTES ? load_rows(w, e) : ERR_OK;
+}
+
+/* --- SQLite --- */
+
+static enum err_code insert_block(struct sqldb *file, const struct transfer_block *b, int64_t *id,
+                                  struct err *e)
+{
+    const struct block_view *v = b->view;
+    const struct codec_slice *last = &v->slices[v->slice_count - 1];
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(
+        file, "tsdb_block_insert",
+        SQLDB_ARGS(sqldb_i64((int64_t)b->group), sqldb_i64(0), sqldb_i64(v->slices[0].t_ms),
+                   sqldb_i64(last->t_ms), sqldb_i64(last->every_ms), sqldb_i64(last->flags),
+                   last->reason.len ? sqldb_text(last->reason) : sqldb_null(),
+                   sqldb_i64((int64_t)v->slice_count), sqldb_i64((int64_t)v->row_total),
+                   sqldb_blob(b->head.ptr, b->head.len)),
+        &s, e);
+
+    if (code == ERR_OK) {
+        *id = sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+static enum err_code put_block(struct writing *w, const struct transfer_block *b, struct err *e)
+{
+    int64_t id = 0;
+    enum err_code code = insert_block(w->file, b, &id, e);
+
+    for (size_t i = 0; code == ERR_OK && i < b->part_count; i++) {
+        code = sqldb_run(w->file, "tsdb_part_insert",
+                         SQLDB_ARGS(sqldb_i64(id * BLOCK_PARTS_MAX + (int64_t)i),
+                                    sqldb_blob(b->parts[i].ptr, b->parts[i].len)),
+                         e);
+    }
+    return code;
+}
+
+static enum err_code make_file(struct writing *w, const struct transfer_month *m, struct err *e)
+{
+    char path[PATH_MAX];
     char folder[PATH_MAX];
 
+    tier_path(w->t->to.series, m->tier, m->month, path, sizeof(path));
     (void)snprintf(folder, sizeof(folder), "%s", path);
     char *slash = strrchr(folder, '/');
     if (slash) {
         *slash = '\0';
     }
-    return file_make_dirs(folder, 0700, e);
+    enum err_code code = file_make_dirs(folder, 0700, e);
+    code = code ? code : days_unlink(path, e); /* of an earlier try */
+    code = code ? code : tier_open(path, SQLDB_OWN_CHECKPOINT, &w->file, e);
+    if (code == ERR_OK) {
+        tier_set_watermark(w->t->to.series, m->tier, m->month, 0);
+    }
+    return code;
 }
 
-static enum err_code copy_file(struct transfer *t, const struct tier_file *f, struct err *e)
-{
-    char from[PATH_MAX];
-    char to[PATH_MAX];
-    struct sqldb *file = NULL;
+/* --- a month --- */
 
-    tier_path(t->from.series, f->tier, f->month, from, sizeof(from));
-    tier_path(t->to.series, f->tier, f->month, to, sizeof(to));
-    enum err_code code = make_folder(to, e);
-    code = code ? code : days_unlink(to, e); /* of an earlier try */
-    code = code ? code : tier_open(from, SQLDB_READ_ONLY, &file, e);
+static enum err_code take_block(void *arg, const struct transfer_block *b, struct err *e)
+{
+    struct writing *w = arg;
+
+    w->t->progress.rows += b->view->row_total;
+    transfer_tell(w->t);
+    return w->t->to.pg ? add_rows(w, b, e) : put_block(w, b, e);
+}
+
+static enum err_code write_month(struct writing *w, struct sqldb *db,
+                                 const struct transfer_month *m, struct err *e)
+{
+    struct transfer *t = w->t;
+    const struct transfer_blocks blocks = {.t = t, .side = &t->from, .visit = take_block, .arg = w};
+    enum err_code code = sqldb_begin(db, e);
+
+    if (code) {
+        return code;
+    }
+    t->mark.table++;
+    code = transfer_read_month(&blocks, m, e);
+    if (code == ERR_OK && t->to.pg) {
+        code = load_rows(w, e);
+        code = code ? code : transfer_mark_put(db, &t->mark, e);
+    }
+    if (code) {
+        sqldb_rollback(db);
+        return code;
+    }
     FAULT_POINT("transfer.rollup");
-    code = code ? code : sqldb_copy_to(file, to, e);
-    sqldb_close(file);
-    if (code == ERR_OK) {
-        tier_set_watermark(t->to.series, f->tier, f->month, f->watermark_ms);
+    return sqldb_commit(db, e);
+}
+
+static enum err_code copy_month(struct transfer *t, const struct transfer_month *m, struct err *e)
+{
+    struct writing w = {.t = t};
+
+    buf_init(&w.rows, COPY_MAX);
+    enum err_code code = t->to.pg ? make_partition(t, m, e) : make_file(&w, m, e);
+    code = code ? code : write_month(&w, t->to.pg ? t->to.control : w.file, m, e);
+    if (code == ERR_OK && !t->to.pg) {
+        code = sqldb_checkpoint(w.file, e);
+        FAULT_POINT("transfer.rollup_mark");
+        code = code ? code : transfer_mark_save(t, e);
     }
+    sqldb_close(w.file);
+    buf_fini(&w.rows);
     return code;
-}
-
-/* One that is damaged is missing; what readings there are of its time is rolled up anew. */
-static enum err_code copy_files(struct transfer *t, struct err *e)
-{
-    enum err_code code = ERR_OK;
-
-    t->progress = (struct transfer_progress){.step = "roll-ups",
-                                             .total = t->from.series->tier_count};
-    for (size_t i = 0; code == ERR_OK && i < t->from.series->tier_count; i++) {
-        const struct tier_file *f = &t->from.series->tiers[i];
-        code = copy_file(t, f, e);
-        if (code == ERR_CORRUPT) {
-            transfer_lose(t, "roll-ups of %s of %04d-%02d are damaged: %s", tier_text[f->tier],
-                          f->month / 12, f->month % 12 + 1, e->text);
-            code = ERR_OK;
-        }
-        t->progress.done++;
-        transfer_tell(t);
-    }
-    return code;
-}
-
-/* --- marks --- */
-
-static enum err_code copy_marks(struct sqldb *from, struct sqldb *to, struct err *e)
-{
-    struct sqldb_stmt *s = NULL;
-    bool row = true;
-    enum err_code code = transfer_table_clear(to, "dirty", e);
-
-    code = code ? code : sqldb_query(from, "tsdb_dirty_all", SQLDB_NO_ARGS, &s, e);
-    while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        code = sqldb_run(to, "tsdb_dirty_put",
-                         SQLDB_ARGS(sqldb_i64(sqldb_get_i64(s, 0)), sqldb_i64(sqldb_get_i64(s, 1))),
-                         e);
-    }
-    sqldb_end(s);
-    return code;
-}
-
-static enum err_code replace_marks(struct sqldb *from, struct sqldb *to, struct err *e)
-{
-    enum err_code code = sqldb_begin(to, e);
-
-    if (code) {
-        return code;
-    }
-    code = copy_marks(from, to, e);
-    if (code) {
-        sqldb_rollback(to);
-        return code;
-    }
-    return sqldb_commit(to, e);
-}
-
-static enum err_code copy_day(struct transfer *t, const struct day_file *f, struct err *e)
-{
-    struct day_file source;
-    struct sqldb *from = NULL;
-    struct sqldb *to = NULL;
-    char path[PATH_MAX];
-
-    if (!days_get(t->from.series, f->class, f->day, &source)) {
-        return ERR_OK;
-    }
-    days_path(t->from.series, &source, path, sizeof(path));
-    enum err_code code = days_open(path, SQLDB_READ_ONLY, &from, e);
-    if (code == ERR_OK) {
-        days_path(t->to.series, f, path, sizeof(path));
-        code = days_open(path, 0, &to, e);
-    }
-    code = code ? code : replace_marks(from, to, e);
-    sqldb_close(to);
-    sqldb_close(from);
-    return code == ERR_CORRUPT ? ERR_OK : code; /* then all of it is rolled up anew */
 }
 
 enum err_code transfer_rollups_copy(struct transfer *t, struct err *e)
 {
-    enum err_code code = ERR_OK;
+    struct transfer_month *months = NULL;
+    size_t count = 0;
+    enum err_code code = transfer_months(&t->from, &months, &count, e);
 
-    if (t->from.pg || t->to.pg || t->from.series->tier_count == 0) {
-        return ERR_OK;
+    t->progress = (struct transfer_progress){.step = "roll-ups", .total = count};
+    while (code == ERR_OK && t->mark.table - transfer_table_count < count) {
+        size_t at = t->mark.table - transfer_table_count;
+        code = copy_month(t, &months[at], e);
+        t->progress.done = at + 1;
+        transfer_tell(t);
     }
-    code = copy_files(t, e);
-    for (size_t i = 0; code == ERR_OK && i < t->to.series->day_count; i++) {
-        code = copy_day(t, &t->to.series->days[i], e);
-    }
-    return code;
-}
-
-/* --- how many --- */
-
-struct buckets {
-    uint64_t count;
-    int64_t first_ms, last_ms; /* with count > 0 */
-};
-
-static enum err_code count_file(const struct tsdb *db, const struct tier_file *f, int64_t before,
-                                struct buckets *out, struct err *e)
-{
-    struct sqldb *file = NULL;
-    struct sqldb_stmt *s = NULL;
-    char path[PATH_MAX];
-
-    tier_path(db, f->tier, f->month, path, sizeof(path));
-    enum err_code code = tier_open(path, SQLDB_READ_ONLY, &file, e);
-    if (code == ERR_OK) {
-        code = sqldb_row(file, "transfer_bucket_count", SQLDB_ARGS(sqldb_i64(before)), &s, e);
-    }
-    if (code == ERR_OK && sqldb_get_i64(s, 0) > 0) {
-        int64_t first = sqldb_get_i64(s, 1);
-        int64_t last = sqldb_get_i64(s, 2);
-        out->first_ms = out->count == 0 || first < out->first_ms ? first : out->first_ms;
-        out->last_ms = out->count == 0 || last > out->last_ms ? last : out->last_ms;
-        out->count += (uint64_t)sqldb_get_i64(s, 0);
-    }
-    sqldb_end(s);
-    sqldb_close(file);
-    return code;
-}
-
-static enum err_code count_buckets(const struct tsdb *db, enum tsdb_tier tier, int64_t before,
-                                   struct buckets *out, struct err *e)
-{
-    enum err_code code = ERR_OK;
-
-    *out = (struct buckets){0};
-    for (size_t i = 0; code == ERR_OK && i < db->tier_count; i++) {
-        if (db->tiers[i].tier == tier) {
-            code = count_file(db, &db->tiers[i], before, out, e);
-        }
-    }
-    return code;
-}
-
-enum err_code transfer_rollups_count(const struct transfer_side *side, enum tsdb_tier tier,
-                                     uint64_t *out, struct err *e)
-{
-    struct buckets b;
-    enum err_code code = count_buckets(side->series, tier, INT64_MAX, &b, e);
-
-    *out = b.count;
-    return code;
-}
-
-/* The first day of which readings are there that such buckets are made of. */
-static int64_t oldest_ms(const struct tsdb *db, enum tsdb_tier tier)
-{
-    int64_t oldest = INT64_MAX;
-
-    for (size_t i = 0; i < db->day_count; i++) {
-        const struct day_file *f = &db->days[i];
-        int64_t first = f->day * TSDB_DAY_MS;
-        if ((tier == TSDB_TIER_1H || f->class == DAY_FAST) && first < oldest) {
-            oldest = first;
-        }
-    }
-    return oldest;
-}
-
-enum err_code transfer_rollups_lost(struct transfer *t, struct err *e)
-{
-    enum err_code code = ERR_OK;
-
-    for (int i = 0; code == ERR_OK && i < TSDB_TIERS && !t->from.pg && t->to.pg; i++) {
-        enum tsdb_tier tier = (enum tsdb_tier)i;
-        char first[NUM_TIME_TEXT_MAX];
-        char last[NUM_TIME_TEXT_MAX];
-        struct buckets b;
-        code = count_buckets(t->from.series, tier, oldest_ms(t->from.series, tier), &b, e);
-        if (code || b.count == 0) {
-            continue;
-        }
-        num_format_time(b.first_ms, first);
-        num_format_time(b.last_ms, last);
-        transfer_lose(t,
-                      "%llu roll-ups of %s, from %s to %s, of which the readings are gone: a store "
-                      "in PostgreSQL has no roll-ups",
-                      (unsigned long long)b.count, tier_text[tier], first, last);
-    }
-    return code;
+    alloc_free(months);
+    return code ? code : transfer_dirty_copy(t, e);
 }

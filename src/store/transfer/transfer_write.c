@@ -46,7 +46,7 @@ static enum err_code flush_batch(struct writing *w, struct err *e)
 
 /* --- PostgreSQL --- */
 
-static enum err_code take_lease(struct transfer *t, struct err *e)
+enum err_code transfer_take_lease(struct transfer *t, struct err *e)
 {
     struct pgstore *p = pgstore_of(t->to.series);
     struct sqldb_stmt *s = NULL;
@@ -67,7 +67,7 @@ static enum err_code make_tables(struct transfer *t, struct err *e)
 
     for (size_t made = 0; code == ERR_OK && made <= t->to.series->catalog->relation_count;
          made += 500) {
-        code = take_lease(t, e);
+        code = transfer_take_lease(t, e);
         code = code ? code : pgstore_tables_make(pgstore_of(t->to.series), e);
     }
     return code;
@@ -75,7 +75,7 @@ static enum err_code make_tables(struct transfer *t, struct err *e)
 
 static enum err_code make_day(struct transfer *t, int64_t day, struct err *e)
 {
-    enum err_code code = take_lease(t, e);
+    enum err_code code = transfer_take_lease(t, e);
     return code ? code : pgstore_tables_make_day(pgstore_of(t->to.series), day, e);
 }
 

@@ -82,27 +82,28 @@ static struct str hour_of_month(struct arena *a, int month)
     return str_of(arena_printf(a, "%lld", (long long)(start_ms / TIER_HOUR_MS)));
 }
 
-static enum err_code need_month(struct work *w, enum tsdb_tier tier, int month, struct err *e)
+enum err_code pgstore_need_month(struct pgstore *p, struct arena *a, enum tsdb_tier tier, int month,
+                                 struct err *e)
 {
     struct sqldb_args args = SQLDB_ARGS(sqldb_i64(tier), sqldb_i64(month));
     struct sqldb_stmt *s = NULL;
-    enum err_code code = sqldb_row(w->p->lead, "tsdb_month_get", args, &s, e);
+    enum err_code code = sqldb_row(p->lead, "tsdb_month_get", args, &s, e);
 
     sqldb_end(s);
     if (code != ERR_NOT_FOUND) {
         return code;
     }
     const struct pgstore_partition n = {.parent = parents[tier],
-                                        .child = pgstore_month_name(&w->arena, tier, month),
+                                        .child = pgstore_month_name(a, tier, month),
                                         .column = "hour",
-                                        .from = hour_of_month(&w->arena, month),
-                                        .to = hour_of_month(&w->arena, month + 1)};
+                                        .from = hour_of_month(a, month),
+                                        .to = hour_of_month(a, month + 1)};
     if (!n.from.len || !n.to.len) {
         return err_set(e, ERR_CORRUPT, "readings of month %d", month);
     }
-    code = arena_check(&w->arena, e);
-    code = code ? code : pgstore_make_partition(w->p, &n, e);
-    return code ? code : sqldb_run(w->p->lead, "tsdb_month_add", args, e);
+    code = arena_check(a, e);
+    code = code ? code : pgstore_make_partition(p, &n, e);
+    return code ? code : sqldb_run(p->lead, "tsdb_month_add", args, e);
 }
 
 /* --- one hour of a group --- */
@@ -181,7 +182,8 @@ static enum err_code write_hour(struct work *w, const struct target *t, int64_t 
             continue;
         }
         pgstore_tiers_init(&tiers, w->p->lead, (enum tsdb_tier)tier, t->id);
-        code = need_month(w, (enum tsdb_tier)tier, tier_month_of_hour(hour), e);
+        code = pgstore_need_month(w->p, &w->arena, (enum tsdb_tier)tier, tier_month_of_hour(hour),
+                                  e);
         code = code ? code : tier_write_hour(&in, e);
         pgstore_tiers_fini(&tiers);
     }

@@ -1,0 +1,2 @@
+-- No hour is marked. No parameters.
+DELETE FROM ts_dirty
