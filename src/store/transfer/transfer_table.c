@@ -4,7 +4,7 @@
  *
  * Into PostgreSQL a table is one transaction with the mark. In SQLite the mark is in another file
  * than most tables: a table is emptied first, so that copying it again leaves no trace.
- * A table that is added to a store must get its lines here: test_transfer compares.
+ * A table that is added to a store must get its lines here: test_transfer_tables compares.
  */
 #include "store/transfer/transfer_part.h"
 
