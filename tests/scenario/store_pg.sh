@@ -51,6 +51,15 @@ done
 wait_acks 100 60
 ok $? "agents push to both" || done_testing
 
+TEST=$ROOT/build/unit/test # meanwhile: the engine against that in SQLite
+compare=
+for name in engines engines_rollup engines_texts; do
+    [ -x "$TEST/test_tsdb_$name" ] || continue
+    compare+=" $name"
+    spawn "compare_$name" env PGA_TEST_PG="postgres://$PGUSER@127.0.0.1:$PGPORT/postgres" \
+        CMOCKA_MESSAGE_OUTPUT=TAP "$TEST/test_tsdb_$name"
+done
+
 killed=0
 for ((k = 0; k < KILLS; k++)); do
     random_sleep 1000
@@ -88,14 +97,6 @@ fi
 use_server node1
 wait_acks 20 60
 stop node2 KILL # for good: its rows are taken over
-TEST=$ROOT/build/unit/test # meanwhile: the engine against that in SQLite
-compare=
-for name in engines engines_rollup engines_texts; do
-    [ -x "$TEST/test_tsdb_$name" ] || continue
-    compare+=" $name"
-    spawn "compare_$name" env PGA_TEST_PG="postgres://$PGUSER@127.0.0.1:$PGPORT/postgres" \
-        CMOCKA_MESSAGE_OUTPUT=TAP "$TEST/test_tsdb_$name"
-done
 proxy_says "nodes $NODE1"
 for fake in fake1 fake2 fake3 fake4; do
     [ -s "$T/pid/$fake" ] || continue
