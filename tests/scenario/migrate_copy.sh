@@ -142,7 +142,8 @@ is $? 5 "a database whose server runs is no source"
 like "$OUT" "the source: the server .*:$(pid_of middle) has it open" "it says which"
 copy "$LITE" "$MIDDLE"
 is $? 5 "nor a destination"
-soon_is 20 'PGDATABASE=pga_copy sql "select count(*) > $((PGA_FULL ? 100 : 40)) from ts_slice"' t "readings are moved"
+soon_is 20 'PGDATABASE=pga_copy sql "select count(*) > $((PGA_FULL ? 100 : 40)) from ts_slice"' t \
+    "readings are moved"
 stop middle TERM 30
 ok $? "that server ends"
 copy "$LITE" "$MIDDLE"

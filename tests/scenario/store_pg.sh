@@ -120,10 +120,10 @@ is "$(store_sql "select count(*) from metric_extra
     where relation = 'fake_rows' and column_name = 'n'")" \
     "$rows" "values of a relation that nobody described are in metric_extra, once each"
 # Readings that came when no leader made their table for 15 s are in metric_extra instead.
-is "$(store_sql "select (select count(*) from metric_pg_stat_database) + (select count(*) from
-        (select distinct t, target, labels from metric_extra x
+is "$(store_sql "select (select count(*) from metric_pg_stat_database) + (select count(*)
+        from (select distinct t, target, labels from metric_extra x
             where relation = 'pg_stat_database' and not exists (select 1
-                from metric_pg_stat_database v where v.t = x.t and v.target = x.target)) beside)")" \
+                from metric_pg_stat_database v where v.t = x.t and v.target = x.target)) b)")" \
     "$(store_sql "select sum(row_count) from metric_reading
         where relation = 'pg_stat_database'")" \
     "a view, or metric_extra, shows as many rows as readings have"

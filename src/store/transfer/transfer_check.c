@@ -82,7 +82,7 @@ struct transfer_checking {
 };
 
 struct transfer_compared *transfer_compare(struct transfer_checking *c, struct str name,
-                                           bool is_table)
+                                           enum transfer_what what)
 {
     struct transfer_result *r = c->out;
 
@@ -98,7 +98,8 @@ struct transfer_compared *transfer_compare(struct transfer_checking *c, struct s
         r->list = longer;
         c->cap = cap;
     }
-    r->list[r->count] = (struct transfer_compared){.name = name, .is_table = is_table};
+    r->list[r->count] = (struct transfer_compared){.name = name,
+                                                   .is_table = what == TRANSFER_TABLE};
     return &r->list[r->count++];
 }
 
@@ -181,7 +182,7 @@ static enum err_code check_tables(struct transfer_checking *c, struct err *e)
 
     for (size_t i = 0; code == ERR_OK && i < transfer_table_count; i++) {
         const struct transfer_table *table = &transfer_tables[i];
-        struct transfer_compared *n = transfer_compare(c, str_of(table->name), true);
+        struct transfer_compared *n = transfer_compare(c, str_of(table->name), TRANSFER_TABLE);
         if (!n) {
             return arena_check(c->t->arena, e);
         }
@@ -259,7 +260,7 @@ static enum err_code check_names(struct transfer_checking *c, struct err *e)
     enum err_code code = ERR_OK;
 
     for (size_t i = 0; code == ERR_OK && i < sizeof(names) / sizeof(names[0]); i++) {
-        struct transfer_compared *n = transfer_compare(c, str_of(names[i].shown), true);
+        struct transfer_compared *n = transfer_compare(c, str_of(names[i].shown), TRANSFER_TABLE);
         if (!n) {
             return arena_check(c->t->arena, e);
         }
@@ -522,7 +523,8 @@ static enum err_code check_readings(struct transfer_checking *c, struct err *e)
     code = code ? code : sum_side(c->t, &c->t->to, to, e);
     for (size_t i = 0; code == ERR_OK && i < names_of->relation_count; i++) {
         const struct catalog_relation *r = names_of->by_id[i];
-        struct transfer_compared *n = transfer_compare(c, arena_str(c->t->arena, r->name), false);
+        struct transfer_compared *n = transfer_compare(c, arena_str(c->t->arena, r->name),
+                                                       TRANSFER_RELATION);
         if (!n) {
             code = arena_check(c->t->arena, e);
             break;

@@ -69,7 +69,8 @@ static enum err_code show(struct transfer *t, struct transfer_checking *c,
         }
         const char *name = arena_printf(t->arena, "%.*s, roll-ups of %s", STR_ARG(r->name),
                                         shown[i % TSDB_TIERS]);
-        struct transfer_compared *n = name ? transfer_compare(c, str_of(name), true) : NULL;
+        struct transfer_compared *n = name ? transfer_compare(c, str_of(name), TRANSFER_TABLE)
+                                           : NULL;
         if (!n) {
             return arena_check(t->arena, e);
         }

@@ -209,8 +209,9 @@ enum err_code transfer_dirty_copy(struct transfer *t, struct err *e) ERR_MUST_CH
 /* --- transfer_check.c --- */
 /* A line of the result; NULL = its arena is full. */
 struct transfer_checking;
+enum transfer_what { TRANSFER_RELATION, TRANSFER_TABLE };
 struct transfer_compared *transfer_compare(struct transfer_checking *c, struct str name,
-                                           bool is_table);
+                                           enum transfer_what what);
 uint64_t transfer_join(uint64_t a, uint64_t b);
 enum err_code transfer_check(struct transfer *t, struct transfer_result *out,
                              struct err *e) ERR_MUST_CHECK;
