@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#define GROUPS_A_LOOK 256 /* with the lock held */
 #define GROUP_KEY_MAX (sizeof(uint32_t) + sizeof(struct uuid) + LIMIT_KEY_BYTES)
 
 static struct str keep(struct str s)
@@ -212,6 +213,23 @@ bool catalog_claim(struct catalog *c, struct catalog_group *g, const struct uuid
     return mine;
 }
 
+/* The place of the first group with this id or a higher one. Caller holds the lock. */
+static size_t group_place(const struct catalog *c, uint64_t id)
+{
+    size_t low = 0;
+    size_t high = c->group_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->all_groups[middle]->id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* The place of an object, or object_count. Caller holds the lock. */
 static size_t object_place(const struct catalog_group *g, uint64_t id)
 {
@@ -241,6 +259,25 @@ struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_gr
     size_t at = object_place(g, id);
     if (at < g->object_count) {
         found = g->objects[at];
+    }
+    lock_release(&c->lock);
+    return found;
+}
+
+struct catalog_object *catalog_object_after(struct catalog *c, uint64_t *group, uint64_t id)
+{
+    struct catalog_object *found = NULL;
+
+    lock_take(&c->lock);
+    size_t at = group_place(c, *group + 1);
+    for (size_t n = 0; !found && at < c->group_count && n < GROUPS_A_LOOK; n++, at++) {
+        const struct catalog_group *g = c->all_groups[at];
+        size_t place = object_place(g, id);
+        found = place < g->object_count ? g->objects[place] : NULL;
+        *group = g->id;
+    }
+    if (at == c->group_count) {
+        *group = UINT64_MAX;
     }
     lock_release(&c->lock);
     return found;
@@ -506,50 +543,6 @@ void catalog_unlist_group(struct catalog *c, const struct catalog_group *g)
     (void)map_remove(c->groups, group_key(&key, bytes));
 }
 
-/* Caller holds the lock. */
-static void drop_group(struct catalog *c, struct catalog_group *g)
-{
-    atomic_store(&g->dropped, true);
-    catalog_unlist_group(c, g);
-    c->object_count -= g->object_count;
-    c->dropped_count++;
-}
-
-void catalog_keep_only(struct catalog *c, const uint64_t *ids, size_t count)
-{
-    size_t at = 0;
-
-    lock_take(&c->lock);
-    for (size_t i = 0; i < c->group_count; i++) {
-        struct catalog_group *g = c->all_groups[i];
-        while (at < count && ids[at] < g->id) {
-            at++;
-        }
-        if (!atomic_load(&g->dropped) && (at == count || ids[at] != g->id)) {
-            drop_group(c, g);
-        }
-    }
-    lock_release(&c->lock);
-}
-
-size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids)
-{
-    size_t count = 0;
-
-    lock_take(&c->lock);
-    uint64_t *list = alloc_array(c->group_count + 1, sizeof(*list));
-    for (size_t i = 0; i < c->group_count; i++) {
-        struct catalog_group *g = c->all_groups[i];
-        if (text_uuid_eq(&g->target, target) && !atomic_load(&g->dropped)) {
-            drop_group(c, g);
-            list[count++] = g->id;
-        }
-    }
-    lock_release(&c->lock);
-    *ids = list;
-    return count;
-}
-
 static void fill_slots(struct catalog_group *g, size_t mask)
 {
     alloc_free(g->slots);
@@ -647,19 +640,9 @@ struct catalog_object *catalog_take_object(struct catalog *c, struct catalog_gro
 /* Caller holds the lock. */
 static struct catalog_group *group_by_id(const struct catalog *c, uint64_t id)
 {
-    size_t low = 0;
-    size_t high = c->group_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c->all_groups[middle]->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool found = low < c->group_count && c->all_groups[low]->id == id;
-    return found ? c->all_groups[low] : NULL;
+    size_t at = group_place(c, id);
+    bool found = at < c->group_count && c->all_groups[at]->id == id;
+    return found ? c->all_groups[at] : NULL;
 }
 
 struct catalog_group *catalog_group_by_id(struct catalog *c, uint64_t id)

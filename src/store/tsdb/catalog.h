@@ -5,8 +5,8 @@
  * Invariants: (1) only the writer adds, and what it added is written by its next transaction before
  *             anything can name it durably; (2) ids rise and are never used again, but for what
  *             was taken back before it was written; (3) the structs never move and live as long as
- *             the catalogue, objects until nothing names them (retire.h); id, name and keys never
- *             change.
+ *             the catalogue, objects and groups of deleted targets until nothing names them
+ *             (retire.h); id, name and keys never change.
  * Threads:    every function takes the catalogue's lock itself, unless it says otherwise.
  */
 #ifndef STORE_TSDB_CATALOG_H
@@ -172,6 +172,11 @@ struct catalog_group *catalog_group_by_id(struct catalog *c, uint64_t id);
 struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g,
                                             uint64_t id);
 /*
+ * An object whose group is not known: looks at some groups with an id above *group, which rises.
+ * NULL and *group UINT64_MAX: unknown.
+ */
+struct catalog_object *catalog_object_after(struct catalog *c, uint64_t *group, uint64_t id);
+/*
  * One collector delivers a group at a time: a second one would double every sum. Takes or renews
  * the lease of `who` for lease_ms from now_us (monotonic); false while another one holds it.
  */
@@ -205,6 +210,14 @@ size_t catalog_drop(struct catalog *c, const struct uuid *target, uint64_t **ids
 
 /* The same for groups whose id is not among these, which rise. */
 void catalog_keep_only(struct catalog *c, const uint64_t *ids, size_t count);
+
+/*
+ * Take out those dropped groups of which `is_over` says so, with their objects, unless something is
+ * still to be written. Gives how many, and a list; the caller frees both, once nobody has them.
+ */
+typedef bool catalog_group_test(const void *arg, const struct catalog_group *g);
+size_t catalog_take_dropped(struct catalog *c, catalog_group_test *is_over, const void *arg,
+                            struct catalog_group ***groups);
 
 /* How often it is noted that an object was seen, when resting ones are looked for after rest_ms. */
 int64_t catalog_note_ms(int64_t rest_ms);

@@ -10,7 +10,8 @@
  * deletion is refused for as long as the clock window would take it.
  * Invariants: (1) every slice of a dropped group has a lower lsn than its deletion, for the writer
  *             refuses what was encoded for a group before it was dropped; (2) a row of `dropped`
- *             goes when the journal is trimmed to its lsn and every day file was purged.
+ *             goes when the journal is trimmed to its lsn and every day file was purged; then the
+ *             groups leave memory (retire_waste.h).
  */
 #include "store/tsdb/blocks.h"
 #include "store/tsdb/tier.h"
@@ -237,6 +238,7 @@ enum err_code drop_forget(struct tsdb *db, struct err *e)
     }
     db->dropped_count = kept;
     lock_release(&db->state);
+    db->groups_over = true; /* retire_write takes them out of memory */
     return ERR_OK;
 }
 

@@ -170,7 +170,7 @@ struct tsdb {
     size_t busy_streams;
     bool holding; /* no new push is taken: the writer waits until none is under way */
     struct retire_list *retired; /* retire.c: handed over to the writer */
-    struct retire_waste *waste;  /* retire.c: to be freed */
+    struct retire_waste *waste;  /* retire_waste.c: to be freed */
     uint64_t borrows;            /* of readers, ever */
     bool flusher_over, applier_over;
     struct map *streams; /* collector + uuid -> struct stream */
@@ -206,6 +206,7 @@ struct tsdb {
     size_t reader_count, reader_max;
     struct turns turns; /* has a lock of its own */
     /* the writer's alone */
+    bool groups_over; /* nothing names some groups of deleted targets any more */
     uint64_t next_lsn;
     uint64_t next_stream;
     struct applier applier;

@@ -96,6 +96,8 @@ void ingest_free_record(struct ingest_record *r);
 struct stream *stream_new(const struct uuid *collector, const struct uuid *uuid);
 void stream_free(void *stream);
 void stream_forget(struct stream *s); /* drop the cache */
+/* Drop what it knows of deleted groups; nobody pushes to it. */
+void stream_forget_dropped(struct stream *s);
 /* Drop the hashes, too: nothing is expected of it any more, though it may still push. */
 void stream_rest(struct stream *s);
 /* The entry of a slice's (relation, target, scope); made when absent. */

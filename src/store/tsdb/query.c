@@ -10,6 +10,7 @@
 #include "base/pack.h"
 #include "base/varint.h"
 #include "store/tsdb/codec.h"
+#include "store/tsdb/retire_waste.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,25 +19,18 @@
 
 /* --- names --- */
 
-static struct catalog_object *find_object(struct catalog *c, uint64_t object)
+/* In the catalogue, or as what left it while this reader was borrowed. */
+static const struct catalog_object *find_object(struct tsdb_reader *r, uint64_t object)
 {
-    /* ids of one group rise, groups are few: ask each group whose range may hold it */
-    struct catalog_object *found = NULL;
-    lock_take(&c->lock);
-    size_t count = c->group_count;
-    lock_release(&c->lock);
-    for (size_t i = 0; !found && i < count; i++) {
-        lock_take(&c->lock);
-        struct catalog_group *g = c->all_groups[i];
-        bool may = g->object_count && g->objects[0]->id <= object &&
-                   g->objects[g->object_count - 1]->id >= object;
-        lock_release(&c->lock);
-        found = may ? catalog_object_by_id(c, g, object) : NULL;
+    const struct catalog_object *found = NULL;
+
+    for (uint64_t group = 0; !found && group != UINT64_MAX;) {
+        found = catalog_object_after(r->db->catalog, &group, object);
     }
-    return found;
+    return found ? found : retire_find(r, object);
 }
 
-/* The bytes live as long as the store. */
+/* The bytes live until the reader is returned. */
 static enum err_code split_keys(const struct catalog_object *o, struct str *keys, size_t count,
                                 struct err *e)
 {
@@ -55,7 +49,7 @@ enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, ui
                                       struct str **keys, struct err *e)
 {
     struct catalog *c = r->db->catalog;
-    const struct catalog_object *o = find_object(c, object);
+    const struct catalog_object *o = find_object(r, object);
 
     if (!o) {
         return err_set(e, ERR_NOT_FOUND, "no object %llu", (unsigned long long)object);
@@ -75,6 +69,7 @@ enum err_code tsdb_sqlite_group_keys(struct tsdb_reader *r, const struct tsdb_gr
     struct catalog_group *g = catalog_group_by_id(c, of->group);
     const struct catalog_object *o = g ? catalog_object_by_id(c, g, of->object) : NULL;
 
+    o = o ? o : retire_find(r, of->object);
     if (!o) {
         return err_set(e, ERR_NOT_FOUND, "no object %llu", (unsigned long long)of->object);
     }
@@ -148,7 +143,7 @@ static void copy_group(const struct catalog_group *g, struct arena *a, struct ts
         .target = g->target,
         .collector = g->maker,
         .relation = g->relation->name, /* never changes */
-        .scope = g->scope,
+        .scope = arena_str(a, g->scope),
         .has_last = g->has_last,
         .last_t_ms = g->last_t_ms,
         .last_every_ms = g->last_every_ms,

@@ -15,6 +15,7 @@
 #include "store/tsdb/block.h"
 #include "store/tsdb/ingest.h"
 #include "store/tsdb/reader.h"
+#include "store/tsdb/retire_waste.h"
 #include "store/tsdb/tier.h"
 
 #include <limits.h>
@@ -37,14 +38,6 @@ struct retire_list {
     struct candidate *items;
     size_t count;
     int64_t before_ms; /* who was seen since is not dead */
-};
-
-/* What left the catalogue while some reader may still look at it. */
-struct retire_waste {
-    struct retire_waste *next;
-    uint64_t borrows; /* readers that were borrowed later do not know of it */
-    size_t count;
-    struct catalog_object *objects[];
 };
 
 struct retire {
@@ -290,49 +283,11 @@ static void hand_over(struct retire *r)
     }
 }
 
-static void free_all(struct retire_waste *w)
-{
-    while (w) {
-        struct retire_waste *next = w->next;
-        for (size_t i = 0; i < w->count; i++) {
-            alloc_free(w->objects[i]);
-        }
-        alloc_free(w);
-        w = next;
-    }
-}
-
-/* Free what no reader can look at any more. */
-static void free_waste(struct tsdb *db)
-{
-    struct retire_waste *free_these = NULL;
-
-    lock_take(&db->state);
-    uint64_t oldest = UINT64_MAX;
-    for (size_t i = 0; i < db->reader_count; i++) {
-        if (db->readers[i]->borrowed && db->readers[i]->borrow < oldest) {
-            oldest = db->readers[i]->borrow;
-        }
-    }
-    for (struct retire_waste **at = &db->waste; *at;) {
-        struct retire_waste *w = *at;
-        if (w->borrows < oldest) {
-            *at = w->next;
-            w->next = free_these;
-            free_these = w;
-        } else {
-            at = &w->next;
-        }
-    }
-    lock_release(&db->state);
-    free_all(free_these);
-}
-
 bool retire_step(struct retire *r)
 {
     struct err e;
 
-    free_waste(r->db);
+    retire_waste_free(r->db);
     if (!r->under_way && !begin(r)) {
         return false;
     }
@@ -351,17 +306,20 @@ bool retire_step(struct retire *r)
 
 /* --- the writer --- */
 
-/* Some of what was handed over, once no push is under way; *out NULL = nothing now. */
-static void take_list(struct tsdb *db, struct retire_list **out)
+/* Whether no push is under way now, and none begins; only when there is something to do. */
+static bool may_begin(struct tsdb *db, struct retire_list **out)
 {
     lock_take(&db->state);
     bool held = db->holding;
-    db->holding = db->retired && db->run == RUN_OPEN && !db->copying;
-    *out = db->holding && db->busy_streams == 0 && !db->queue_first ? db->retired : NULL;
+    bool any = db->retired || db->groups_over;
+    db->holding = any && db->run == RUN_OPEN && !db->copying;
+    bool now = db->holding && db->busy_streams == 0 && !db->queue_first;
+    *out = now ? db->retired : NULL;
     if (held && !db->holding) {
         cond_broadcast(&db->stream_free);
     }
     lock_release(&db->state);
+    return now;
 }
 
 static enum err_code delete_rows(struct tsdb *db, const struct candidate *items, size_t count,
@@ -403,22 +361,18 @@ static void forget_rows(struct tsdb *db)
 /* Take objects whose rows are gone out of memory; what readers may look at is freed later. */
 static void take_out(struct tsdb *db, const struct candidate *items, size_t count)
 {
-    struct retire_waste *w = alloc_new(sizeof(*w) + count * sizeof(struct catalog_object *));
+    struct retire_waste *w = retire_waste_open(db, count);
 
-    for (size_t i = 0; i < count; i++) {
-        struct catalog_group *g = catalog_group_by_id(db->catalog, items[i].group);
-        struct catalog_object *o = g ? catalog_take_object(db->catalog, g, items[i].id) : NULL;
-        if (o) {
-            cap_give(caps_of(db->caps, &g->maker), TSDB_CAP_OBJECTS, 1);
-            w->objects[w->count++] = o;
-        }
-    }
     lock_take(&db->state);
     forget_rows(db);
-    w->borrows = db->borrows;
-    w->next = db->waste;
-    db->waste = w;
     lock_release(&db->state);
+    for (size_t i = 0; i < count; i++) {
+        struct catalog_group *g = catalog_group_by_id(db->catalog, items[i].group);
+        if (g && retire_waste_take(db, w, g, items[i].id)) {
+            cap_give(caps_of(db->caps, &g->maker), TSDB_CAP_OBJECTS, 1);
+        }
+    }
+    retire_waste_close(db, w);
 }
 
 /* The next ones of a list that are still dead, to its end. Returns how many. */
@@ -450,34 +404,47 @@ static void release(struct tsdb *db, struct retire_list *list, bool over)
     db->holding = false;
     cond_broadcast(&db->stream_free);
     lock_release(&db->state);
-    if (over) {
+    if (over && list) {
         alloc_free(list->items);
         alloc_free(list);
     }
 }
 
-enum err_code retire_write(struct tsdb *db, struct err *e)
+static enum err_code write_list(struct tsdb *db, struct retire_list *list, struct err *e)
 {
-    struct retire_list *list = NULL;
-
-    take_list(db, &list);
-    if (!list) {
-        return ERR_OK;
-    }
     size_t count = next_dead(db, list);
     const struct candidate *dead = list->items + list->count;
     enum err_code code = count ? delete_rows(db, dead, count, e) : ERR_OK;
+
     if (code == ERR_OK && count) {
         take_out(db, dead, count);
         atomic_fetch_add(&db->count.retired, count);
     }
-    release(db, list, code || list->count == 0);
+    return code;
+}
+
+enum err_code retire_write(struct tsdb *db, struct err *e)
+{
+    struct retire_list *list = NULL;
+    enum err_code code = ERR_OK;
+
+    if (!may_begin(db, &list)) {
+        return ERR_OK;
+    }
+    if (db->groups_over) {
+        (void)retire_waste_groups(db);
+        db->groups_over = false;
+    }
+    if (list) {
+        code = write_list(db, list, e);
+    }
+    release(db, list, list && (code || list->count == 0));
     return code;
 }
 
 void retire_fini(struct tsdb *db)
 {
-    free_all(db->waste);
+    retire_waste_fini(db);
     if (db->retired) {
         alloc_free(db->retired->items);
         alloc_free(db->retired);

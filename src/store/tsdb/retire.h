@@ -7,6 +7,8 @@
  *              -> deletes the rows, takes the rest out of the catalogue and of streams' caches
  *     flusher: frees the memory when the last reader of that time was returned
  *
+ * Groups of deleted targets go the same way, with all they have, once the rows of `dropped` went
+ * (drop.c): those have no rows any more.
  * A pass begins after a file was removed. An id is never used again: what returns gets a new one.
  * Threads: each function says who calls it; what is handed over is guarded by the state lock.
  * Errors:  logged; nothing is retired then, and the next pass tries again.

@@ -43,6 +43,36 @@ void stream_forget(struct stream *s)
     s->cache = NULL;
 }
 
+static bool is_dropped(const struct stream_entry *n)
+{
+    return n->group && atomic_load(&n->group->dropped);
+}
+
+void stream_forget_dropped(struct stream *s)
+{
+    struct map *kept = NULL;
+    struct str key;
+    void *value = NULL;
+    bool any = false;
+
+    for (size_t pos = 0; !any && s->cache && map_next(s->cache, &pos, &key, &value);) {
+        any = is_dropped(value);
+    }
+    if (!any) {
+        return;
+    }
+    kept = map_new();
+    for (size_t pos = 0; map_next(s->cache, &pos, &key, &value);) {
+        if (is_dropped(value)) {
+            free_entry(value);
+        } else {
+            (void)map_put(kept, key, value);
+        }
+    }
+    map_free(s->cache, NULL);
+    s->cache = kept;
+}
+
 void stream_rest(struct stream *s)
 {
     stream_forget(s);
