@@ -205,6 +205,11 @@ static void test_a_reader_of_before_keeps_it(void **state)
     drop(s, 1);
     wait_freed(s, 2 * (TARGETS - 2), true); /* not found, but not freed */
     assert_int_equal(look(s).entries, 2 * (TARGETS - 2));
+    for (int i = 0; i < 2; i++) { /* the flusher looks whether it may free them */
+        send(s, s->f.now_ms - 40000 + 1000 * i);
+        tsdb_flush_ok(&s->f);
+    }
+    assert_true(look(s).waste);
     check_name(&m, true);
     tsdb_stats(s->f.db, &stats);
     assert_int_equal(stats.groups, 2 * (TARGETS - 2));
