@@ -233,12 +233,114 @@ static void test_what_is_in_memory_stays(void **state)
     assert_int_equal(count_slices(f), 1);
 }
 
+/* --- pushes of a form that is known: `rows_like` --- */
+
+/* Two rows, "a" and "b", with the keys or without them. */
+static enum err_code push_form(struct tsdb_fixture *f, bool keys, unsigned char hash)
+{
+    struct str key_name = STR("k"), rows[] = {STR("a"), STR("b")}, *all_keys[] = {rows};
+    struct cell cells[] = {cell_i64(hash), cell_i64(100 + hash)};
+    struct slice_column column = {.name = STR("v"), .cells = cells};
+    struct slice slice = {.relation = STR("form"),
+                          .target = f->target,
+                          .t_ms = clock_wall_ms() + hash,
+                          .from_ms = clock_wall_ms(),
+                          .every_ms = 3600000,
+                          .row_count = 2,
+                          .key_count = 1,
+                          .key_names = &key_name,
+                          .keys = keys ? all_keys : NULL,
+                          .rows_like = 7,
+                          .column_count = 1,
+                          .columns = &column};
+    struct batch batch = {.slices = &slice, .slice_count = 1};
+    struct push_record record = {.seq = 1, .hash = {hash}, .batch = &batch};
+    struct push push = {.collector = f->collector,
+                        .stream = f->collector,
+                        .seq = 1,
+                        .count = 1,
+                        .unnumbered = true,
+                        .records = &record,
+                        .record_count = 1};
+    struct tsdb_ack ack;
+    struct arena a;
+
+    arena_init(&a, "push", 1 << 20);
+    enum err_code code = tsdb_push(f->db, &a, &push, &ack, &e);
+    assert_true(code || ack.samples == 2);
+    arena_fini(&a);
+    return code;
+}
+
+static struct named first_of(struct tsdb_fixture *f, const char *relation)
+{
+    const struct tsdb_scan_spec spec = {.target = f->target,
+                                        .relation = str_of(relation),
+                                        .from_ms = clock_wall_ms() - 1,
+                                        .to_ms = f->now_ms};
+    struct tsdb_reader *r = tsdb_borrow(f);
+    struct named n = {0};
+
+    assert_int_equal(tsdb_scan(r, &spec, take_first, &n, &e), ERR_OK);
+    tsdb_reader_return(r);
+    return n;
+}
+
+/* Who was silent for so long that its objects went: its stream must not know them any more. */
+static void test_a_known_form_names_its_rows_again(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender s;
+    char *text = NULL;
+
+    tsdb_sender_init(&s, f);
+    assert_int_equal(push_form(f, true, 1), ERR_OK);
+    assert_int_equal(push_form(f, false, 2), ERR_OK);
+    uint64_t before = first_of(f, "form").object;
+    tsdb_clock_set(f->now_ms - 10 * DAY_MS);
+    tsdb_flush_ok(f);
+    remove_one_file(f);
+    wait_objects(f, 0);
+    assert_int_equal(rows_of(f), 0);
+    assert_int_equal(push_form(f, false, 3), ERR_NOT_FOUND); /* nothing was stored */
+    assert_int_equal(push_form(f, true, 4), ERR_OK);
+    assert_int_equal(push_form(f, false, 5), ERR_OK);
+    assert_true(first_of(f, "form").object > before);
+    assert_int_equal(stats_of(f).objects, 2);
+    assert_int_equal(rows_of(f), 2);
+    const struct tsdb_text_range all = {.from_ms = f->now_ms - 30 * DAY_MS, .to_ms = f->now_ms};
+    assert_int_equal(tsdb_scan_text(f, "form", &all, &text), 2); /* every row has its name */
+    alloc_free(text);
+}
+
+/* The same of one that sends the keys each time: rows are compared with those of before. */
+static void test_rows_of_before_are_not_taken_for_new_ones(void **state)
+{
+    struct tsdb_fixture *f = *state;
+    struct tsdb_sender s;
+
+    tsdb_sender_init(&s, f);
+    send(&s, "old", 0, 3);
+    uint64_t before = first_of(f, "churn").object;
+    tsdb_clock_set(f->now_ms - 10 * DAY_MS);
+    tsdb_flush_ok(f);
+    remove_one_file(f);
+    wait_objects(f, 0);
+    send(&s, "old", 0, 3);
+    assert_true(first_of(f, "churn").object > before);
+    assert_int_equal(rows_of(f), 3);
+    assert_int_equal(count_slices(f), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_no_file_names_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_reader_keeps_its_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_in_memory_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_known_form_names_its_rows_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rows_of_before_are_not_taken_for_new_ones, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
