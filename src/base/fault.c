@@ -83,6 +83,7 @@ static const char *const fault_table[] = {
     "tsdb.retain_unlinked",
     "tsdb.retain_unlisted",
     "tsdb.retire_commit",
+    "tsdb.retired",
     "tsdb.rollup_hour",
     "tsdb.rollup_marks",
     "tsdb.rollup_watermark",

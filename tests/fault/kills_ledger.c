@@ -22,6 +22,7 @@ static const struct {
     [KILLS_SLOW] = {"slow", false, 3, 300000, 2, 2},
     [KILLS_FAST] = {"fast", true, 3, 15000, 1, 1},
     [KILLS_FACT] = {"fact", false, 2, 300000, 6, 6},
+    [KILLS_CHURN] = {"churn", false, 1, KILLS_HOUR, 24, 24},
     [KILLS_STEADY] = {"side", true, 1, 1000, 0, 0},
 };
 
@@ -58,6 +59,9 @@ void kills_row(enum kills_relation relation, const struct kills_reading *r, size
     (void)snprintf(out->name, sizeof(out->name), "%c", (int)('a' + i));
     if (i == 2) {
         (void)snprintf(out->name, sizeof(out->name), "c%d", (int)r->hour / 4);
+    }
+    if (relation == KILLS_CHURN) {
+        (void)snprintf(out->name, sizeof(out->name), "n%d", (int)r->hour / 8 % 21);
     }
     out->n = (r->slot % 97) * 3 + (int64_t)i * 1000 + (int64_t)relation;
     out->d = r->slot % 9 + (int64_t)i;
@@ -157,7 +161,7 @@ static void put_hour(const struct kills_ledger *l, enum kills_stream_id stream, 
     const char *comma = "";
 
     buf_add_c(out, "\"slices\":[");
-    for (int r = KILLS_SLOW; r <= KILLS_FACT; r++) {
+    for (int r = KILLS_SLOW; r <= KILLS_CHURN; r++) {
         size_t count = readings_of(l, stream, (enum kills_relation)r, l->hour_of[seq], readings);
         for (size_t i = 0; i < count; i++) {
             buf_add_c(out, comma);

@@ -4,7 +4,7 @@
  *
  * Three streams of one collector. What a record holds follows from the stream and its number alone,
  * so the ledger is two numbers a stream: how many were sent, how many answered. "live" brings hour
- * after hour of three relations, an event and a text; "late" brings more readings of these hours a
+ * after hour of four relations, an event and a text; "late" brings more readings of these hours a
  * day later; "side" brings one reading a record, all the time.
  * Threads: the ledger lies in memory that a process and its killed children share; a stream is sent
  * by one thread. Of what is there, a record that was not answered may be, or not.
@@ -28,7 +28,14 @@
 #define KILLS_ROWS  3
 
 enum kills_stream_id { KILLS_LIVE, KILLS_LATE, KILLS_BESIDE, KILLS_STREAMS };
-enum kills_relation { KILLS_SLOW, KILLS_FAST, KILLS_FACT, KILLS_STEADY, KILLS_RELATIONS };
+enum kills_relation {
+    KILLS_SLOW,
+    KILLS_FAST,
+    KILLS_FACT,
+    KILLS_CHURN, /* once an hour, so without roll-ups: what its names were goes with its readings */
+    KILLS_STEADY,
+    KILLS_RELATIONS
+};
 
 struct kills_stream {
     struct uuid uuid;
@@ -61,7 +68,10 @@ void kills_ledger_init(struct kills_ledger *l);
 const char *kills_relation_name(enum kills_relation relation);
 bool kills_is_fast(enum kills_relation relation); /* its files are in raw/fast */
 size_t kills_row_count(enum kills_relation relation);
-/* Row i of a reading. The third one has another name every four hours. */
+/*
+ * Row i of a reading. The third one has another name every four hours, that of KILLS_CHURN every
+ * eight, and each of these returns after a week.
+ */
 void kills_row(enum kills_relation relation, const struct kills_reading *r, size_t i,
                struct kills_row *out);
 /* The JSON text of a record. */

@@ -237,7 +237,7 @@ void kills_check_rollups(struct tsdb_reader *reader, struct kills_check *c)
                                    .reader = reader,
                                    .relation = (enum kills_relation)r,
                                    .tier = (enum tsdb_tier)t};
-            if (t == TSDB_TIER_5M && !kills_is_fast(o.relation)) {
+            if (r == KILLS_CHURN || (t == TSDB_TIER_5M && !kills_is_fast(o.relation))) {
                 continue;
             }
             o.month_kept = t == TSDB_TIER_5M && c->rollup_5m_days

@@ -380,6 +380,7 @@ KILLS_OF(during_flush, PHASE_FLUSH)
 KILLS_OF(during_compaction, PHASE_COMPACT)
 KILLS_OF(during_rollup, PHASE_ROLLUP)
 KILLS_OF(during_retention, PHASE_RETAIN)
+KILLS_OF(during_retirement, PHASE_RETIRE)
 KILLS_OF(during_copy, PHASE_COPY)
 KILLS_OF(during_migration, PHASE_MIGRATE)
 
@@ -388,8 +389,9 @@ KILLS_OF(during_migration, PHASE_MIGRATE)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(during_start),  TEST(during_ingest),    TEST(during_flush), TEST(during_compaction),
-        TEST(during_rollup), TEST(during_retention), TEST(during_copy),  TEST(during_migration),
+        TEST(during_start),      TEST(during_ingest), TEST(during_flush),
+        TEST(during_compaction), TEST(during_rollup), TEST(during_retention),
+        TEST(during_retirement), TEST(during_copy),   TEST(during_migration),
     };
     const char *phase = getenv("PGA_KILLS_PHASE");
 

@@ -89,8 +89,8 @@ static void send(struct several *s, int64_t t_ms)
 
 static void drop(struct several *s, int target)
 {
-    if (tsdb_target_drop(s->f.db, &s->targets[target], STR("{}"),
-                         clock_mono_us() + WAIT_MS * 1000, &e)) {
+    if (tsdb_target_drop(s->f.db, &s->targets[target], STR("{}"), clock_mono_us() + WAIT_MS * 1000,
+                         &e)) {
         fail_msg("drop: %s", e.text);
     }
 }

@@ -46,6 +46,7 @@ static const struct moment_phase phases[PHASES] = {
     [PHASE_COMPACT] = {"compaction", "tsdb.compact_begun", "tsdb.compact_unlinked", 2},
     [PHASE_ROLLUP] = {"rollup", "tsdb.rollup_hour", "tsdb.rollup_watermark", 1},
     [PHASE_RETAIN] = {"retention", "tsdb.retain_unlisted", "retain.end", 0},
+    [PHASE_RETIRE] = {"retirement", "tsdb.retire_commit", "tsdb.retired", 2},
     [PHASE_COPY] = {"copy", "tsdb.copy_file", "copy.end", 1},
     [PHASE_MIGRATE] = {"migration", "migrate.begin", "migrate.end", 1},
 };
@@ -359,11 +360,9 @@ static bool is_expired(const struct child *c)
     return check.wrong == 0;
 }
 
-/* A day more, and a start, for then retention looks. */
-static void do_retain(struct child *c)
+/* A day more, and a start, for then retention looks. Nobody pushes after it. */
+static void let_day_pass(struct child *c)
 {
-    int64_t end_us = clock_mono_us() + WAIT_US;
-
     for (int i = 0; i < 3; i++) {
         live(c, 8);
     }
@@ -373,13 +372,43 @@ static void do_retain(struct child *c)
     tsdb_stop(c->db);
     close_store(c);
     open_store(c);
-    begin_beside(c);
+}
+
+static void wait_expired(struct child *c)
+{
+    int64_t end_us = clock_mono_us() + WAIT_US;
+
     while (!is_expired(c)) {
         if (clock_mono_us() > end_us) {
             give_up(c, "what is too old stays, on day %d", (int)newest_hour(c) / 24);
         }
     }
+}
+
+static void do_retain(struct child *c)
+{
+    let_day_pass(c);
+    begin_beside(c);
+    wait_expired(c);
     moment_pass("retain.end");
+}
+
+/* Names of the day that went go, too, while the heads are empty. */
+static void do_retire(struct child *c)
+{
+    int64_t end_us = clock_mono_us() + WAIT_US;
+    struct tsdb_stats now;
+
+    let_day_pass(c);
+    wait_expired(c);
+    for (tsdb_stats(c->db, &now); now.removed[TSDB_REMOVED_AGE] > 0 && now.retired == 0;
+         tsdb_stats(c->db, &now)) {
+        if (clock_mono_us() > end_us) {
+            give_up(c, "names that nothing has stay, on day %d", (int)newest_hour(c) / 24);
+        }
+        clock_sleep_ms(1);
+    }
+    begin_beside(c);
 }
 
 /* --- copies --- */
@@ -493,16 +522,17 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
                  const char *copies)
 {
     static void (*const doing[PHASES])(struct child *) = {
-        [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest,  [PHASE_FLUSH] = do_flush,
-        [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup,  [PHASE_RETAIN] = do_retain,
-        [PHASE_COPY] = do_copy,       [PHASE_MIGRATE] = do_migrate};
+        [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest, [PHASE_FLUSH] = do_flush,
+        [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup, [PHASE_RETAIN] = do_retain,
+        [PHASE_RETIRE] = do_retire,   [PHASE_COPY] = do_copy,     [PHASE_MIGRATE] = do_migrate};
     struct child c = {.shared = shared,
                       .ledger = &shared->ledger,
                       .copies = copies,
                       .config = {.dir = dir,
                                  .retention_days = KILLS_RETENTION_DAYS,
                                  .retention_slow_days = KILLS_RETENTION_DAYS,
-                                 .rollup_5m_days = KILLS_ROLLUP_5M_DAYS},
+                                 .rollup_5m_days = KILLS_ROLLUP_5M_DAYS,
+                                 .object_rest_ms = id == PHASE_RETIRE},
                       .flushes = id >= PHASE_COMPACT,
                       .random = moment_random(&shared->moment.random),
                       .random_beside = moment_random(&shared->moment.random)};

@@ -19,6 +19,7 @@ enum kills_phase_id {
     PHASE_COMPACT,
     PHASE_ROLLUP,
     PHASE_RETAIN,
+    PHASE_RETIRE,
     PHASE_COPY,
     PHASE_MIGRATE,
     PHASES
