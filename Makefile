@@ -302,7 +302,7 @@ web/dist/index.html: $(WEB_SOURCES)
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
 _binary: $(B)/pga $(B)/toml-decode $(B)/promql-test $(B)/promql-dump
-_bench: $(B)/codec-bench $(B)/month-bench
+_bench: $(B)/codec-bench $(B)/month-bench $(B)/objects-bench
 
 $(SPECS): vendor/musl.specs.in
 	$(Q)mkdir -p $(@D)
@@ -396,6 +396,13 @@ $(B)/obj/codec_bench.o: tests/bench/codec_bench.c $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
 $(B)/codec-bench: $(B)/obj/codec_bench.o $(LIBS_UNIT) $(VENDOR_A)
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
+
+# What the names of the store take in memory.
+$(B)/obj/objects_bench.o: tests/bench/objects_bench.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
+$(B)/objects-bench: $(B)/obj/objects_bench.o $(LIBS_UNIT) $(VENDOR_A)
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 
 # A store through months of a clock of its own, for tests/bench; its life is that of a unit test.

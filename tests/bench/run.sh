@@ -13,7 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 names=("$@")
 [ ${#names[@]} -gt 0 ] ||
-    names=(agent_cost ingest latency codec bytes_per_sample idle memory restart)
+    names=(agent_cost ingest latency codec bytes_per_sample idle memory objects restart)
 status=0
 for name in "${names[@]}"; do bash "$here/$name.sh" || status=1; done
 exit "$status"
