@@ -2,7 +2,7 @@
 /*
  * catalog.c: relations, columns, groups and objects in memory.
  *
- * Everything known is held, about 110 bytes an object. Lookups take the lock for a moment; a steady
+ * Everything known is held, about 130 bytes an object. Lookups take the lock for a moment; a steady
  * push does not look up at all, since its stream remembers the pointers.
  */
 #include "store/tsdb/catalog.h"
