@@ -83,7 +83,7 @@ static const char *const fault_table[] = {
     "tsdb.retain_unlinked",
     "tsdb.retain_unlisted",
     "tsdb.retire_commit",
-    "tsdb.retired",
+    "tsdb.retire_done",
     "tsdb.rollup_hour",
     "tsdb.rollup_marks",
     "tsdb.rollup_watermark",

@@ -53,8 +53,8 @@ is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
     # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of PostgreSQL by
-    # store_pg.sh, retention by the unit tests tsdb_retain and tsdb_kills, which tries all of them.
-    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|retain)_)'
+    # store_pg.sh, retention and retirement by tsdb_retain and tsdb_kills, which tries all of them.
+    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|retain|retire)_)'
     # Two of compaction and roll-up here, in a full run all.
     few='^tsdb\.(compact_(begun|listed|part|unlinked|written)'
     few="$few|rollup_(hour|marks|watermark|writing))"

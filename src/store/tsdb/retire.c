@@ -418,7 +418,7 @@ static enum err_code write_list(struct tsdb *db, struct retire_list *list, struc
 
     if (code == ERR_OK && count) {
         take_out(db, dead, count);
-        FAULT_POINT("tsdb.retired");
+        FAULT_POINT("tsdb.retire_done");
         atomic_fetch_add(&db->count.retired, count);
     }
     return code;

@@ -46,7 +46,7 @@ static const struct moment_phase phases[PHASES] = {
     [PHASE_COMPACT] = {"compaction", "tsdb.compact_begun", "tsdb.compact_unlinked", 2},
     [PHASE_ROLLUP] = {"rollup", "tsdb.rollup_hour", "tsdb.rollup_watermark", 1},
     [PHASE_RETAIN] = {"retention", "tsdb.retain_unlisted", "retain.end", 0},
-    [PHASE_RETIRE] = {"retirement", "tsdb.retire_commit", "tsdb.retired", 2},
+    [PHASE_RETIRE] = {"retirement", "tsdb.retire_commit", "tsdb.retire_done", 2},
     [PHASE_COPY] = {"copy", "tsdb.copy_file", "copy.end", 1},
     [PHASE_MIGRATE] = {"migration", "migrate.begin", "migrate.end", 1},
 };
