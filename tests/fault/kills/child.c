@@ -15,10 +15,12 @@
 
 #include "base/limits.h"
 #include "base/thread.h"
+#include "database.h"
 #include "kills_check.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "store/transfer/transfer.h"
+#include "store/tsdb/pgstore.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/hash.h"
 #include "tsdb_clock.h"
@@ -30,6 +32,7 @@
 struct child {
     struct kills_shared *shared;
     struct kills_ledger *ledger;
+    enum kills_phase_id phase;
     const char *copies;
     struct tsdb_config config;
     struct tsdb *db;
@@ -49,6 +52,15 @@ static const struct moment_phase phases[PHASES] = {
     [PHASE_RETIRE] = {"retirement", "tsdb.retire_commit", "tsdb.retire_done", 2},
     [PHASE_COPY] = {"copy", "tsdb.copy_file", "copy.end", 1},
     [PHASE_MIGRATE] = {"migration", "migrate.begin", "migrate.end", 1},
+    [PHASE_PG_START] = {"start", "start.begin", "start.end", 2},
+    [PHASE_PG_INGEST] = {"ingest", "ingest.begin", "ingest.end", 2},
+    [PHASE_PG_NAMES] = {"names", "names.begin", "names.end", 2},
+    [PHASE_PG_MOVE] = {"move", "move.begin", "move.end", 2},
+    [PHASE_PG_TABLES] = {"tables", "tables.begin", "tables.end", 1},
+    [PHASE_PG_ROLLUP] = {"rollup", "rollup.begin", "rollup.end", 1},
+    [PHASE_PG_RETAIN] = {"retention", "retain.begin", "retain.end", 0},
+    [PHASE_PG_MIGRATE] = {"copy to SQLite", "migrate.begin", "migrate.end", 1},
+    [PHASE_TO_PG] = {"copy to PostgreSQL", "migrate.begin", "migrate.end", 1},
 };
 
 const struct moment_phase *kills_phase(enum kills_phase_id id)
@@ -279,6 +291,18 @@ static void end_beside(struct child *c)
 
 /* --- what phases consist of --- */
 
+/* The leader looks once a second by itself; that is how long nobody needs to wait here. */
+static void hurry(struct child *c, bool tables)
+{
+    if (!c->config.url) {
+        return;
+    }
+    lock_take(&c->db->state);
+    pgstore_of(c->db)->tables_wanted |= tables;
+    cond_signal(&c->db->wake_applier);
+    lock_release(&c->db->state);
+}
+
 static void wait_rollups(struct child *c)
 {
     int64_t until_ms = c->ledger->start_ms + (newest_hour(c) + 1) * KILLS_HOUR;
@@ -293,7 +317,8 @@ static void wait_rollups(struct child *c)
         if (clock_mono_us() > end_us) {
             give_up(c, "roll-ups stay at %" PRId64, now.rolled_up_ms);
         }
-        clock_sleep_ms(1);
+        hurry(c, false);
+        clock_sleep_ms(c->config.url ? 10 : 1);
     }
 }
 
@@ -411,6 +436,91 @@ static void do_retire(struct child *c)
     begin_beside(c);
 }
 
+/* --- in PostgreSQL --- */
+
+static void wait_until(struct child *c, const char *condition, const char *otherwise)
+{
+    int64_t end_us = clock_mono_us() + WAIT_US;
+    struct err e = {0};
+
+    while (kills_database_holds(c->config.url, condition, "'not yet'", &e)) {
+        if (clock_mono_us() > end_us) {
+            give_up(c, "%s: %s", otherwise, e.text);
+        }
+        flush(c);
+        hurry(c, false);
+        clock_sleep_ms(10);
+    }
+}
+
+/* Every fourth hour a name is new. */
+static void do_pg_names(struct child *c)
+{
+    moment_pass("names.begin");
+    live(c, 4);
+    moment_pass("names.end");
+}
+
+static void do_pg_move(struct child *c)
+{
+    for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
+        live(c, 1);
+    }
+    moment_pass("move.begin");
+    flush(c);
+    moment_pass("move.end");
+}
+
+/* A day on, the days ahead want partitions. */
+static void do_pg_tables(struct child *c)
+{
+    int64_t day;
+    char condition[200];
+
+    moment_pass("tables.begin");
+    live(c, 24);
+    hurry(c, true);
+    day = atomic_load(&c->ledger->wall_ms) / KILLS_DAY;
+    (void)snprintf(condition, sizeof(condition), "(SELECT max(day) FROM ts_day) > %" PRId64, day);
+    wait_until(c, condition, "no day ahead has partitions");
+    flush(c);
+    moment_pass("tables.end");
+}
+
+static void do_pg_rollup(struct child *c)
+{
+    for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
+        live(c, 1);
+    }
+    flush(c);
+    moment_pass("rollup.begin");
+    wait_rollups(c);
+    moment_pass("rollup.end");
+}
+
+static void do_pg_retain(struct child *c)
+{
+    int64_t first;
+    char condition[200];
+
+    for (int i = 0; i < 3; i++) {
+        live(c, 8);
+    }
+    flush(c);
+    wait_rollups(c);
+    end_beside(c);
+    tsdb_stop(c->db);
+    close_store(c);
+    open_store(c);
+    moment_pass("retain.begin");
+    begin_beside(c);
+    first = atomic_load(&c->ledger->wall_ms) / KILLS_DAY - KILLS_RETENTION_DAYS;
+    (void)snprintf(condition, sizeof(condition), "(SELECT min(day) FROM ts_day) >= %" PRId64,
+                   first);
+    wait_until(c, condition, "what is too old stays");
+    moment_pass("retain.end");
+}
+
 /* --- copies --- */
 
 static enum err_code take(void *arg, const char *name, const char *path, struct err *e)
@@ -470,18 +580,37 @@ static void on_loss(void *arg, const char *text)
     give_up(arg, "not copied: %s", text);
 }
 
+static void name_ends(struct child *c, char from[KILLS_URL], char to[KILLS_URL])
+{
+    uint64_t number = atomic_load(&c->shared->copies) + 1;
+    char name[100];
+    struct err e = {0};
+
+    (void)snprintf(from, KILLS_URL, "%s%s", c->config.url ? "" : "sqlite:",
+                   c->config.url ? c->config.url : c->config.dir);
+    (void)snprintf(to, KILLS_URL, "sqlite:%s/%" PRIu64, c->copies, number);
+    if (c->phase != PHASE_TO_PG) {
+        return;
+    }
+    (void)snprintf(name, sizeof(name), KILLS_COPY_NAME, c->shared->database, number);
+    if (!kills_database_url(to, name)) {
+        give_up(c, "no URL for %s", name);
+    }
+    if (!atomic_load(&c->shared->migrating) && kills_database_new(name, &e)) {
+        give_up(c, "%s: %s", name, e.text);
+    }
+}
+
 /* Copy the store, which nobody has open, into another; or go on with that. */
 static void migrate(struct child *c)
 {
-    char from[300];
-    char to[300];
+    char from[KILLS_URL];
+    char to[KILLS_URL];
     struct transfer_result result;
     struct arena a;
     struct err e = {0};
 
-    (void)snprintf(from, sizeof(from), "sqlite:%s", c->config.dir);
-    (void)snprintf(to, sizeof(to), "sqlite:%s/%" PRIu64, c->copies,
-                   atomic_load(&c->shared->copies) + 1);
+    name_ends(c, from, to);
     const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = c};
     atomic_store(&c->shared->migrating, true);
     arena_init(&a, "migrate", 64 << 20);
@@ -502,6 +631,18 @@ static void migrate(struct child *c)
     moment_pass("migrate.end");
 }
 
+/* What journal rows hold that a node left which died is moved first. */
+static void stop_for_copy(struct child *c)
+{
+    if (c->config.url) {
+        wait_until(c, "(SELECT count(*) FROM ts_journal) = 0", "journal rows stay");
+        tsdb_stop(c->db);
+    } else {
+        tsdb_stop_fast(c->db);
+    }
+    close_store(c);
+}
+
 static void do_migrate(struct child *c)
 {
     for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
@@ -511,8 +652,7 @@ static void do_migrate(struct child *c)
         flush(c);
     }
     end_beside(c);
-    tsdb_stop_fast(c->db);
-    close_store(c);
+    stop_for_copy(c);
     migrate(c);
     open_store(c);
     begin_beside(c);
@@ -525,10 +665,20 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
         [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest, [PHASE_FLUSH] = do_flush,
         [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup, [PHASE_RETAIN] = do_retain,
         [PHASE_RETIRE] = do_retire,   [PHASE_COPY] = do_copy,     [PHASE_MIGRATE] = do_migrate};
+}
+
+        [PHASE_COPY] = do_copy,       [PHASE_MIGRATE] = do_migrate,
+        [PHASE_PG_START] = do_start, [PHASE_PG_INGEST] = do_ingest,
+        [PHASE_PG_NAMES] = do_pg_names, [PHASE_PG_MOVE] = do_pg_move,
+        [PHASE_PG_TABLES] = do_pg_tables, [PHASE_PG_ROLLUP] = do_pg_rollup,
+        [PHASE_PG_RETAIN] = do_pg_retain, [PHASE_PG_MIGRATE] = do_migrate,
+        [PHASE_TO_PG] = do_migrate};
     struct child c = {.shared = shared,
                       .ledger = &shared->ledger,
+                      .phase = id,
                       .copies = copies,
                       .config = {.dir = dir,
+                                 .url = shared->url[0] ? shared->url : NULL,
                                  .retention_days = KILLS_RETENTION_DAYS,
                                  .retention_slow_days = KILLS_RETENTION_DAYS,
                                  .rollup_5m_days = KILLS_ROLLUP_5M_DAYS,

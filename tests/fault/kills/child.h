@@ -22,6 +22,16 @@ enum kills_phase_id {
     PHASE_RETIRE,
     PHASE_COPY,
     PHASE_MIGRATE,
+    /* of a store in PostgreSQL */
+    PHASE_PG_START,
+    PHASE_PG_INGEST,
+    PHASE_PG_NAMES,
+    PHASE_PG_MOVE,
+    PHASE_PG_TABLES,
+    PHASE_PG_ROLLUP,
+    PHASE_PG_RETAIN,
+    PHASE_PG_MIGRATE, /* from there to SQLite */
+    PHASE_TO_PG,      /* and from SQLite */
     PHASES
 };
 
@@ -33,8 +43,12 @@ struct kills_shared {
     /* the newest copy of the store that was completed: its number, and what it must and may have */
     _Atomic uint64_t copies;
     uint64_t copy_least[KILLS_STREAMS], copy_most[KILLS_STREAMS];
+    char url[1024];    /* of a store in PostgreSQL; "" = in SQLite */
+    char database[64]; /* of it, or a name that those of copies begin with */
     _Atomic bool migrating; /* a copy to another store was begun: the next process goes on */
 };
+
+#define KILLS_COPY_NAME "%s_copy%" PRIu64 /* of `database`, and its number */
 
 #define KILLS_RETENTION_DAYS 3
 #define KILLS_ROLLUP_5M_DAYS 1

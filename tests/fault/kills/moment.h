@@ -3,7 +3,7 @@
  * moment.h: the moment at which a process is killed, within a phase of its work.
  *
  * A phase begins at one fault point and ends at another (base/fault.h). Within it the process dies
- * by SIGKILL before the nth change of a file, of any thread, or a time after the beginning, by a
+ * by SIGKILL before the nth change of a file or message to a database, of any thread, or a time after the beginning, by a
  * timer of the kernel's. How long phases are is learnt from those that were passed. The calls of
  * the C library that change files are replaced in the test's executable; they sync nothing: a kill
  * loses nothing that was written.
