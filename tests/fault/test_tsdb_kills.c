@@ -30,11 +30,11 @@
 #include "tsdb_fixture.h"
 
 /* Not among the parts that every test links: these replace calls of the C library. */
-#include "kills/child.c"   /* NOLINT(bugprone-suspicious-include) */
+#include "kills/child.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "kills/database.c" /* NOLINT(bugprone-suspicious-include) */
-#include "kills/killing.c" /* NOLINT(bugprone-suspicious-include) */
-#include "kills/look.c"    /* NOLINT(bugprone-suspicious-include) */
-#include "kills/moment.c"  /* NOLINT(bugprone-suspicious-include) */
+#include "kills/killing.c"  /* NOLINT(bugprone-suspicious-include) */
+#include "kills/look.c"     /* NOLINT(bugprone-suspicious-include) */
+#include "kills/moment.c"   /* NOLINT(bugprone-suspicious-include) */
 
 /* --- a store --- */
 
@@ -101,7 +101,7 @@ static int tear_down(void **state)
 #define KILLS_OF(name, phase)                   \
     static void test_kills_##name(void **state) \
     {                                           \
-        killing_many(*state, phase);               \
+        killing_many(*state, phase);            \
     }
 
 KILLS_OF(during_start, PHASE_START)

@@ -25,9 +25,10 @@
 #include "tls/hash.h"
 #include "tsdb_clock.h"
 
-#define ROUNDS_MOST 400
-#define LATE_HOURS  20
-#define WAIT_US     120000000LL
+#define ROUNDS_MOST   400
+#define LATE_HOURS    20
+#define WAIT_US       120000000LL
+#define PG_DAYS_AHEAD 3 /* have partitions, and the present one */
 
 struct child {
     struct kills_shared *shared;
@@ -474,16 +475,18 @@ static void do_pg_move(struct child *c)
 /* A day on, the days ahead want partitions. */
 static void do_pg_tables(struct child *c)
 {
-    int64_t day;
     char condition[200];
+    int64_t ahead;
 
+    live(c, 8);
+    live(c, 8);
     moment_pass("tables.begin");
-    live(c, 24);
+    live(c, 8);
     hurry(c, true);
-    day = atomic_load(&c->ledger->wall_ms) / KILLS_DAY;
-    (void)snprintf(condition, sizeof(condition), "(SELECT max(day) FROM ts_day) > %" PRId64, day);
+    ahead = atomic_load(&c->ledger->wall_ms) / KILLS_DAY + PG_DAYS_AHEAD;
+    (void)snprintf(condition, sizeof(condition), "(SELECT max(day) FROM ts_day) >= %" PRId64,
+                   ahead);
     wait_until(c, condition, "no day ahead has partitions");
-    flush(c);
     moment_pass("tables.end");
 }
 
@@ -586,8 +589,8 @@ static void name_ends(struct child *c, char from[KILLS_URL], char to[KILLS_URL])
     char name[100];
     struct err e = {0};
 
-    (void)snprintf(from, KILLS_URL, "%s%s", c->config.url ? "" : "sqlite:",
-                   c->config.url ? c->config.url : c->config.dir);
+    (void)snprintf(from, KILLS_URL, "%s%s",
+                   c->config.url ? "" : "sqlite:", c->config.url ? c->config.url : c->config.dir);
     (void)snprintf(to, KILLS_URL, "sqlite:%s/%" PRIu64, c->copies, number);
     if (c->phase != PHASE_TO_PG) {
         return;
@@ -645,8 +648,11 @@ static void stop_for_copy(struct child *c)
 
 static void do_migrate(struct child *c)
 {
+    /* PostgreSQL gets no roll-ups of hours whose readings are gone: there are none */
+    uint64_t most = c->phase == PHASE_TO_PG ? 1 : 8;
+
     for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
-        live(c, 1 + (int)(moment_random(&c->random) % 8));
+        live(c, 1 + (int)(moment_random(&c->random) % most));
     }
     if (moment_random(&c->random) % 2 == 0) {
         flush(c);
@@ -662,14 +668,13 @@ void kills_child(struct kills_shared *shared, enum kills_phase_id id, const char
                  const char *copies)
 {
     static void (*const doing[PHASES])(struct child *) = {
-        [PHASE_START] = do_start,     [PHASE_INGEST] = do_ingest, [PHASE_FLUSH] = do_flush,
-        [PHASE_COMPACT] = do_compact, [PHASE_ROLLUP] = do_rollup, [PHASE_RETAIN] = do_retain,
-        [PHASE_RETIRE] = do_retire,   [PHASE_COPY] = do_copy,     [PHASE_MIGRATE] = do_migrate};
-}
-
-        [PHASE_COPY] = do_copy,       [PHASE_MIGRATE] = do_migrate,
-        [PHASE_PG_START] = do_start, [PHASE_PG_INGEST] = do_ingest,
-        [PHASE_PG_NAMES] = do_pg_names, [PHASE_PG_MOVE] = do_pg_move,
+        [PHASE_START] = do_start,         [PHASE_INGEST] = do_ingest,
+        [PHASE_FLUSH] = do_flush,         [PHASE_COMPACT] = do_compact,
+        [PHASE_ROLLUP] = do_rollup,       [PHASE_RETAIN] = do_retain,
+        [PHASE_RETIRE] = do_retire,
+        [PHASE_COPY] = do_copy,           [PHASE_MIGRATE] = do_migrate,
+        [PHASE_PG_START] = do_start,      [PHASE_PG_INGEST] = do_ingest,
+        [PHASE_PG_NAMES] = do_pg_names,   [PHASE_PG_MOVE] = do_pg_move,
         [PHASE_PG_TABLES] = do_pg_tables, [PHASE_PG_ROLLUP] = do_pg_rollup,
         [PHASE_PG_RETAIN] = do_pg_retain, [PHASE_PG_MIGRATE] = do_migrate,
         [PHASE_TO_PG] = do_migrate};

@@ -43,8 +43,8 @@ struct kills_shared {
     /* the newest copy of the store that was completed: its number, and what it must and may have */
     _Atomic uint64_t copies;
     uint64_t copy_least[KILLS_STREAMS], copy_most[KILLS_STREAMS];
-    char url[1024];    /* of a store in PostgreSQL; "" = in SQLite */
-    char database[64]; /* of it, or a name that those of copies begin with */
+    char url[1024];         /* of a store in PostgreSQL; "" = in SQLite */
+    char database[64];      /* of it, or a name that those of copies begin with */
     _Atomic bool migrating; /* a copy to another store was begun: the next process goes on */
 };
 
