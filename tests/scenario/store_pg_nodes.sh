@@ -200,11 +200,21 @@ settle() { # the collectors deliver everything and end; then the store is compar
 
 # --- one phase after the other -----------------------------------------------------------
 
-# Points of a phase: ingest, names, moving, tables, retention.
+# Points of a phase: ingest, names, moving, tables, retention; in a full run roll-up.
 POINTS=('tsdb.before_commit tsdb.after_commit tsdb.before_answer' 'pgstore.names_commit'
     'pgstore.move_copied pgstore.move_commit pgstore.moved' 'pgstore.tables_commit'
     'pgstore.retain_part')
 PHASES=(ingest names moving tables retention)
+[ "$PGA_FULL" = 0 ] || {
+    POINTS+=('pgstore.rollup_writing pgstore.rollup_written')
+    PHASES+=(roll-up)
+}
+
+# The hour before this one is to be rolled up again, as if readings of it came late.
+give_marks() {
+    store_sql "insert into ts_dirty select r.open_hour - 1, g.id, 0 from ts_rollup r,
+        (select id from ts_group order by id limit 3) g on conflict do nothing"
+}
 
 point_of() { # PHASE: a point of it, and which passage
     local list
@@ -214,6 +224,7 @@ point_of() { # PHASE: a point of it, and which passage
         [12]) echo "${list[RANDOM % ${#list[@]}]}:$((RANDOM % 3 + 1))" ;;
         3) echo "${list[0]}:$((RANDOM % 4 + 1))" ;;
         4) echo "${list[0]}:$((RANDOM % 2 + 1))" ;;
+        5) echo "${list[RANDOM % ${#list[@]}]}:$((RANDOM % 2 + 1))" ;;
     esac
 }
 
@@ -232,6 +243,7 @@ arm() { # NODE PHASE POINT: it is started to die there; fails when it lives on f
         [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.3
         [ "$2" -lt 3 ] || hurry_leader "$1"
+        [ "$2" -lt 5 ] || give_marks >/dev/null 2>&1
     done
 }
 
@@ -256,7 +268,7 @@ kill_by_phases() { # FIRST LAST NODE...: phases in turn, nodes in turn
     shift 2
     nodes=("$@")
     for ((k = first; k < last; k++)); do
-        die_at "${nodes[k % ${#nodes[@]}]}" $((k % 5)) && died=$((died + 1))
+        die_at "${nodes[k % ${#nodes[@]}]}" $((k % ${#PHASES[@]})) && died=$((died + 1))
     done
     is "$died" $((last - first)) "killed at $((last - first)) named points, and ready again"
 }
@@ -365,7 +377,7 @@ lock_a_stream() {
         before[i]=$(grep -c 'status 50' "$T/log/fake$i")
     done
     spawn locker psql -qAtX "postgres://postgres@127.0.0.1:$PGPORT/pga_store" \
-        -c "begin; select 1 from ts_stream where id = $stream for update; select pg_sleep(4)"
+        -c "begin; select 1 from ts_stream where id = $stream for update; select pg_sleep(3)"
     soon_is 60 "store_sql \"select ($others) >= $(($(store_sql "$others") + 20))\"" t \
         "while a stream is locked others go on"
     reap locker 60

@@ -7,12 +7,12 @@
 
 Three relations (an object relation with counter, gauge and float, a sparse one of deltas, and
 a fact relation) whose values follow from the sequence number. It keeps every record, repeats
-what was not answered, and rewinds when the server says so. With --described they have a
-description, so that a store in PostgreSQL has tables for them; with --churn fake_rows has one row
-more, whose name is another one after every N records. With --back-h its first reading is of so
-many hours ago, and they are MS apart until it has caught up: days close and hours are over while
-one looks on. On SIGTERM it makes no new records, delivers what it has, and exits 0; exit 1 when
-that takes more than a minute.
+what was not answered, rewinds when the server says so, and gets a new token when one has run out.
+With --described they have a description, so that a store in PostgreSQL has tables for them; with
+--churn fake_rows has one row more, whose name is another one after every N records. With --back-h
+its first reading is of so many hours ago, and they are MS apart until it has caught up: days close
+and hours are over while one looks on. On SIGTERM it makes no new records, delivers
+what it has, and exits 0; exit 1 when that takes more than a minute.
 """
 
 import argparse
@@ -128,7 +128,18 @@ class FakeAgent:
             self.following = answer["next_seq"]
             return True
         print("status %d: %s" % (status, str(answer)[:300]), flush=True)
+        if status == 401:
+            self.renew()
         return False
+
+    def renew(self):
+        """Another token for one that ran out; without it the next push is answered 401 again."""
+        try:
+            status, _, answer = self.api.request("POST", "collectors/refresh-token")
+            if status == 200:
+                self.api.token = json.loads(answer)["token"]
+        except (OSError, ValueError, KeyError, http.client.HTTPException) as e:
+            print("no new token: %s" % e, flush=True)
 
     def waiting(self):
         return len(self.items) + 1 - self.following
