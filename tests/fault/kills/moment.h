@@ -3,10 +3,10 @@
  * moment.h: the moment at which a process is killed, within a phase of its work.
  *
  * A phase begins at one fault point and ends at another (base/fault.h). Within it the process dies
- * by SIGKILL before the nth change of a file or message to a database, of any thread, or a time after the beginning, by a
- * timer of the kernel's. How long phases are is learnt from those that were passed. The calls of
- * the C library that change files are replaced in the test's executable; they sync nothing: a kill
- * loses nothing that was written.
+ * by SIGKILL before the nth change of a file or message to a database, of any thread, or a time
+ * after the beginning, by a timer of the kernel's. How long phases are is learnt from those that
+ * were passed. The calls of the C library that change files or send are replaced in the test's
+ * executable; they sync nothing: a kill loses nothing that was written.
  * Threads: any; moment_init before there are others.
  */
 #ifndef MOMENT_H
