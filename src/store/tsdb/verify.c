@@ -90,8 +90,8 @@ static enum err_code check_begun(struct sqldb *db, struct err *e)
 }
 
 /*
- * Whether a rollback journal says that the file had no table before (one that can shrink begins with
- * a page or two): a kill ended its making before it had a WAL, and to read it would undo that.
+ * Whether a rollback journal says that the file had no table before (one that can shrink begins
+ * with a page or two): a kill ended its making before it had a WAL, and to read it would undo that.
  */
 static bool was_empty(const char *path)
 {
