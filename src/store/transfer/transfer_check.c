@@ -240,12 +240,13 @@ static enum err_code sum_names(struct transfer_checking *c, const struct transfe
     arena_init(&a, "compared names", ROW_BYTES);
     buf_init(&text, ROW_BYTES);
     while (code == ERR_OK && (code = sqldb_step(s, &row, e)) == ERR_OK && row) {
-        struct sqldb_value values[TRANSFER_COLUMNS];
+        struct sqldb_value values[TRANSFER_COLUMNS] = {0};
+        size_t count = 0;
         arena_reset(&a);
-        for (size_t i = 0; n->types[i]; i++) {
-            values[i] = value_of(s, (int)i, n->types[i]);
+        for (; n->types[count]; count++) {
+            values[count] = value_of(s, (int)count, n->types[count]);
         }
-        const struct row_hash r = {c, &a, values, strlen(n->types), false};
+        const struct row_hash r = {c, &a, values, count, false};
         sum->hash += hash_row(&r, &text);
         sum->readings++;
     }
