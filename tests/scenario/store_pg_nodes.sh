@@ -136,6 +136,8 @@ give_work() {
                 for values from (%s) to (%s)', 10956 * 86400000::bigint, 10957 * 86400000::bigint);
             execute 'create table if not exists ts_extra_19991231 partition of ts_extra
                 for values from (''1999-12-31 00:00Z'') to (''2000-01-01 00:00Z'')';
+            alter table ts_slice_19991231 owner to pga_store;
+            alter table ts_extra_19991231 owner to pga_store;
             insert into ts_day values (10956) on conflict do nothing;
             update ts_state set wide = wide + 1;
         end \$\$"
