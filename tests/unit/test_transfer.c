@@ -33,6 +33,7 @@ struct places {
     char from_url[80], to_url[80];
     struct dialect_fixture pg;
     struct tsdb_sender sender;
+    struct arena result; /* of the last copy */
     char losses[8192];
     size_t loss_count;
 };
@@ -50,13 +51,12 @@ static enum err_code copy(struct places *p, const char *from, const char *to,
                           struct transfer_result *out)
 {
     const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = p};
-    struct arena a;
 
     p->loss_count = 0;
     p->losses[0] = '\0';
     err_clear(&e);
-    arena_init(&a, "test", 64 << 20);
-    enum err_code code = transfer_run(&config, &a, out, &e);
+    arena_reset(&p->result);
+    enum err_code code = transfer_run(&config, &p->result, out, &e);
     for (size_t i = 0; code == ERR_OK && i < out->count; i++) {
         const struct transfer_compared *c = &out->list[i];
         if (!transfer_same(c)) {
@@ -66,7 +66,6 @@ static enum err_code copy(struct places *p, const char *from, const char *to,
                           (unsigned long long)c->to.cells, (unsigned long long)c->to.hash);
         }
     }
-    arena_fini(&a);
     return code;
 }
 
@@ -86,6 +85,7 @@ static int set_up(void **state)
     struct places *p = alloc_new(sizeof(*p));
     struct store *store = NULL;
 
+    arena_init(&p->result, "test", 64 << 20);
     tsdb_fixture_init(&p->from);
     tsdb_fixture_init(&p->to);
     p->to.collector = p->from.collector;
@@ -114,6 +114,7 @@ static int tear_down(void **state)
     if (dialect_fixture_has_pg()) {
         dialect_fixture_end(&p->pg);
     }
+    arena_fini(&p->result);
     alloc_free(p);
     return 0;
 }
