@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define STEPS_MAX  256
+#define NUMBER_MAX 9999
 #define HASH_BYTES 32
 #define HASH_TEXT  (2 * HASH_BYTES + 1)
 
@@ -25,6 +26,7 @@
 
 struct step {
     const struct embed_file *file;
+    int number;
     char hash[HASH_TEXT];
     int64_t applied_ms;
 };
@@ -44,10 +46,11 @@ static enum err_code add_file(struct plan *p, const struct sqldb_migrate_set *se
     if (p->count == STEPS_MAX) {
         return err_set(e, ERR_LIMIT, "more than %d migrations", STEPS_MAX);
     }
-    if (num_parse_u64(str_make(file->name, 4), STEPS_MAX, &number, NULL) ||
-        number != (uint64_t)p->count + 1) {
-        return err_set(e, ERR_BUG, "migration %s: number %04d was expected", file->name,
-                       p->count + 1);
+    int last = p->count ? p->steps[p->count - 1].number : 0;
+    if (num_parse_u64(str_make(file->name, 4), NUMBER_MAX, &number, NULL) ||
+        number <= (uint64_t)last) {
+        return err_set(e, ERR_BUG, "migration %s: a number above %04d was expected", file->name,
+                       last);
     }
     enum err_code code = set->hash(file->data, file->len, digest);
     if (code) {
@@ -55,6 +58,7 @@ static enum err_code add_file(struct plan *p, const struct sqldb_migrate_set *se
     }
     struct step *s = &p->steps[p->count++];
     s->file = file;
+    s->number = (int)number;
     s->applied_ms = 0;
     text_hex(digest, sizeof(digest), s->hash);
     return ERR_OK;
@@ -92,15 +96,20 @@ static enum err_code has_table(struct sqldb *db, bool *found, struct err *e)
 static enum err_code match_row(struct plan *p, struct sqldb_stmt *s, struct err *e)
 {
     int64_t number = sqldb_get_i64(s, 0);
-    if (number > p->count) {
+    int last = p->count ? p->steps[p->count - 1].number : 0;
+    if (number > last) {
         return err_set(e, ERR_UNSUPPORTED,
                        "the database has migration %d, this program knows %d: it is older",
-                       (int)number, p->count);
+                       (int)number, last);
     }
-    if (number != p->applied + 1) {
-        return err_set(e, ERR_CORRUPT, "migration %d is not recorded", p->applied + 1);
-    }
+    /* not beyond the end: what is applied rises, and is not above the last */
     struct step *step = &p->steps[p->applied++];
+    if (number < step->number) {
+        return err_set(e, ERR_CORRUPT, "migration %d is unknown to this program", (int)number);
+    }
+    if (number > step->number) {
+        return err_set(e, ERR_CORRUPT, "migration %d is not recorded", step->number);
+    }
     if (!str_eq_c(sqldb_get_text(s, 2), step->hash)) {
         return err_set(e, ERR_CORRUPT, "migration %s is not the one that was applied",
                        step->file->name);
@@ -142,19 +151,19 @@ enum err_code sqldb_migrate_status(struct sqldb *db, const struct sqldb_migrate_
     enum err_code code = make_plan(&p, db, set, e);
 
     for (int i = 0; code == ERR_OK && i < p.count; i++) {
-        struct sqldb_migrate_step step = {i + 1, p.steps[i].file->name, p.steps[i].applied_ms};
+        struct sqldb_migrate_step step = {p.steps[i].number, p.steps[i].file->name,
+                                          p.steps[i].applied_ms};
         visit(arg, &step);
     }
     return code;
 }
 
-static enum err_code apply_step(struct sqldb *db, const struct step *step, int number,
-                                struct err *e)
+static enum err_code apply_step(struct sqldb *db, const struct step *step, struct err *e)
 {
     enum err_code code = sqldb_script(db, (const char *)step->file->data, e);
     if (code == ERR_OK) {
         code = sqldb_run(db, "schema_migration_insert",
-                         SQLDB_ARGS(sqldb_i64(number), sqldb_text_c(step->file->name),
+                         SQLDB_ARGS(sqldb_i64(step->number), sqldb_text_c(step->file->name),
                                     sqldb_text_c(step->hash), sqldb_i64(clock_wall_ms())),
                          e);
     }
@@ -172,7 +181,8 @@ static enum err_code back_up(struct sqldb *db, const struct sqldb_migrate_set *s
     if (!set->backup_of || p->applied == 0 || sqldb_dialect_of(db) != SQLDB_SQLITE) {
         return ERR_OK;
     }
-    (void)snprintf(path, sizeof(path), "%s.before-%04d", set->backup_of, p->applied + 1);
+    (void)snprintf(path, sizeof(path), "%s.before-%04d", set->backup_of,
+                   p->steps[p->applied].number);
     enum err_code code = file_remove(path, e); /* of an attempt that failed */
     if (code == ERR_OK) {
         code = sqldb_copy_to(db, path, e);
@@ -202,7 +212,7 @@ static enum err_code apply_next(struct sqldb *db, const struct sqldb_migrate_set
         code = sqldb_run(db, "schema_migration_table", SQLDB_NO_ARGS, e);
     }
     if (*did && code == ERR_OK) {
-        code = apply_step(db, &p.steps[p.applied], p.applied + 1, e);
+        code = apply_step(db, &p.steps[p.applied], e);
     }
     if (!*did || code) {
         sqldb_rollback(db);
@@ -248,7 +258,7 @@ enum err_code sqldb_migrate_dry_run(struct sqldb *db, const struct sqldb_migrate
         code = sqldb_run(db, "schema_migration_table", SQLDB_NO_ARGS, e);
     }
     for (int i = p.applied; code == ERR_OK && i < p.count; i++) {
-        code = apply_step(db, &p.steps[i], i + 1, e);
+        code = apply_step(db, &p.steps[i], e);
     }
     sqldb_rollback(db);
     return code;

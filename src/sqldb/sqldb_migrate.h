@@ -3,7 +3,7 @@
  * sqldb_migrate.h: brings a database to the schema of this program by numbered SQL files.
  *
  * Files `NNNN_what.sqlite.sql` and `NNNN_what.pg.sql` (base/embed.h, embed_migration) form one
- * series per dialect, numbered 1, 2, 3 ... without holes. Each runs in one transaction together
+ * series per dialect, with rising numbers that may have gaps. Each runs in one transaction together
  * with its row in table schema_migration (number, name, sha256, applied_ms). Forward only.
  * Invariants: (1) a file that was applied never changes: its hash is compared each time
  * (ERR_CORRUPT);

@@ -336,6 +336,39 @@ static void test_migrations_run_once_and_are_kept_as_they_were(void **state)
     assert_int_equal(stat(path, &st), lite ? 0 : -1);
 }
 
+static void take_number(void *arg, const struct sqldb_migrate_step *step)
+{
+    int *last = arg;
+
+    assert_true(step->number > *last && step->applied_ms > 0);
+    *last = step->number;
+}
+
+static void test_numbers_of_migrations_rise_and_may_have_gaps(void **state)
+{
+    struct opened *o = *state;
+    const bool lite = dialect == SQLDB_SQLITE;
+    struct embed_file files[] = {
+        FILE_OF(lite ? "0001_one.sqlite.sql" : "0001_one.pg.sql", "CREATE TABLE a (x INTEGER)"),
+        FILE_OF(lite ? "0004_two.sqlite.sql" : "0004_two.pg.sql", "CREATE TABLE b (x INTEGER)"),
+        FILE_OF(lite ? "0009_last.sqlite.sql" : "0009_last.pg.sql", "CREATE TABLE c (x INTEGER)"),
+    };
+    struct sqldb_migrate_set set = {.files = files, .count = 3, .hash = hash};
+    struct err e = {0};
+    int count = 0, last = 0;
+
+    assert_int_equal(sqldb_migrate_up(o->db, &set, &count, &e), ERR_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(sqldb_migrate_status(o->db, &set, take_number, &last, &e), ERR_OK);
+    assert_int_equal(last, 9);
+    set.count = 2; /* an older program */
+    assert_int_equal(sqldb_migrate_up(o->db, &set, &count, &e), ERR_UNSUPPORTED);
+    files[1] = files[2]; /* one that applied 4 and does not know it now */
+    assert_int_equal(sqldb_migrate_up(o->db, &set, &count, &e), ERR_CORRUPT);
+    files[1] = files[0]; /* the same number twice */
+    assert_int_equal(sqldb_migrate_up(o->db, &set, &count, &e), ERR_BUG);
+}
+
 static void test_reader_cannot_write(void **state)
 {
     struct opened *o = *state;
@@ -498,6 +531,7 @@ int main(void)
         CASE(test_a_read_transaction_sees_one_snapshot),
         CASE(test_deadline_stops_a_long_statement),
         CASE(test_migrations_run_once_and_are_kept_as_they_were),
+        CASE(test_numbers_of_migrations_rise_and_may_have_gaps),
         CASE(test_reader_cannot_write),
         cmocka_unit_test(test_a_file_gives_back_what_it_does_not_need),
         cmocka_unit_test(test_a_password_is_never_shown),
