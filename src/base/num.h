@@ -33,4 +33,20 @@ void num_format_duration(int64_t ms, char *out, size_t size);
  */
 void num_format_f64(double value, char *out, size_t size);
 
+/* --- num_digits.c --- */
+
+#define NUM_DIGITS_MAX   24
+#define NUM_F64_TEXT_MAX 352 /* plain: up to 309 digits, or 324 zeros and 17 digits */
+
+/* 0.DIGITS x 10^point, without a zero at either end; none for 0. */
+struct num_digits {
+    char text[NUM_DIGITS_MAX]; /* no NUL */
+    int count, point;
+};
+enum num_form { NUM_PLAIN, NUM_SCIENTIFIC }; /* 0.000125, 1.25e-04 */
+
+/* Shortest digits that read back as the same double, without its sign. Finite numbers only. */
+void num_digits_f64(double value, struct num_digits *out);
+void num_put_digits(const struct num_digits *d, enum num_form form, char out[NUM_F64_TEXT_MAX]);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,6 +173,46 @@ static void times_round_trip_over_centuries(void **state)
     assert_string_equal(text, "0000-01-01T00:00:00.000Z");
 }
 
+/* By trying: how it was done once, and what the digits must be. */
+static void try_digits(double value, char *out, size_t size)
+{
+    int digits = fabs(value) < 2.3e-308 ? 1 : 15; /* subnormal: fewer digits may do */
+
+    for (; digits <= 17; digits++) {
+        (void)snprintf(out, size, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            return;
+    }
+}
+
+static void digits_are_those_that_trying_finds(void **state)
+{
+    static const double edges[] = {0.0,     -0.0,     5e-324,  2.2250738585072014e-308,
+                                   1e15,    1e16,     1e21,    1.7976931348623157e308,
+                                   1e-7,    1e-6,     0.1,     123456789012345680.0,
+                                   1e9 + 1, 9.007e15, 1.5e300, 4.35};
+    unsigned long long random = 1181783497276652981ULL;
+    char text[40], tried[40];
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        double value = edges[i % 16];
+
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        if (i >= 16 && i % 3 == 0)
+            value = (double)(int64_t)random / (double)(1 + (random >> 40));
+        else if (i >= 16)
+            memcpy(&value, &random, sizeof(value));
+        if (!isfinite(value) || (fabs(value) < 1e-3 && value * 1e6 == trunc(value * 1e6)))
+            continue;
+        num_format_f64(value, text, sizeof(text));
+        try_digits(value, tried, sizeof(tried));
+        assert_string_equal(text, tried);
+    }
+}
+
 static void doubles_print_short_and_read_back(void **state)
 {
     static const struct {
@@ -225,6 +266,7 @@ int main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(times_in_three_notations),
         cmocka_unit_test(times_round_trip_over_centuries),
+        cmocka_unit_test(digits_are_those_that_trying_finds),
         cmocka_unit_test(doubles_print_short_and_read_back),
     };
 

@@ -10,6 +10,7 @@
 #define API_PROMETHEUS_PROMETHEUS_H
 
 #include "api/api_call.h"
+#include "base/num.h"
 #include "model/series.h"
 #include "promql/promql.h"
 #include "store/tsdb/series.h"
@@ -63,7 +64,7 @@ enum err_code prometheus_fail_execution(struct api_call *call, const struct err 
 void prometheus_put_labels(struct json_writer *w, const struct labels *l);
 /* [1435781430.781,"1.5"] */
 void prometheus_put_sample(struct json_writer *w, int64_t t_ms, double value);
-#define PROMETHEUS_NUMBER_MAX 352
+#define PROMETHEUS_NUMBER_MAX (NUM_F64_TEXT_MAX + 1) /* a sign */
 /* As Go prints a float shortest: 'f', and of a sample 'e' below 1e-6 and from 1e21 on. */
 enum prometheus_number { PROMETHEUS_SAMPLE, PROMETHEUS_SCALAR };
 void prometheus_format(double value, enum prometheus_number of, char out[PROMETHEUS_NUMBER_MAX]);

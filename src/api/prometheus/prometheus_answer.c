@@ -2,7 +2,6 @@
 /* prometheus_answer.c: answers and errors in the form of Prometheus. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/prometheus/prometheus.h"
@@ -12,81 +11,22 @@
 
 /* --- numbers --- */
 
-/* The digits of a finite number, shortest, and where the point stands: 0.DIGITS x 10^point. */
-struct digits {
-    char text[40];
-    int count, point;
-};
-
-static struct digits shortest(double value)
+/* Go writes e-7 in JSON. */
+static void shorten_exponent(char *text)
 {
-    struct digits d = {.point = 0};
-    char text[40];
-    int exponent = 0;
-    bool fraction = false, leading = true;
+    size_t len = strlen(text);
 
-    num_format_f64(fabs(value), text, sizeof(text));
-    for (const char *p = text; *p; p++) {
-        if (*p == 'e') {
-            exponent = (int)strtol(p + 1, NULL, 10);
-            break;
-        }
-        if (*p == '.') {
-            fraction = true;
-            continue;
-        }
-        if (leading && *p == '0') {
-            d.point -= fraction;
-            continue;
-        }
-        leading = false;
-        d.text[d.count++] = *p;
-        d.point += !fraction;
+    if (len > 4 && text[len - 4] == 'e' && text[len - 3] == '-' && text[len - 2] == '0') {
+        text[len - 2] = text[len - 1];
+        text[len - 1] = '\0';
     }
-    d.point += exponent;
-    while (d.count > 0 && d.text[d.count - 1] == '0')
-        d.count--;
-    d.text[d.count] = '\0';
-    return d;
-}
-
-/* 1.5e-07; Go writes e-7 in JSON. */
-static void put_scientific(const struct digits *d, char *out, size_t size)
-{
-    (void)snprintf(out, size, "%c%s%se%c%02d", d->text[0], d->count > 1 ? "." : "", d->text + 1,
-                   d->point - 1 < 0 ? '-' : '+', abs(d->point - 1));
-    size_t len = strlen(out);
-    if (len > 4 && out[len - 4] == 'e' && out[len - 3] == '-' && out[len - 2] == '0') {
-        out[len - 2] = out[len - 1];
-        out[len - 1] = '\0';
-    }
-}
-
-static void put_plain(const struct digits *d, char *out)
-{
-    char *to = out;
-
-    if (d->point <= 0) {
-        *to++ = '0';
-        if (d->count > 0)
-            *to++ = '.';
-        for (int i = d->point; i < 0 && d->count > 0; i++)
-            *to++ = '0';
-    }
-    for (int i = 0; i < d->count; i++) {
-        if (i == d->point && i > 0)
-            *to++ = '.';
-        *to++ = d->text[i];
-    }
-    for (int i = d->count; i < d->point; i++)
-        *to++ = '0';
-    *to = '\0';
 }
 
 void prometheus_format(double value, enum prometheus_number of, char out[PROMETHEUS_NUMBER_MAX])
 {
-    struct digits d;
     double size = fabs(value);
+    bool far = size != 0 && (size < 1e-6 || size >= 1e21);
+    struct num_digits d;
 
     if (isnan(value) || isinf(value)) {
         (void)snprintf(out, PROMETHEUS_NUMBER_MAX, "%s",
@@ -95,13 +35,11 @@ void prometheus_format(double value, enum prometheus_number of, char out[PROMETH
                                     : "-Inf");
         return;
     }
-    d = shortest(value);
+    num_digits_f64(value, &d);
     if (signbit(value))
         *out++ = '-';
-    if (of == PROMETHEUS_SAMPLE && size != 0 && (size < 1e-6 || size >= 1e21))
-        put_scientific(&d, out, PROMETHEUS_NUMBER_MAX - 1);
-    else
-        put_plain(&d, out);
+    num_put_digits(&d, of == PROMETHEUS_SAMPLE && far ? NUM_SCIENTIFIC : NUM_PLAIN, out);
+    shorten_exponent(out);
 }
 
 static void put_time(struct buf *out, int64_t t_ms)
