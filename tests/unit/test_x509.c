@@ -299,22 +299,25 @@ static void k7_serials_are_random_positive_and_of_128_bits(void **state)
     }
 }
 
-static void fill_with(void *out, size_t len, int byte)
+/* Only the bytes of a serial are fixed: signing needs random ones. */
+static void fill_serial(void *out, size_t len, int byte)
 {
-    memset(out, byte, len);
+    if (len == 16)
+        memset(out, byte, len);
+    else
+        assert_int_equal(getentropy(out, len), 0);
 }
 
 static void fill_zero(void *out, size_t len)
 {
-    fill_with(out, len, 0);
+    fill_serial(out, len, 0);
 }
 
 static void fill_ones(void *out, size_t len)
 {
-    fill_with(out, len, 0xff);
+    fill_serial(out, len, 0xff);
 }
 
-/* Whatever the random bytes are; the blinding of a signature may refuse such bytes. */
 static void k7_serials_are_positive_for_any_random_bytes(void **state)
 {
     static const struct entropy_ops fixed[] = {{fill_zero}, {fill_ones}};
@@ -322,20 +325,14 @@ static void k7_serials_are_positive_for_any_random_bytes(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         const struct entropy_ops *old = entropy_ops_set(&fixed[i]);
-        struct x509_issuer by = by_issuing();
-        struct x509_agent what = {&agent_public, &deployment, &agent_id};
         struct x509_facts facts;
         struct buf pem;
-        enum err_code rc;
 
-        buf_init(&pem, X509_CERTIFICATE_MAX);
-        rc = x509_issue_agent(&by, &what, NOW, &pem, &e);
+        issue_agent(&pem, NOW);
         (void)entropy_ops_set(old);
-        if (rc == ERR_OK) {
-            must(x509_read(&arena, buf_view(&pem), &facts, &e));
-            assert_int_equal(strlen(facts.serial), 32);
-            assert_true(facts.serial[0] == (i == 0 ? '4' : '7'));
-        }
+        must(x509_read(&arena, buf_view(&pem), &facts, &e));
+        assert_int_equal(strlen(facts.serial), 32);
+        assert_true(facts.serial[0] == (i == 0 ? '4' : '7'));
         buf_fini(&pem);
     }
 }
