@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "httpd/httpd.h"
 #include "store/store.h"
-#include "store/store_key.h"
+#include "store/store_seal.h"
 #include "store/tsdb/tsdb.h"
 
 struct api;
@@ -28,8 +28,9 @@ enum api_metrics_access {
 struct api_config {
     struct store *store;
     struct tsdb *tsdb;
-    const struct store_keys *keys;
-    const char *store_dir, *key_file; /* what a backup is made of; dir: NULL = no files */
+    struct store_seal_ctx *seal;
+    const struct store_keys *keys;    /* of `seal` */
+    const char *store_dir, *key_file; /* what a backup is made of; NULL = no such files */
     int64_t check_interval_ms; /* how often collectors are expected to call; twice that: offline */
     /* Whether a text is a configuration that an agent could take; the agent's own table decides. */
     enum err_code (*check_config)(struct str text, struct err *e);

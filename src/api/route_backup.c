@@ -85,6 +85,10 @@ static enum err_code get(struct api_call *call, struct err *e)
             "a store in PostgreSQL is backed up with PostgreSQL's own tools: pg_dump "
             "or pg_basebackup, and the master key beside it; after a restore, and "
             "before a server starts, `pga migrate restored` renews the store epoch");
+    if (key && !config->key_file)
+        return api_problem(call, 409,
+                           "the master key is in no file of the server's: keep it "
+                           "where it comes from");
     from.key_file = key ? config->key_file : NULL;
     call->resp->status = 200;
     call->resp->content_type = BACKUP_MEDIA;

@@ -140,6 +140,12 @@ enum err_code store_end(struct store *s, enum err_code rc, struct err *e)
     return rc;
 }
 
+struct sqldb *store_writing(struct store *s)
+{
+    assert(lock_is_mine(&s->write_lock));
+    return s->write;
+}
+
 struct sqldb *store_read_begin(struct store *s)
 {
     lock_take(&s->read_lock);

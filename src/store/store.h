@@ -43,6 +43,8 @@ void store_migrations(struct sqldb_migrate_set *set, const char *backup_of);
 enum err_code store_begin(struct store *s, struct sqldb **db, struct err *e) ERR_MUST_CHECK;
 /* Commit when rc is ERR_OK, else roll back; releases the connection; returns what happened. */
 enum err_code store_end(struct store *s, enum err_code rc, struct err *e) ERR_MUST_CHECK;
+/* The connection of the change that is under way; between store_begin and store_end. */
+struct sqldb *store_writing(struct store *s);
 /* The reading connection; store_read_end gives it back. */
 struct sqldb *store_read_begin(struct store *s);
 void store_read_end(struct store *s);

@@ -24,13 +24,12 @@ static const struct {
     [JWT_AGENTS] = {"pga-agent+jwt", "pga-ingest", "jti"},
 };
 
-void jwt_key_init(struct jwt_key *k, enum jwt_audience audience,
-                  const unsigned char secret[JWT_KEY_BYTES])
+void jwt_key_init(struct jwt_key *k, enum jwt_audience audience, const unsigned char *secret)
 {
     unsigned char digest[HASH_BYTES];
 
     k->audience = audience;
-    memcpy(k->secret, secret, JWT_KEY_BYTES);
+    k->secret = secret;
     hash_hmac(str_make(secret, JWT_KEY_BYTES), STR("kid"), digest);
     text_hex(digest, (JWT_KID_SIZE - 1) / 2, k->kid);
 }

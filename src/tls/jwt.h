@@ -25,7 +25,7 @@ enum jwt_audience { JWT_PEOPLE, JWT_AGENTS };
 struct jwt_key {
     enum jwt_audience audience;
     char kid[JWT_KID_SIZE];
-    unsigned char secret[JWT_KEY_BYTES];
+    const unsigned char *secret; /* borrowed: key material stays where it is */
 };
 
 struct jwt_claims {
@@ -35,9 +35,11 @@ struct jwt_claims {
     int64_t expires_s;
 };
 
-/* Name the key after its contents, so that a token of an older key is refused by its kid. */
-void jwt_key_init(struct jwt_key *k, enum jwt_audience audience,
-                  const unsigned char secret[JWT_KEY_BYTES]);
+/*
+ * Name the key after its contents, so that a token of an older key is refused by its kid. secret:
+ * JWT_KEY_BYTES, in place as long as the key is used.
+ */
+void jwt_key_init(struct jwt_key *k, enum jwt_audience audience, const unsigned char *secret);
 /* Append the token to `out`. */
 enum err_code jwt_sign(const struct jwt_key *k, const struct jwt_claims *claims, struct buf *out,
                        struct err *e) ERR_MUST_CHECK;

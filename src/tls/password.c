@@ -112,3 +112,26 @@ enum err_code password_verify(const char *hash, struct str password, bool *match
     *matches = result == ARGON2_OK && hash != NULL;
     return ERR_OK;
 }
+
+/* The cost comes from the database: it must not let us allocate or compute without end. */
+static bool cost_is_sane(const struct password_cost *c)
+{
+    return c->memory_kib >= 8192 && c->memory_kib <= 1048576 && c->passes >= 1 && c->passes <= 16 &&
+           c->lanes >= 1 && c->lanes <= 8;
+}
+
+enum err_code password_key(struct str passphrase, const struct password_cost *cost,
+                           unsigned char out[PASSWORD_KEY_BYTES], struct err *e)
+{
+    int result;
+
+    if (!cost_is_sane(cost))
+        return err_set(e, ERR_CORRUPT, "the parameters of the passphrase are out of bounds");
+    result = argon2id_hash_raw(cost->passes, cost->memory_kib, cost->lanes, passphrase.ptr,
+                               passphrase.len, cost->salt, sizeof(cost->salt), out,
+                               PASSWORD_KEY_BYTES);
+    if (result != ARGON2_OK)
+        return err_set(e, ERR_LIMIT, "the passphrase cannot be used: %s",
+                       argon2_error_message(result));
+    return ERR_OK;
+}

@@ -10,6 +10,7 @@
 #define TLS_PASSWORD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -32,5 +33,25 @@ enum err_code password_hash(struct str password, char out[PASSWORD_HASH_SIZE],
  */
 enum err_code password_verify(const char *hash, struct str password, bool *matches,
                               struct err *e) ERR_MUST_CHECK;
+
+/* --- A key from a passphrase --- */
+
+/* The second recommendation of RFC 9106 with one lane; computed once, at start. */
+#define PASSWORD_KEY_MEMORY_KIB 65536
+#define PASSWORD_KEY_PASSES     3
+#define PASSWORD_KEY_LANES      1
+#define PASSWORD_KEY_BYTES      32
+#define PASSWORD_SALT_BYTES     16
+
+struct password_cost {
+    uint32_t memory_kib, passes, lanes;
+    unsigned char salt[PASSWORD_SALT_BYTES];
+};
+/*
+ * The key of a passphrase, by Argon2id. Waits for nobody: not for requests.
+ * Errors: ERR_CORRUPT for a cost that no store of ours has, ERR_LIMIT without memory
+ */
+enum err_code password_key(struct str passphrase, const struct password_cost *cost,
+                           unsigned char out[PASSWORD_KEY_BYTES], struct err *e) ERR_MUST_CHECK;
 
 #endif

@@ -17,7 +17,7 @@ static const struct jwt_claims claims = {"42", "sess-1", NOW, NOW + 900};
 
 static int setup(void **state)
 {
-    unsigned char secret[JWT_KEY_BYTES] = {7};
+    static const unsigned char secret[JWT_KEY_BYTES] = {7};
 
     (void)state;
     jwt_key_init(&people, JWT_PEOPLE, secret);

@@ -20,7 +20,6 @@
 #include "store/store_audit.h"
 #include "store/store_collector.h"
 #include "store/store_config.h"
-#include "store/store_key.h"
 #include "store/store_secret.h"
 #include "store/store_session.h"
 #include "store/store_target.h"
@@ -28,7 +27,6 @@
 
 static struct dialect_fixture at;
 static enum sqldb_dialect dialect;
-static char key_path[96];
 static struct store *s;
 static struct arena arena;
 static struct err e;
@@ -50,7 +48,6 @@ static int begin(void **state)
 {
     (void)state;
     dialect_fixture_begin(&at, dialect);
-    snprintf(key_path, sizeof(key_path), "%s/keys/master.key", at.dir);
     arena_init(&arena, "test", 1 << 20);
     if (dialect == SQLDB_PG) {
         assert_int_equal(store_open(at.url, &s, &e), ERR_CONFLICT); /* pending */
@@ -546,28 +543,6 @@ static void the_audit_chain_shows_a_change(void **state)
     assert_non_null(strstr(e.text, "row 3"));
 }
 
-static void the_master_key_is_needed(void **state)
-{
-    struct store_user_new user = owner();
-    struct store_keys keys, second;
-    int64_t id;
-
-    (void)state;
-    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_OK);
-    assert_int_equal(store_key_load(s, key_path, &second, &e), ERR_OK);
-    assert_memory_equal(&keys, &second, sizeof(keys));
-    assert_memory_not_equal(keys.people, keys.agents, STORE_KEY_BYTES);
-    assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
-    assert_int_equal(file_remove(key_path, &e), ERR_OK);
-    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_DENIED);
-    assert_int_equal(file_write_atomic(key_path,
-                                       STR("00000000000000000000000000000000"
-                                           "00000000000000000000000000000000\n"),
-                                       0600, &e),
-                     ERR_OK);
-    assert_int_equal(store_key_load(s, key_path, &keys, &e), ERR_DENIED);
-}
-
 /* The name of a control plane's statement in this dialect; false for others. */
 static bool is_statement(const char *file, char name[96])
 {
@@ -690,7 +665,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_taken_once_per_lsn, begin, end),
         cmocka_unit_test_setup_teardown(the_audit_chain_shows_a_change, begin, end),
-        cmocka_unit_test_setup_teardown(the_master_key_is_needed, begin, end),
         cmocka_unit_test_setup_teardown(every_statement_is_understood, begin, end),
         cmocka_unit_test_setup_teardown(every_list_and_purge_works, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_listed_by_bytes, begin, end),

@@ -17,6 +17,9 @@ static const char *const formats[] = {"text", "json", NULL};
 /* In the order of enum api_metrics_access. */
 static const char *const readers[] = {"off", "loopback", "user", "anyone", NULL};
 
+/* In the order of enum server_key. */
+static const char *const sources[] = {"auto", "file", "credential", "passphrase", NULL};
+
 #define AT(member) offsetof(struct server_config, member)
 
 static const struct conf_key keys[] = {
@@ -182,6 +185,26 @@ static const struct conf_key keys[] = {
          "hour. What is of today or of this month stays, and events of the last 3 days. The file "
          "that a compaction writes counts, too. In PostgreSQL days of all clocks, then months of "
          "roll-ups, of 5 minutes first."},
+    {.section = "keys",
+     .name = "source",
+     .type = CONF_ENUM,
+     .offset = AT(key_source),
+     .choices = sources,
+     .text = "auto",
+     .help = "Where the master key comes from: a file; a credential of the service manager, "
+             "pga-master-key; a passphrase, in passphrase_file or the credential pga-passphrase. "
+             "auto takes a credential that is there, then passphrase_file, then the file."},
+    {.section = "keys",
+     .name = "file",
+     .type = CONF_STRING,
+     .offset = AT(key_file),
+     .help = "File of the master key, 64 hexadecimal digits that nobody else may read; by default "
+             "keys/master.key in state_dir. It is made while the store is empty, never later."},
+    {.section = "keys",
+     .name = "passphrase_file",
+     .type = CONF_STRING,
+     .offset = AT(passphrase_file),
+     .help = "File with a passphrase of at least 16 bytes in place of a key."},
     {.section = "ingest",
      .name = "max_body",
      .type = CONF_SIZE,

@@ -31,6 +31,8 @@ struct server_config {
     int64_t max_connections, max_connections_per_address;
     uint64_t push_bytes;
     int open_ingest;
+    int key_source; /* enum server_key */
+    const char *key_file, *passphrase_file;
     /* of one collector; 0 = the usual */
     int64_t limit_relations, limit_groups, limit_objects, limit_new_objects, limit_values;
     int64_t limit_texts;

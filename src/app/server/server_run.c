@@ -14,15 +14,17 @@
 #include "api/api.h"
 #include "app/agent/agent_config.h"
 #include "app/server/maintenance.h"
+#include "app/server/server_key.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "httpd/httpd.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/locked.h"
 #include "os/process.h"
 #include "store/store.h"
-#include "store/store_key.h"
+#include "store/store_seal.h"
 #include "store/store_target.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/crypto.h"
@@ -40,8 +42,7 @@ struct server {
     struct arena arena;
     int lock_fd;
     struct store *store;
-    struct store_keys keys;
-    const char *key_file;
+    struct store_seal_ctx *seal;
     struct tsdb *tsdb;
     struct thread writer, flusher, applier;
     struct maintenance *maintenance;
@@ -94,19 +95,24 @@ static const char *sqlite_dir(const struct server *s)
 
 static enum err_code open_store(struct server *s, struct err *e)
 {
-    enum err_code rc = ERR_OK;
+    struct store_key_source source;
+    enum err_code rc = server_key_source(&s->arena, s->config, &source, e);
 
-    s->key_file = arena_printf(&s->arena, "%s/keys/master.key", s->config->state_dir);
-    if (!in_postgresql(s))
+    if (rc == ERR_OK && !in_postgresql(s))
         rc = file_make_dirs(sqlite_dir(s), 0700, e);
     if (rc == ERR_OK)
         rc = store_open(s->config->store, &s->store, e);
     if (rc != ERR_OK)
         return rc;
-    rc = store_key_load(s->store, s->key_file, &s->keys, e);
+    rc = store_seal_open(s->store, &source, &s->seal, e);
     if (rc != ERR_OK)
-        (void)err_wrap(e, "master key");
-    return rc;
+        return err_wrap(e, "master key");
+    if (store_seal_by_next(s->seal))
+        log_warn(&ctx, "the master key in use is %s.next: put it in place of %s", source.path,
+                 source.path);
+    if (!locked_is_locked())
+        log_warn(&ctx, "keys could not be locked into memory: raise the limit (ulimit -l)");
+    return ERR_OK;
 }
 
 static enum err_code take_targets(void *arg, uint64_t lsn, const struct uuid *collector,
@@ -191,9 +197,10 @@ static enum err_code start_api(struct server *s, struct err *e)
     struct api_config config = {
         .store = s->store,
         .tsdb = s->tsdb,
-        .keys = &s->keys,
+        .seal = s->seal,
+        .keys = store_seal_keys(s->seal),
         .store_dir = in_postgresql(s) ? NULL : sqlite_dir(s),
-        .key_file = s->key_file,
+        .key_file = server_key_file(s->seal),
         .check_interval_ms = s->config->check_interval_ms,
         .check_config = agent_config_check_central,
         .show_code = show_code,
@@ -344,8 +351,8 @@ void server_run_stop(struct server *s)
     thread_join(&s->flusher);
     thread_join(&s->applier);
     tsdb_close(s->tsdb);
+    store_seal_close(s->seal);
     store_close(s->store);
-    crypto_wipe(&s->keys, sizeof(s->keys));
     file_close(s->lock_fd);
     arena_fini(&s->arena);
     alloc_free(s);

@@ -53,6 +53,10 @@ const struct transfer_table transfer_tables[] = {
     {"audit", TRANSFER_CONTROL, "iittttttt", 1, 9, 9, false, LIST("audit"),
      "COPY audit (number, at_ms, actor, action, object, detail, address, request, hash) FROM "
      "STDIN"},
+    {"data_key", TRANSFER_CONTROL, "ibiii", 1, 5, 5, false, LIST("data_key"),
+     "COPY data_key (generation, wrapped, sealed, created_ms, retired_ms) FROM STDIN"},
+    {"root_key", TRANSFER_CONTROL, "tb", 1, 2, 2, false, LIST("root_key"),
+     "COPY root_key (name, sealed) FROM STDIN"},
     {"stream", TRANSFER_INGEST, "ibbiiiiii", 1, 8, 8, false, LIST("stream"),
      "COPY ts_stream (id, collector, uuid, next_seq, stored, samples, backlog, closed, pushed_ms) "
      "FROM STDIN"},
