@@ -17,24 +17,17 @@
 #include "base/text.h"
 #include "httpd/httpd_private.h"
 #include "httpd/httpd_room.h"
+#include "httpd/httpd_tls.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 
 /* --- one request --- */
 
-static const struct httpd_listener *listener_of(const struct httpd *h, int port)
-{
-    for (size_t i = 0; i < h->config.listener_count; i++) {
-        if (h->config.listeners[i].at.port == port)
-            return &h->config.listeners[i];
-    }
-    return &h->config.listeners[0];
-}
-
 static void fill_request(struct httpd_request *r, struct mg_connection *conn,
                          const struct mg_request_info *info)
 {
     unsigned char random[(HTTPD_ID_SIZE - 1) / 2];
+    const struct mg_tls *tls = mg_connection_tls(conn);
 
     entropy_fill(random, sizeof(random));
     text_hex(random, sizeof(random), r->id);
@@ -47,7 +40,9 @@ static void fill_request(struct httpd_request *r, struct mg_connection *conn,
     r->path = str_of(info->request_uri);
     r->query = str_of(info->query_string);
     r->peer = info->remote_addr;
-    r->listener = listener_of(r->server, info->server_port);
+    r->listener = &r->server->config.listeners[mg_connection_listener(conn)];
+    if (tls != NULL)
+        httpd_tls_peer(tls, &r->peer_certificate);
     if (mg_get_header(conn, "Transfer-Encoding") != NULL)
         r->content_length = -1;
     else
@@ -133,8 +128,7 @@ static int on_message(const struct mg_connection *conn, const char *message)
 static enum err_code check_listener(const struct httpd_listener *l, struct err *e)
 {
     if (l->profile == HTTPD_PLAIN && !net_is_loopback(l->at.host))
-        return err_set(e, ERR_UNSUPPORTED,
-                       "%s:%u: plain HTTP is for loopback addresses, and TLS is not in this build",
+        return err_set(e, ERR_UNSUPPORTED, "%s:%u: plain HTTP is for loopback addresses",
                        l->at.host, l->at.port);
     return net_probe_listen(&l->at, e);
 }
@@ -143,19 +137,32 @@ enum err_code httpd_check(const struct httpd_config *config, struct err *e)
 {
     enum err_code rc = ERR_OK;
 
+    if (config->listener_count > HTTPD_LISTENERS_MAX)
+        return err_set(e, ERR_LIMIT, "more than %d listeners", HTTPD_LISTENERS_MAX);
     for (size_t i = 0; rc == ERR_OK && i < config->listener_count; i++)
         rc = check_listener(&config->listeners[i], e);
     return rc;
 }
 
+/* In CivetWeb's form: "+" stands for all addresses of both kinds, a trailing "s" for TLS. */
+static void put_port(struct buf *out, const struct httpd_listener *l)
+{
+    const char *host = strcmp(l->at.host, "localhost") == 0 ? "127.0.0.1" : l->at.host;
+
+    if (strcmp(host, "::") == 0)
+        buf_printf(out, "+%u", l->at.port);
+    else
+        buf_printf(out, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, l->at.port);
+    if (l->profile != HTTPD_PLAIN)
+        buf_add_char(out, 's');
+}
+
 static enum err_code put_ports(const struct httpd_config *c, struct buf *out, struct err *e)
 {
     for (size_t i = 0; i < c->listener_count; i++) {
-        const struct httpd_listener *l = &c->listeners[i];
-        const char *host = strcmp(l->at.host, "localhost") == 0 ? "127.0.0.1" : l->at.host;
-
-        buf_printf(out, strchr(host, ':') ? "%s[%s]:%u" : "%s%s:%u", i > 0 ? "," : "", host,
-                   l->at.port);
+        if (i > 0)
+            buf_add_char(out, ',');
+        put_port(out, &c->listeners[i]);
     }
     return buf_check(out, e);
 }
@@ -206,9 +213,17 @@ static enum err_code open_room(struct httpd *h, struct err *e)
     struct httpd_room_limits limits = {.connections = h->config.connections,
                                        .per_address = h->config.connections_per_address,
                                        .idle_ms = LIMIT_HTTP_IDLE_MS,
-                                       .head_ms = LIMIT_HTTP_HEAD_MS};
+                                       .head_ms = LIMIT_HTTP_HEAD_MS,
+                                       .shake_ms = LIMIT_TLS_SHAKE_MS,
+                                       .refused = h->config.refused,
+                                       .arg = h->config.arg};
+    enum err_code rc = httpd_room_open(&limits, &h->room, e);
 
-    return httpd_room_open(&limits, &h->room, e);
+    for (size_t i = 0; rc == ERR_OK && i < h->config.listener_count; i++) {
+        if (h->config.listeners[i].profile != HTTPD_PLAIN)
+            httpd_set_tls(h, i, h->config.listeners[i].tls);
+    }
+    return rc;
 }
 
 enum err_code httpd_start(const struct httpd_config *config, struct httpd **out, struct err *e)
@@ -244,6 +259,12 @@ void httpd_drain(struct httpd *h, int64_t mono_us)
     httpd_room_drain(h->room);
     for (httpd_count(h, &now); now.working > 0 && clock_mono_us() < mono_us; httpd_count(h, &now))
         clock_sleep_ms(5);
+}
+
+void httpd_set_tls(struct httpd *h, size_t listener, struct tls_config *tls)
+{
+    assert(h->config.listeners[listener].profile != HTTPD_PLAIN);
+    httpd_room_set_tls(h->room, listener, tls);
 }
 
 void httpd_count(const struct httpd *h, struct httpd_counts *out)

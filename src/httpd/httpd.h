@@ -26,14 +26,30 @@ struct httpd;
 /* Which routes a listener serves. */
 enum httpd_class { HTTPD_API = 1, HTTPD_AGENT = 2 };
 
-/* How a listener is secured. Plain is for loopback addresses alone. */
-enum httpd_profile { HTTPD_PLAIN };
+/* How a listener is secured. */
+enum httpd_profile {
+    HTTPD_PLAIN,          /* for loopback addresses alone */
+    HTTPD_TLS,            /* TLS 1.3 */
+    HTTPD_TLS_CLIENT_CERT /* and a client certificate: httpd_request.peer_certificate is present */
+};
+
+struct tls_config;
 
 struct httpd_listener {
-    struct net_endpoint at;
+    struct net_endpoint at; /* host "::" means all addresses, of IPv4 as well */
     enum httpd_profile profile;
-    unsigned classes; /* enum httpd_class */
+    unsigned classes;       /* enum httpd_class */
+    struct tls_config *tls; /* of the TLS profiles; httpd takes a reference of its own */
 };
+
+/* Who the other end has proved to be by its certificate. */
+struct httpd_peer {
+    bool present;
+    unsigned char sha256[32]; /* of der */
+    struct str der;           /* its own certificate */
+};
+
+#define HTTPD_LISTENERS_MAX 16
 
 #define HTTPD_ID_SIZE 17
 
@@ -45,6 +61,7 @@ struct httpd_request {
     struct str query; /* as it came */
     char id[HTTPD_ID_SIZE];
     const char *peer; /* address of the other end, as text */
+    struct httpd_peer peer_certificate;
     const struct httpd_listener *listener;
     int64_t content_length; /* -1 = chunked, 0 = no body */
     int64_t start_mono_us;
@@ -73,6 +90,9 @@ struct httpd_response {
     bool cut; /* what was streamed is not whole: the client shall see that */
 };
 
+/* Told of each handshake that failed; by a thread of the server, with the address. */
+typedef void httpd_refused(void *arg, const char *peer, const struct err *why);
+
 typedef void httpd_handler(void *arg, struct httpd_request *r, struct httpd_response *w);
 
 struct httpd_config {
@@ -83,6 +103,7 @@ struct httpd_config {
     unsigned connections;             /* in all; over it see httpd_room.h */
     unsigned connections_per_address; /* an IPv6 address counts as its /64 */
     httpd_handler *handler;
+    httpd_refused *refused; /* NULL = nobody is told */
     void *arg;
 };
 
@@ -91,7 +112,10 @@ struct httpd_counts {
     unsigned open, working; /* working: a request has come whole and is not answered */
     uint64_t displaced;     /* closed in favour of a new one, at a cap */
     uint64_t refused;       /* new ones answered 503, at a cap */
-    uint64_t expired;       /* idle, or slow with a head, for too long */
+    uint64_t expired;       /* idle, or slow with a head or a handshake, for too long */
+    unsigned handshakes;    /* begun and not finished */
+    uint64_t shaken, unshaken;   /* handshakes that were finished, and that failed */
+    uint64_t handshakes_dropped; /* in favour of a new one, at a cap */
 };
 
 /* --- Life cycle --- */
@@ -100,7 +124,7 @@ struct httpd_counts {
 enum err_code httpd_check(const struct httpd_config *config, struct err *e) ERR_MUST_CHECK;
 /*
  * Errors: ERR_CONFLICT "port in use", ERR_DENIED, ERR_UNSUPPORTED for a plain listener on an
- * address that is not loopback.
+ * address that is not loopback, ERR_LIMIT for too many listeners.
  */
 enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
                           struct err *e) ERR_MUST_CHECK;
@@ -110,6 +134,11 @@ enum err_code httpd_start(const struct httpd_config *config, struct httpd **out,
  */
 void httpd_drain(struct httpd *h, int64_t mono_us);
 void httpd_stop(struct httpd *h); /* NULL allowed */
+/*
+ * New connections of that listener, one of a TLS profile, get this configuration (a reference is
+ * taken); those that are there keep theirs. Any thread.
+ */
+void httpd_set_tls(struct httpd *h, size_t listener, struct tls_config *tls);
 void httpd_count(const struct httpd *h, struct httpd_counts *out);
 
 /* --- Request --- */

@@ -132,13 +132,15 @@ enum err_code httpd_take_form(struct httpd_request *r, struct str form, struct e
 
 bool httpd_is_gone(const struct httpd_request *r)
 {
-    struct pollfd p = {.fd = mg_connection_socket(r->connection), .events = POLLIN};
+    struct pollfd p = {.fd = mg_connection_socket(r->connection), .events = POLLIN | POLLRDHUP};
     char byte;
 
     if (poll(&p, 1, 0) <= 0)
         return false;
     if (p.revents & (POLLERR | POLLHUP | POLLNVAL))
         return true;
+    if (mg_connection_tls(r->connection) != NULL) /* its last word is a record, then the end */
+        return (p.revents & POLLRDHUP) != 0;
     return recv(p.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0; /* not: a request that waits */
 }
 

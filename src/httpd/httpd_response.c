@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/pack.h"
 #include "httpd/httpd_private.h"
+#include "httpd/httpd_tls.h"
 #include "os/clock.h"
 
 #define BODY_MAX   ((size_t)128 * 1024 * 1024)
@@ -166,6 +167,8 @@ static void put_head(struct buf *out, const struct httpd_request *r, const struc
     buf_printf(out, "HTTP/1.1 %d %s\r\n", w->status, httpd_status_text(w->status));
     put_date(out);
     buf_add_c(out, fixed_headers);
+    if (r != NULL && r->listener->profile != HTTPD_PLAIN)
+        buf_add_c(out, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_printf(out, "Cache-Control: %s\r\n", w->cache_control ? w->cache_control : "no-store");
     if (r != NULL)
         buf_printf(out, "X-Request-Id: %s\r\n", r->id);
@@ -264,6 +267,8 @@ static void end_stream(struct mg_connection *conn, struct httpd_response *w)
 
     if (w->close || w->cut)
         mg_disable_connection_keep_alive(conn);
+    if (w->cut && mg_connection_tls(conn) != NULL)
+        httpd_tls_abandon(mg_connection_tls(conn));
     if (w->streamed == HTTPD_CHUNKED && !w->cut)
         (void)mg_write(conn, last, sizeof(last) - 1);
 }

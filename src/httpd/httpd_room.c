@@ -2,20 +2,18 @@
 /*
  * httpd_room.c: see the header.
  *
- * A socket is in the epoll set, edge-triggered, from its first rest to its end. Its bytes are only
- * peeked at: they stay in the kernel until a worker reads the head, so waiting costs no buffer.
+ * A socket is in the epoll set, edge-triggered, from its first rest to its end. Plain bytes are
+ * only peeked at: they stay in the kernel until a worker reads the head, so waiting costs no buffer.
  * Invariants: (1) a guest is in exactly the list of its state. (2) Only the room's thread closes
  * and frees a guest, so what it looks at stays while it looks; a worker only moves its own to DEAD.
- * (3) `mates` of an address holds its guests that are IDLE or PARTIAL, longest waiting first.
- * (4) Both waiting lists are in the order of their deadlines, as each has one period.
+ * (3) `mates` of an address holds its guests that wait, longest waiting first.
+ * (4) SILENT, IDLE and PARTIAL are in the order of their deadlines, as each has one period.
  */
 #include "httpd/httpd_room.h"
 
 #include <assert.h>
-#include <civetweb.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -23,51 +21,14 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
-#include "base/thread.h"
 #include "httpd/httpd_private.h"
+#include "httpd/httpd_room_private.h"
 #include "os/clock.h"
 
 #define LOCK_RANK  60
 #define EVENTS     64
 #define SLEEP_MS   1000
 #define ANSWER_MAX 4096
-
-enum guest_state { IDLE, PARTIAL, WORKING, LEAVING, DEAD };
-#define STATES 5
-
-struct address {
-    unsigned char key[16];
-    size_t key_len;
-    unsigned count; /* guests, those at work included, those leaving not */
-    struct list_node mates;
-};
-
-struct guest {
-    struct list_node node; /* in room->lists[state] */
-    struct list_node mate; /* in from->mates while it waits */
-    enum guest_state state;
-    bool head_late; /* leaves because its head took too long */
-    struct mg_rest *rest;
-    struct address *from;
-    int64_t deadline_us;
-};
-
-struct httpd_room {
-    struct httpd_room_limits limits;
-    struct thread thread;
-    int poll_fd, wake_fd;
-    atomic_bool stop;
-    char head[LIMIT_HTTP_HEAD_BYTES]; /* of the room's thread alone */
-    struct lock lock;                 /* for all that follows */
-    bool draining;
-    struct mg_context *context;
-    struct map *addresses;
-    struct list_node lists[STATES];
-    struct httpd_counts counts;
-};
 
 /* --- addresses --- */
 
@@ -117,19 +78,27 @@ static void address_release(struct httpd_room *room, struct address *a)
 
 /* --- states --- */
 
+/* Whether one may be sent away for another, and is in `mates`. */
 static bool waits(const struct guest *g)
 {
-    return g->state == IDLE || g->state == PARTIAL;
+    return g->state <= PARTIAL && g->state != SHAKING;
 }
 
-/* The one place where a guest changes its state and its lists. */
-static void set_state(struct httpd_room *room, struct guest *g, enum guest_state state)
+static bool is_unfinished(enum guest_state state)
+{
+    return state >= HELLO && state <= AWAIT;
+}
+
+void httpd_room_set_state(struct httpd_room *room, struct guest *g, enum guest_state state)
 {
     bool waited = waits(g);
-
-    room->counts.working += (state == WORKING) - (g->state == WORKING);
+    int shakes = (int)is_unfinished(state) - (int)is_unfinished(g->state);
 
     assert(lock_is_mine(&room->lock));
+    room->counts.working += (state == WORKING) - (g->state == WORKING);
+    room->counts.handshakes += (unsigned)shakes;
+    if (shakes != 0)
+        g->from->shakes += (unsigned)shakes;
     list_remove(&g->node);
     g->state = state;
     list_append(&room->lists[state], &g->node);
@@ -150,13 +119,13 @@ static void uncount(struct httpd_room *room, struct guest *g)
     address_release(room, a);
 }
 
-static void dismiss(struct httpd_room *room, struct guest *g)
+void httpd_room_dismiss(struct httpd_room *room, struct guest *g)
 {
-    set_state(room, g, LEAVING);
+    httpd_room_set_state(room, g, LEAVING);
     uncount(room, g);
 }
 
-static void wake(struct httpd_room *room)
+void httpd_room_wake(struct httpd_room *room)
 {
     uint64_t one = 1;
 
@@ -164,14 +133,51 @@ static void wake(struct httpd_room *room)
         ;
 }
 
+/* --- what has arrived --- */
+
+/* What to do about `got` bytes of a head. *head_len: for the worker. */
+static enum guest_state judge_head(const char *head, size_t got, bool at_end, int *head_len)
+{
+    *head_len = mg_head_length(head, (int)got);
+    if (*head_len == 0 && !at_end && got < LIMIT_HTTP_HEAD_BYTES)
+        return PARTIAL;
+    if (*head_len <= 0)
+        *head_len = (int)got; /* too large, malformed or cut off: the worker refuses it */
+    return WORKING;
+}
+
+static enum guest_state judge_plain(struct httpd_room *room, int fd, bool at_end, int *head_len)
+{
+    ssize_t got = recv(fd, room->head, sizeof(room->head), MSG_PEEK | MSG_DONTWAIT);
+
+    if (got == 0)
+        return LEAVING;
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? IDLE : LEAVING;
+    return judge_head(room->head, (size_t)got, at_end, head_len);
+}
+
+static enum guest_state judge_tls(struct mg_tls *tls, int *head_len)
+{
+    bool at_end = !httpd_tls_fill(tls);
+    struct str early = httpd_tls_early(tls);
+
+    if (early.len == 0)
+        return at_end ? LEAVING : IDLE;
+    return judge_head(early.ptr, early.len, at_end, head_len);
+}
+
 /* --- coming in --- */
 
+/* Whose place is given away first: what is unfinished, then who is idle. */
 static struct guest *longest_waiting(struct httpd_room *room)
 {
-    if (!list_empty(&room->lists[PARTIAL]))
-        return LIST_ENTRY(room->lists[PARTIAL].next, struct guest, node);
-    if (!list_empty(&room->lists[IDLE]))
-        return LIST_ENTRY(room->lists[IDLE].next, struct guest, node);
+    static const enum guest_state order[] = {HELLO, SILENT, PARTIAL, AWAIT, QUEUED, IDLE};
+
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (!list_empty(&room->lists[order[i]]))
+            return LIST_ENTRY(room->lists[order[i]].next, struct guest, node);
+    }
     return NULL;
 }
 
@@ -192,7 +198,7 @@ static bool make_place(struct httpd_room *room, struct address *a)
         return true;
     }
     a->count++; /* so that the address stays when the leaver was its last */
-    dismiss(room, leaver);
+    httpd_room_dismiss(room, leaver);
     a->count--;
     room->counts.displaced++;
     return true;
@@ -220,8 +226,7 @@ static struct guest *admit(struct httpd_room *room, struct mg_rest *rest)
     return g;
 }
 
-/* Watch the socket; what has come meanwhile is told at once. */
-static bool watch(struct httpd_room *room, struct guest *g, int how)
+bool httpd_room_watch(struct httpd_room *room, struct guest *g, int how)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {.ptr = g}};
 
@@ -239,30 +244,76 @@ static void say(int fd, int status, const char *detail)
     buf_fini(&answer);
 }
 
+bool httpd_room_settle(struct httpd_room *room, struct guest *g)
+{
+    g->deadline_us = clock_mono_us() + room->limits.idle_ms * 1000;
+    httpd_room_set_state(room, g, IDLE);
+    /* Under the lock: once it is released the room's thread may close the socket. */
+    if (httpd_room_watch(room, g, EPOLL_CTL_MOD) && !room->draining)
+        return true;
+    httpd_room_dismiss(room, g);
+    return false;
+}
+
+/* One that was accepted; false when there is no place for it. */
+static bool enter_new(struct httpd_room *room, struct mg_rest *rest)
+{
+    struct guest *g = admit(room, rest);
+    bool is_tls = mg_rest_is_tls(rest);
+    int64_t wait_ms = is_tls ? room->limits.shake_ms : room->limits.idle_ms;
+
+    if (g == NULL)
+        return false;
+    g->deadline_us = clock_mono_us() + wait_ms * 1000;
+    httpd_room_set_state(room, g, is_tls ? SILENT : IDLE);
+    if (!httpd_room_watch(room, g, EPOLL_CTL_ADD))
+        httpd_room_dismiss(room, g);
+    return true;
+}
+
+/* A session whose next head is decrypted already goes back to a worker; its socket is silent. */
+static bool goes_on(struct mg_context *context, struct mg_rest *rest)
+{
+    struct mg_tls *tls = *mg_rest_tls(rest);
+    int head_len = 0;
+
+    if (tls == NULL || tls->ops->pending(tls) == 0)
+        return false;
+    return judge_tls(tls, &head_len) == WORKING && mg_rest_resume(context, rest, head_len);
+}
+
+static void enter_again(struct httpd_room *room, struct guest *g)
+{
+    struct mg_tls *tls = *mg_rest_tls(g->rest);
+
+    if (!httpd_room_settle(room, g) || tls == NULL || httpd_tls_early(tls).len == 0)
+        return;
+    g->deadline_us = clock_mono_us() + room->limits.head_ms * 1000;
+    httpd_room_set_state(room, g, PARTIAL);
+}
+
 void httpd_room_enter(struct httpd_room *room, struct mg_context *context, struct mg_rest *rest)
 {
     struct guest *g = *mg_rest_user(rest);
-    bool is_new = g == NULL, woken = false;
+    bool has_place = true, woken;
 
+    if (g != NULL && !atomic_load(&room->stop) && goes_on(context, rest))
+        return;
     lock_take(&room->lock);
     room->context = context;
-    if (is_new)
-        g = admit(room, rest);
-    if (g != NULL) {
-        g->deadline_us = clock_mono_us() + room->limits.idle_ms * 1000;
-        set_state(room, g, IDLE);
-        /* Under the lock: once it is released the room's thread may close the socket. */
-        if (!watch(room, g, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) || (room->draining && !is_new))
-            dismiss(room, g);
-        woken = !list_empty(&room->lists[LEAVING]);
-    }
+    if (g == NULL)
+        has_place = enter_new(room, rest);
+    else
+        enter_again(room, g);
+    woken = !list_empty(&room->lists[LEAVING]);
     lock_release(&room->lock);
-    if (g == NULL) {
-        say(mg_rest_socket(rest), 503, "too many connections");
+    if (!has_place) {
+        if (!mg_rest_is_tls(rest))
+            say(mg_rest_socket(rest), 503, "too many connections");
         mg_rest_close(rest);
     }
     if (woken)
-        wake(room);
+        httpd_room_wake(room);
 }
 
 void httpd_room_gone(struct httpd_room *room, struct mg_rest *rest)
@@ -272,26 +323,11 @@ void httpd_room_gone(struct httpd_room *room, struct mg_rest *rest)
     lock_take(&room->lock);
     assert(g->state == WORKING);
     uncount(room, g);
-    set_state(room, g, DEAD);
+    httpd_room_set_state(room, g, DEAD);
     lock_release(&room->lock);
 }
 
 /* --- the room's thread --- */
-
-/* What to do about the `got` bytes that wait in its socket. *head_len: for the worker. */
-static enum guest_state judge(struct httpd_room *room, ssize_t got, bool at_end, int *head_len)
-{
-    if (got == 0)
-        return LEAVING;
-    if (got < 0)
-        return errno == EAGAIN || errno == EINTR ? IDLE : LEAVING;
-    *head_len = mg_head_length(room->head, (int)got);
-    if (*head_len == 0 && !at_end && (size_t)got < sizeof(room->head))
-        return PARTIAL;
-    if (*head_len <= 0)
-        *head_len = (int)got; /* too large, malformed or cut off: the worker refuses it */
-    return WORKING;
-}
 
 /* Act on it. Returns where the worker comes from when it needs one, else NULL. */
 static struct mg_context *act(struct httpd_room *room, struct guest *g, enum guest_state next)
@@ -302,51 +338,72 @@ static struct mg_context *act(struct httpd_room *room, struct guest *g, enum gue
     if (!waits(g) || next == IDLE || next == g->state) {
         /* sent away meanwhile, or nothing new */
     } else if (next == LEAVING) {
-        dismiss(room, g);
+        httpd_room_dismiss(room, g);
     } else {
         if (next == PARTIAL)
             g->deadline_us = clock_mono_us() + room->limits.head_ms * 1000;
         else
             context = room->context;
-        set_state(room, g, next);
+        httpd_room_set_state(room, g, next);
     }
     lock_release(&room->lock);
     return context;
 }
 
-static void room_look(struct httpd_room *room, struct guest *g, uint32_t events)
+/* By the room's thread, of a guest that was IDLE or PARTIAL. */
+static void look_for_head(struct httpd_room *room, struct guest *g, bool at_end)
 {
-    bool at_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0, is_waiting;
+    struct mg_tls *tls = *mg_rest_tls(g->rest);
     struct mg_context *context;
+    enum guest_state next;
     int head_len = 0;
-    ssize_t got;
 
-    lock_take(&room->lock);
-    is_waiting = waits(g);
-    lock_release(&room->lock);
-    if (!is_waiting)
-        return; /* bytes of the body, or of the request after this one */
-    got = recv(mg_rest_socket(g->rest), room->head, sizeof(room->head), MSG_PEEK | MSG_DONTWAIT);
-    context = act(room, g, judge(room, got, at_end, &head_len));
+    next = tls != NULL ? judge_tls(tls, &head_len)
+                       : judge_plain(room, mg_rest_socket(g->rest), at_end, &head_len);
+    context = act(room, g, next);
     if (context == NULL || mg_rest_resume(context, g->rest, head_len))
         return;
     /* The queue holds as many as the room does, so this is a mistake of ours. */
     lock_take(&room->lock);
-    dismiss(room, g);
+    httpd_room_dismiss(room, g);
     lock_release(&room->lock);
 }
 
-static void expire(struct httpd_room *room, enum guest_state state, int64_t now_us)
+static void room_look(struct httpd_room *room, struct guest *g, uint32_t events)
 {
-    struct list_node *list = &room->lists[state];
+    bool at_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    enum guest_state state;
 
-    while (!list_empty(list)) {
-        struct guest *g = LIST_ENTRY(list->next, struct guest, node);
+    lock_take(&room->lock);
+    state = g->state;
+    lock_release(&room->lock);
+    if (state == IDLE || state == PARTIAL)
+        look_for_head(room, g, at_end);
+    else if (state == SILENT || state == HELLO || state == AWAIT)
+        httpd_room_shake_look(room, g, state);
+    /* else: bytes of the body, or of the request after this one */
+}
 
-        if (g->deadline_us > now_us)
-            return;
+/* Send away whose time is over; *until_us becomes the next deadline when it is sooner. */
+static void expire(struct httpd_room *room, enum guest_state state, int64_t now_us,
+                   int64_t *until_us)
+{
+    struct list_node *list = &room->lists[state], *next;
+
+    for (struct list_node *n = list->next; n != list; n = next) {
+        struct guest *g = LIST_ENTRY(n, struct guest, node);
+
+        next = n->next;
+        if (g->deadline_us > now_us) {
+            if (g->deadline_us < *until_us)
+                *until_us = g->deadline_us;
+            if (!is_unfinished(state))
+                return; /* the others are later */
+            continue;
+        }
         g->head_late = state == PARTIAL;
-        dismiss(room, g);
+        room->counts.unshaken += is_unfinished(state);
+        httpd_room_dismiss(room, g);
         room->counts.expired++;
     }
 }
@@ -355,9 +412,13 @@ static void expire(struct httpd_room *room, enum guest_state state, int64_t now_
 static void close_guest(struct httpd_room *room, struct guest *g)
 {
     int fd = mg_rest_socket(g->rest);
+    struct mg_tls **tls = mg_rest_tls(g->rest);
 
-    if (g->head_late)
+    if (g->head_late && *tls == NULL)
         say(fd, 408, "the request head did not come in time");
+    if (*tls != NULL)
+        (*tls)->ops->close(*tls); /* its last word goes before the end of the stream */
+    *tls = NULL;
     (void)shutdown(fd, SHUT_WR);
     while (recv(fd, room->head, sizeof(room->head), MSG_DONTWAIT) == (ssize_t)sizeof(room->head))
         ;
@@ -373,7 +434,7 @@ static struct guest *take(struct httpd_room *room, enum guest_state state)
     if (!list_empty(&room->lists[state])) {
         g = LIST_ENTRY(room->lists[state].next, struct guest, node);
         if (g->from != NULL)
-            dismiss(room, g);
+            httpd_room_dismiss(room, g);
         list_remove(&g->node);
     }
     lock_release(&room->lock);
@@ -399,12 +460,9 @@ static int next_wait_ms(struct httpd_room *room)
     int64_t now_us = clock_mono_us(), until_us = now_us + (int64_t)SLEEP_MS * 1000;
 
     lock_take(&room->lock);
-    for (enum guest_state state = IDLE; state <= PARTIAL; state++) {
-        const struct list_node *list = &room->lists[state];
-
-        expire(room, state, now_us);
-        if (!list_empty(list) && LIST_ENTRY(list->next, struct guest, node)->deadline_us < until_us)
-            until_us = LIST_ENTRY(list->next, struct guest, node)->deadline_us;
+    for (enum guest_state state = SILENT; state <= PARTIAL; state++) {
+        if (state != SHAKING)
+            expire(room, state, now_us, &until_us);
     }
     lock_release(&room->lock);
     return (int)((until_us - now_us) / 1000 + 1);
@@ -453,12 +511,16 @@ enum err_code httpd_room_open(const struct httpd_room_limits *limits, struct htt
     room->limits = *limits;
     room->addresses = map_new();
     lock_init(&room->lock, "httpd room", LOCK_RANK);
+    cond_init(&room->queued);
     for (int i = 0; i < STATES; i++)
         list_init(&room->lists[i]);
     rc = open_files(room, e);
     if (rc == ERR_OK)
         rc = thread_start(&room->thread, "http-room", run, room, e);
+    if (rc == ERR_OK)
+        rc = httpd_room_shake_start(room, e);
     if (rc != ERR_OK) {
+        httpd_room_stop(room);
         httpd_room_free(room);
         return rc;
     }
@@ -470,12 +532,12 @@ void httpd_room_drain(struct httpd_room *room)
 {
     lock_take(&room->lock);
     room->draining = true;
-    for (enum guest_state state = IDLE; state <= PARTIAL; state++) {
-        while (!list_empty(&room->lists[state]))
-            dismiss(room, LIST_ENTRY(room->lists[state].next, struct guest, node));
+    for (enum guest_state state = SILENT; state <= PARTIAL; state++) {
+        while (state != SHAKING && !list_empty(&room->lists[state]))
+            httpd_room_dismiss(room, LIST_ENTRY(room->lists[state].next, struct guest, node));
     }
     lock_release(&room->lock);
-    wake(room);
+    httpd_room_wake(room);
 }
 
 void httpd_room_stop(struct httpd_room *room)
@@ -483,7 +545,8 @@ void httpd_room_stop(struct httpd_room *room)
     if (room == NULL)
         return;
     atomic_store(&room->stop, true);
-    wake(room);
+    httpd_room_shake_stop(room);
+    httpd_room_wake(room);
     thread_join(&room->thread);
 }
 
@@ -494,7 +557,7 @@ void httpd_room_free(struct httpd_room *room)
     if (room == NULL)
         return;
     bury(room);
-    for (enum guest_state state = IDLE; state <= WORKING; state++) {
+    for (enum guest_state state = SILENT; state <= WORKING; state++) {
         while ((g = take(room, state)) != NULL) {
             close_guest(room, g);
             alloc_free(g);
@@ -502,12 +565,27 @@ void httpd_room_free(struct httpd_room *room)
     }
     assert(map_count(room->addresses) == 0);
     map_free(room->addresses, NULL);
+    for (size_t i = 0; i < HTTPD_LISTENERS_MAX; i++)
+        tls_config_unref(room->tls[i]);
+    cond_fini(&room->queued);
     lock_fini(&room->lock);
     if (room->poll_fd >= 0)
         close(room->poll_fd);
     if (room->wake_fd >= 0)
         close(room->wake_fd);
     alloc_free(room);
+}
+
+void httpd_room_set_tls(struct httpd_room *room, size_t listener, struct tls_config *tls)
+{
+    struct tls_config *old;
+
+    assert(listener < HTTPD_LISTENERS_MAX);
+    lock_take(&room->lock);
+    old = room->tls[listener];
+    room->tls[listener] = tls_config_ref(tls);
+    lock_release(&room->lock);
+    tls_config_unref(old);
 }
 
 void httpd_room_count(struct httpd_room *room, struct httpd_counts *out)

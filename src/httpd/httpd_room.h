@@ -12,16 +12,15 @@
  *     accept --> IDLE <--> PARTIAL --> WORKING --> (gone)      IDLE, PARTIAL --> LEAVING
  *                  ^___________________________|
  *
- * A TLS listener fits in here in three places. `room_look` in httpd_room.c decides what has
- * arrived: for TLS any byte of a ClientHello, the handshake with its own deadline running
- * elsewhere, and afterwards a record. The patch's mg_rest keeps what a connection owns while no
- * worker has it: the session joins the socket there. And a session with bytes that are decrypted
- * but not read must not come to rest, because its socket stays silent.
+ * On a TLS listener the handshake comes before (httpd_room_shake.c), with a deadline and caps of
+ * its own. Heads are decrypted here, into a buffer that the worker reads first. Bytes that are
+ * decrypted already make no socket speak: a session that has some goes on with them in place of
+ * resting.
  *
  * Owner:   the room owns every connection at rest; a worker owns it from mg_rest_resume until
  *          it rests again or is gone. httpd_room_free closes what is left.
- * Threads: one of its own looks at sockets and closes them; httpd_room_enter and _gone are called
- *          by CivetWeb's threads. One lock, rank 60.
+ * Threads: one of its own looks at sockets and closes them, two shake hands; httpd_room_enter and
+ *          _gone are called by CivetWeb's threads, httpd_room_set_tls by any. One lock, rank 60.
  */
 #ifndef HTTPD_HTTPD_ROOM_H
 #define HTTPD_HTTPD_ROOM_H
@@ -38,13 +37,17 @@ struct mg_rest;
 struct httpd_room_limits {
     unsigned connections; /* in all, those at work included */
     unsigned per_address; /* an IPv6 address counts as its /64 */
-    int64_t idle_ms, head_ms;
+    int64_t idle_ms, head_ms, shake_ms;
+    httpd_refused *refused; /* NULL = nobody is told of handshakes that fail */
+    void *arg;
 };
 
 /* --- Life cycle --- */
 
 enum err_code httpd_room_open(const struct httpd_room_limits *limits, struct httpd_room **out,
                               struct err *e) ERR_MUST_CHECK;
+/* For new connections of that listener; the room takes a reference. */
+void httpd_room_set_tls(struct httpd_room *room, size_t listener, struct tls_config *tls);
 /* What waits is closed at once; from now on nothing rests between two requests. */
 void httpd_room_drain(struct httpd_room *room);
 /* No connection gets a worker any more. Before mg_stop. NULL allowed, as below. */

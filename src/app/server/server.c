@@ -57,8 +57,10 @@ const struct usage app_server_usage = {
             "Takes in what agents push, keeps it in a store, and answers: the HTTP API, the web "
             "interface, and its own counters as /metrics.",
             "A first start prints a setup code, with which the first owner is made, by the web "
-            "interface or by pga ctl setup. It listens on loopback only.",
-            "SIGHUP reads the configuration again and opens the log file again, SIGUSR1 only opens "
+            "interface or by pga ctl setup. Without a configuration it listens on loopback only; "
+            "other addresses need a TLS certificate.",
+            "SIGHUP reads the configuration and the TLS certificates again and opens the log file "
+            "again, SIGUSR1 only opens "
             "the log file; SIGTERM and SIGINT end it after the requests in work.",
             NULL},
     .exits = (const struct usage_row[]){{"0", "ended by a signal, or done"},
@@ -228,7 +230,7 @@ static void reopen(struct logfile *file)
 }
 
 /* Read the configuration again; only what can change without a restart takes effect. */
-static void reload(const struct server_options *options, struct logfile *file)
+static void reload(struct server *s, const struct server_options *options, struct logfile *file)
 {
     const struct server_config *config;
     struct arena a;
@@ -240,6 +242,8 @@ static void reload(const struct server_options *options, struct logfile *file)
         log_error(&ctx, "configuration not taken, the old one stays: %s", e.text);
     else if (apply_log(file, config, &e) != ERR_OK)
         log_error(&ctx, "the old log file is written on: %s", e.text);
+    else if (server_run_reload(s, config, &e) != ERR_OK)
+        log_error(&ctx, "the old TLS certificates stay: %s", e.text);
     else
         log_info(&ctx, "configuration read again");
     arena_fini(&a);
@@ -247,7 +251,7 @@ static void reload(const struct server_options *options, struct logfile *file)
 }
 
 /* Until a signal says stop. */
-static void wait_for_signals(const struct invocation *in, struct logfile *file)
+static void wait_for_signals(const struct invocation *in, struct server *s, struct logfile *file)
 {
     struct watchdog watchdog;
 
@@ -258,7 +262,7 @@ static void wait_for_signals(const struct invocation *in, struct logfile *file)
         if (event == SIG_EVENT_STOP)
             return;
         if (event == SIG_EVENT_RELOAD)
-            reload(&in->options, file);
+            reload(s, &in->options, file);
         if (event == SIG_EVENT_REOPEN)
             reopen(file);
     }
@@ -274,7 +278,7 @@ static int run(const struct invocation *in, const struct server_config *config)
         server_run_start(config, &s, &e) != ERR_OK)
         return fail(&e);
     net_notify("READY=1");
-    wait_for_signals(in, &file);
+    wait_for_signals(in, s, &file);
     net_notify("STOPPING=1");
     log_info(&ctx, "stopping");
     server_run_stop(s);

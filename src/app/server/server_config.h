@@ -11,7 +11,8 @@
 #include "conf/conf.h"
 
 struct server_config {
-    struct conf_strings listen;
+    struct conf_strings listen, agent_listen;
+    const char *tls_certificate, *tls_key, *agent_ca; /* files; NULL = none */
     const char *public_url;
     const char *state_dir; /* filled in when it was not set */
     const char *store;     /* filled in when it was not set */

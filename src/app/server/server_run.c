@@ -15,6 +15,7 @@
 #include "app/agent/agent_config.h"
 #include "app/server/maintenance.h"
 #include "app/server/server_key.h"
+#include "app/server/server_listen.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -31,11 +32,11 @@
 #include "tls/password.h"
 
 #define HTTP_THREADS  64
-#define LISTENERS_MAX 16
 #define FILES_RESERVE 1024 /* open files that are no client's: store, log, listeners */
 #define FEWEST        64   /* connections, whatever the limit on files is */
 #define DRAIN_US      (10 * (int64_t)1000000)
 #define SQLITE        "sqlite:"
+#define URL_MAX       1024
 
 struct server {
     const struct server_config *config;
@@ -47,7 +48,7 @@ struct server {
     struct thread writer, flusher, applier;
     struct maintenance *maintenance;
     struct api *api;
-    struct httpd_listener listeners[LISTENERS_MAX];
+    struct server_listen listen;
     struct httpd_config http;
     struct httpd *httpd;
 };
@@ -61,10 +62,14 @@ static void show_code(void *arg, const char *code)
 {
     struct server *s = arg;
     const char *file = getenv("PGA_SETUP_CODE_FILE");
+    struct buf url;
     struct err e;
 
-    fprintf(stderr, "setup code: %s (valid 30 min): open http://%s/ or run pga ctl setup\n", code,
-            s->config->listen.items[0]);
+    buf_init(&url, URL_MAX);
+    server_listen_put_url(&s->listen.items[0], &url);
+    fprintf(stderr, "setup code: %s (valid 30 min): open %s/ or run pga ctl setup\n", code,
+            url.ptr);
+    buf_fini(&url);
     if (file != NULL && file_write_atomic(file, str_of(code), 0600, &e) != ERR_OK)
         log_warn(&ctx, "the setup code was not written: %s", e.text);
 }
@@ -235,26 +240,6 @@ static const char *host_of(struct arena *a, const char *url)
     return arena_cstr(a, str_split(&host, ':'));
 }
 
-static enum err_code read_listeners(struct server *s, struct err *e)
-{
-    size_t count = s->config->listen.count;
-
-    if (count > LISTENERS_MAX)
-        return err_set(e, ERR_LIMIT, "server.listen: more than %d addresses", LISTENERS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        struct httpd_listener *l = &s->listeners[i];
-        enum err_code rc = net_parse_endpoint(str_of(s->config->listen.items[i]), &l->at, e);
-
-        if (rc != ERR_OK)
-            return err_wrap(e, "server.listen");
-        l->profile = HTTPD_PLAIN;
-        l->classes = HTTPD_API | HTTPD_AGENT;
-    }
-    s->http.listeners = s->listeners;
-    s->http.listener_count = count;
-    return ERR_OK;
-}
-
 /* As many connections as configured, or as the limit on open files allows. */
 static unsigned connections_allowed(const struct server_config *c)
 {
@@ -269,27 +254,50 @@ static unsigned connections_allowed(const struct server_config *c)
     return (unsigned)wanted;
 }
 
+/* A client that cannot get in does not see why; whoever runs the server does. */
+static void tell_refused(void *arg, const char *peer, const struct err *why)
+{
+    (void)arg;
+    log_warn(&ctx, "TLS handshake with %s failed: %s", peer, why->text);
+}
+
 static enum err_code start_http(struct server *s, struct err *e)
 {
     s->http = (struct httpd_config){
-        .listeners = s->listeners,
-        .listener_count = s->config->listen.count,
+        .listeners = s->listen.items,
+        .listener_count = s->listen.count,
         .public_host = host_of(&s->arena, s->config->public_url),
         .threads = HTTP_THREADS,
         .connections = connections_allowed(s->config),
         .connections_per_address = (unsigned)s->config->max_connections_per_address,
         .handler = api_handle,
+        .refused = tell_refused,
         .arg = s->api,
     };
     return httpd_start(&s->http, &s->httpd, e);
+}
+
+static void log_listeners(const struct server *s)
+{
+    static const char *const profiles[] = {"", "", ", for agents with a certificate"};
+    struct buf url;
+
+    for (size_t i = 0; i < s->listen.count; i++) {
+        buf_init(&url, URL_MAX);
+        server_listen_put_url(&s->listen.items[i], &url);
+        log_info(&ctx, "listening on %s%s", url.ptr, profiles[s->listen.items[i].profile]);
+        buf_fini(&url);
+    }
 }
 
 /* --- the whole --- */
 
 static enum err_code start(struct server *s, struct err *e)
 {
-    enum err_code rc = read_listeners(s, e);
+    enum err_code rc = server_listen_read(s->config, &s->listen, e);
 
+    s->http.listeners = s->listen.items;
+    s->http.listener_count = s->listen.count;
     if (rc == ERR_OK)
         rc = lock_state(s, e);
     if (rc == ERR_OK)
@@ -328,12 +336,17 @@ enum err_code server_run_start(const struct server_config *config, struct server
         server_run_stop(s);
         return rc;
     }
-    for (size_t i = 0; i < config->listen.count; i++)
-        log_info(&ctx, "listening on http://%s", config->listen.items[i]);
+    log_listeners(s);
     log_info(&ctx, "ready after %lld ms, store %s", (long long)(clock_mono_ms() - begin),
              server_config_store_shown(&s->arena, config->store));
     *out = s;
     return ERR_OK;
+}
+
+enum err_code server_run_reload(struct server *s, const struct server_config *config,
+                                struct err *e)
+{
+    return server_listen_reload(&s->listen, config, s->httpd, e);
 }
 
 void server_run_stop(struct server *s)
@@ -343,6 +356,7 @@ void server_run_stop(struct server *s)
     if (s->httpd != NULL)
         httpd_drain(s->httpd, clock_mono_us() + DRAIN_US);
     httpd_stop(s->httpd);
+    server_listen_fini(&s->listen);
     maintenance_stop(s->maintenance);
     api_free(s->api);
     if (s->tsdb != NULL)

@@ -15,6 +15,12 @@ struct server;
 
 enum err_code server_run_start(const struct server_config *config, struct server **out,
                                struct err *e) ERR_MUST_CHECK;
+/*
+ * Take from a configuration that was read again what can change while the server runs: TLS
+ * certificates. On an error the old ones stay.
+ */
+enum err_code server_run_reload(struct server *s, const struct server_config *config,
+                                struct err *e) ERR_MUST_CHECK;
 void server_run_stop(struct server *s); /* NULL allowed */
 
 #endif
