@@ -33,8 +33,8 @@ enum route_role api_role_of(const char *name)
 
 const char *api_cookie_name(const struct httpd_request *r)
 {
-    (void)r; /* plain listeners only: the __Host- form needs TLS */
-    return "pga_session";
+    /* A browser takes the __Host- form over TLS alone, and from no neighbouring host. */
+    return r->listener->profile == HTTPD_PLAIN ? "pga_session" : "__Host-pga";
 }
 
 void api_csrf(const struct api *api, const char *session_id, char out[65])

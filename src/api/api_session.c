@@ -24,8 +24,9 @@ void api_session_set_cookie(struct api_call *call, const char *token)
 {
     char text[256];
 
-    snprintf(text, sizeof(text), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d",
+    snprintf(text, sizeof(text), "%s=%s; Path=/; HttpOnly; SameSite=Strict%s; Max-Age=%d",
              api_cookie_name(call->req), token ? token : "",
+             call->req->listener->profile == HTTPD_PLAIN ? "" : "; Secure",
              token ? (int)(STORE_SESSION_LIFE_MS / 1000) : 0);
     httpd_add_header(call->resp, "Set-Cookie", text);
 }

@@ -332,7 +332,8 @@ static enum err_code put_components(struct json_writer *w, struct err *e)
     json_put_raw(w, STR("{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"
                         "\"what the login answered\"},"
                         "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":"
-                        "\"pga_session\",\"description\":\"changes also need X-CSRF-Token\"},"
+                        "\"pga_session\",\"description\":\"over TLS __Host-pga; changes also need "
+                        "X-CSRF-Token\"},"
                         "\"agent\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"
                         "\"the token of an enrolled agent\"}}"));
     json_key(w, "schemas");

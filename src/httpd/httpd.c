@@ -55,7 +55,8 @@ static void serve(struct httpd_request *r, struct httpd_response *w,
     struct httpd *h = r->server;
     struct err e;
 
-    if (httpd_gate_check(h, info, r->listener, &e) != ERR_OK) {
+    if (httpd_gate_check(h, info, r->listener, &e) != ERR_OK &&
+        !(e.code == ERR_DENIED && httpd_gate_is_here(r))) {
         httpd_response_problem(w, e.code == ERR_DENIED ? 421 : 400, e.text, r->id);
         w->close = true;
     } else if (atomic_load(&h->draining)) {
@@ -95,6 +96,8 @@ static int on_error(struct mg_connection *conn, int status, const char *text)
 
     (void)text;
     httpd_response_init(&w);
+    if (mg_connection_tls(conn) != NULL)
+        httpd_add_header(&w, "Strict-Transport-Security", HTTPD_HSTS);
     httpd_response_problem(&w, status, "the request cannot be read", NULL);
     w.close = true;
     httpd_response_send(conn, NULL, &w);

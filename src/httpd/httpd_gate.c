@@ -6,8 +6,12 @@
  * length and chunks, a length that is no plain number, a missing or second Host. A Host that names
  * somebody else is refused as well, so that a foreign web page cannot reach us under its own name.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/limits.h"
 #include "httpd/httpd_private.h"
@@ -161,6 +165,50 @@ static enum err_code check_host(const struct httpd *h, const struct mg_request_i
     if (h->config.public_host != NULL && strcasecmp(host, h->config.public_host) == 0)
         return ERR_OK;
     return err_set(e, ERR_DENIED, "the Host header names another server; see public_url");
+}
+
+/* IPv4 in the form that an IPv6 socket gives it. */
+static bool parse_address(const char *text, struct in6_addr *out)
+{
+    char mapped[NET_HOST_MAX + 8];
+
+    (void)snprintf(mapped, sizeof(mapped), "%s%s", strchr(text, ':') != NULL ? "" : "::ffff:",
+                   text);
+    return inet_pton(AF_INET6, mapped, out) == 1;
+}
+
+/* The address of ours that a client reached. */
+static bool local_address(int fd, struct in6_addr *out)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof(at);
+    char text[INET_ADDRSTRLEN];
+
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        return false;
+    if (at.ss_family == AF_INET6)
+        *out = ((const struct sockaddr_in6 *)&at)->sin6_addr;
+    return at.ss_family == AF_INET6 ||
+           (inet_ntop(AF_INET, &((const struct sockaddr_in *)&at)->sin_addr, text, sizeof(text)) !=
+                NULL &&
+            parse_address(text, out));
+}
+
+bool httpd_gate_is_here(const struct httpd_request *r)
+{
+    const char *listen = r->listener->at.host, *value = mg_get_header(r->connection, "Host");
+    struct str part = host_part(value != NULL ? value : "");
+    struct in6_addr named, reached;
+    char host[NET_HOST_MAX];
+
+    if ((strcmp(listen, "::") != 0 && strcmp(listen, "0.0.0.0") != 0) || part.len == 0 ||
+        part.len >= sizeof(host))
+        return false;
+    memcpy(host, part.ptr, part.len);
+    host[part.len] = '\0';
+    return parse_address(host, &named) &&
+           local_address(mg_connection_socket(r->connection), &reached) &&
+           memcmp(&named, &reached, sizeof(named)) == 0;
 }
 
 enum err_code httpd_gate_check(const struct httpd *h, const struct mg_request_info *info,

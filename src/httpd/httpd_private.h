@@ -21,6 +21,11 @@ int httpd_gate_raw(const char *head, size_t len);
 /* Whether the head may be taken. ERR_INVALID and ERR_DENIED (Host) name the reason. */
 enum err_code httpd_gate_check(const struct httpd *h, const struct mg_request_info *info,
                                const struct httpd_listener *listener, struct err *e) ERR_MUST_CHECK;
+/* Whether Host is the very address, as digits, that the client reached a listener of all by. */
+bool httpd_gate_is_here(const struct httpd_request *r);
+/* Browsers come back by TLS alone for a year. */
+#define HTTPD_HSTS "max-age=31536000"
+
 void httpd_response_init(struct httpd_response *w);
 void httpd_response_fini(struct httpd_response *w);
 /* Send the answer. `r` may be NULL when the request could not be read. */

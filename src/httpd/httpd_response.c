@@ -168,7 +168,7 @@ static void put_head(struct buf *out, const struct httpd_request *r, const struc
     put_date(out);
     buf_add_c(out, fixed_headers);
     if (r != NULL && r->listener->profile != HTTPD_PLAIN)
-        buf_add_c(out, "Strict-Transport-Security: max-age=31536000\r\n");
+        buf_add_c(out, "Strict-Transport-Security: " HTTPD_HSTS "\r\n");
     buf_printf(out, "Cache-Control: %s\r\n", w->cache_control ? w->cache_control : "no-store");
     if (r != NULL)
         buf_printf(out, "X-Request-Id: %s\r\n", r->id);
