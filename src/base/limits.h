@@ -9,11 +9,11 @@
 #define LIMIT_HTTP_HEAD_BYTES     (16 * 1024)
 #define LIMIT_HTTP_URI_BYTES      (4 * 1024)
 #define LIMIT_HTTP_HEADERS        64
-#define LIMIT_TLS_SHAKE_MS        5000 /* from a new connection to the end of its handshake */
-#define LIMIT_TLS_SHAKES          64   /* handshakes begun and not finished, in all (T6) */
-#define LIMIT_TLS_SHAKES_EACH     8    /* the same of one address */
-#define LIMIT_HTTP_IDLE_MS        75000             /* a connection without a byte (security T5) */
-#define LIMIT_HTTP_HEAD_MS        10000             /* from the first byte of a head to its end */
+#define LIMIT_TLS_SHAKE_MS        5000  /* from a new connection to the end of its handshake */
+#define LIMIT_TLS_SHAKES          64    /* handshakes begun and not finished, in all (T6) */
+#define LIMIT_TLS_SHAKES_EACH     8     /* the same of one address */
+#define LIMIT_HTTP_IDLE_MS        75000 /* a connection without a byte (security T5) */
+#define LIMIT_HTTP_HEAD_MS        10000 /* from the first byte of a head to its end */
 #define LIMIT_JSON_BODY_BYTES     (64 * 1024)       /* every route but push */
 #define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives, when it is compressed */
 #define LIMIT_PUSH_INFLATED_BYTES (64 * 1024 * 1024)

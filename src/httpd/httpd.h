@@ -109,11 +109,11 @@ struct httpd_config {
 
 /* Connections, now and since the start. */
 struct httpd_counts {
-    unsigned open, working; /* working: a request has come whole and is not answered */
-    uint64_t displaced;     /* closed in favour of a new one, at a cap */
-    uint64_t refused;       /* new ones answered 503, at a cap */
-    uint64_t expired;       /* idle, or slow with a head or a handshake, for too long */
-    unsigned handshakes;    /* begun and not finished */
+    unsigned open, working;      /* working: a request has come whole and is not answered */
+    uint64_t displaced;          /* closed in favour of a new one, at a cap */
+    uint64_t refused;            /* new ones answered 503, at a cap */
+    uint64_t expired;            /* idle, or slow with a head or a handshake, for too long */
+    unsigned handshakes;         /* begun and not finished */
     uint64_t shaken, unshaken;   /* handshakes that were finished, and that failed */
     uint64_t handshakes_dropped; /* in favour of a new one, at a cap */
 };

@@ -172,8 +172,8 @@ static bool parse_address(const char *text, struct in6_addr *out)
 {
     char mapped[NET_HOST_MAX + 8];
 
-    (void)snprintf(mapped, sizeof(mapped), "%s%s", strchr(text, ':') != NULL ? "" : "::ffff:",
-                   text);
+    (void)snprintf(mapped, sizeof(mapped), "%s%s",
+                   strchr(text, ':') != NULL ? "" : "::ffff:", text);
     return inet_pton(AF_INET6, mapped, out) == 1;
 }
 

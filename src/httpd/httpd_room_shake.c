@@ -87,8 +87,8 @@ static bool make_session(struct httpd_room *room, struct guest *g)
 {
     struct tls_config *config = room->tls[mg_rest_listener(g->rest)];
 
-    return config != NULL && httpd_tls_new(config, mg_rest_socket(g->rest), mg_rest_tls(g->rest),
-                                           NULL) == ERR_OK;
+    return config != NULL &&
+           httpd_tls_new(config, mg_rest_socket(g->rest), mg_rest_tls(g->rest), NULL) == ERR_OK;
 }
 
 /* Act on what was seen; the guest may have been sent away meanwhile. */

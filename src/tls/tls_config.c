@@ -49,16 +49,12 @@ static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
 /* RSA is for servers' own certificates and those of other people's servers. */
-static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
-                                      MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
-                                      MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
-                                      MBEDTLS_TLS1_3_SIG_NONE};
+static const uint16_t signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,       MBEDTLS_TLS1_3_SIG_NONE};
 
 /* Certificates of agents, and of the authorities above them. */
 static const mbedtls_x509_crt_profile agent_profile = {
@@ -135,8 +131,7 @@ static enum err_code read_ca(struct tls_config *c, const struct tls_config_spec 
     if (spec->ca_pem.len == 0)
         return err_set(e, ERR_INVALID, "no certificate authority is given to check peers against");
     if (parse(spec->ca_pem, take_ca, c) != 0)
-        return err_set(e, ERR_INVALID,
-                       "the certificate authority cannot be read: PEM is expected");
+        return err_set(e, ERR_INVALID, "the certificate authority cannot be read: PEM is expected");
     mbedtls_ssl_conf_ca_chain(&c->library, &c->ca, NULL);
     return ERR_OK;
 }
@@ -172,8 +167,8 @@ static void set_versions(struct tls_config *c, enum tls_floor floor)
 {
     bool old = c->side == TLS_CLIENT && floor == TLS_FLOOR_1_2;
 
-    mbedtls_ssl_conf_min_tls_version(&c->library, old ? MBEDTLS_SSL_VERSION_TLS1_2
-                                                      : MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_min_tls_version(&c->library,
+                                     old ? MBEDTLS_SSL_VERSION_TLS1_2 : MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_max_tls_version(&c->library, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_ciphersuites(&c->library, old ? suites_1_2 : suites_1_3);
     mbedtls_ssl_conf_groups(&c->library, groups);
@@ -183,8 +178,7 @@ static void set_versions(struct tls_config *c, enum tls_floor floor)
     mbedtls_ssl_conf_rng(&c->library, tls_random, NULL);
 }
 
-static enum err_code set_up(struct tls_config *c, const struct tls_config_spec *spec,
-                            struct err *e)
+static enum err_code set_up(struct tls_config *c, const struct tls_config_spec *spec, struct err *e)
 {
     int side = spec->side == TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
     enum err_code rc;

@@ -45,8 +45,7 @@ static int get(void *arg, unsigned char *to, size_t len)
 
     if (n >= 0)
         return (int)n;
-    return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ
-                                             : MBEDTLS_ERR_SSL_CONN_EOF;
+    return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
 static ssize_t socket_read(void *arg, void *to, size_t len)
@@ -61,8 +60,7 @@ static ssize_t socket_write(void *arg, const void *from, size_t len)
 
 struct tls_io tls_io_of_socket(int fd)
 {
-    return (struct tls_io){
-        .read = socket_read, .write = socket_write, .arg = (void *)(intptr_t)fd};
+    return (struct tls_io){.read = socket_read, .write = socket_write, .arg = (void *)(intptr_t)fd};
 }
 
 /* --- errors --- */
@@ -81,15 +79,24 @@ static void refuse(struct tls_session *s)
     (void)err_set(&s->why, ERR_DENIED, "the peer's certificate is not taken: %s", text);
 }
 
+/* Whether the peer's certificate was looked at, and not taken. */
+static bool is_refused(const struct tls_session *s)
+{
+    uint32_t flags = mbedtls_ssl_get_verify_result(&s->library);
+
+    return !s->shaken && flags != 0 && flags != UINT32_MAX &&
+           tls_config_peer(s->config) != TLS_PEER_UNKNOWN;
+}
+
 static enum tls_step fail(struct tls_session *s, int result)
 {
     char text[128];
 
     s->failed = true;
-    if (result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
-        refuse(s);
-    } else if (result == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) {
+    if (result == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) {
         (void)err_set(&s->why, ERR_DENIED, "the peer showed no certificate");
+    } else if (result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || is_refused(s)) {
+        refuse(s);
     } else if (result == MBEDTLS_ERR_SSL_CONN_EOF || result == 0) {
         (void)err_set(&s->why, ERR_UNREACHABLE, "the connection was cut");
     } else if (s->why.code == ERR_OK) {
@@ -197,8 +204,8 @@ enum tls_step tls_session_shake(struct tls_session *s)
     while (is_again(result));
     if (result == 0)
         return confirm(s);
-    return step_of(s, result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? MBEDTLS_ERR_SSL_CONN_EOF
-                                                                  : result);
+    return step_of(s,
+                   result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? MBEDTLS_ERR_SSL_CONN_EOF : result);
 }
 
 /* --- data --- */

@@ -50,8 +50,7 @@ static enum err_code parse(const char *text, struct httpd_listener *l, struct er
     return rc;
 }
 
-static enum err_code add(struct server_listen *l, const char *text, unsigned classes,
-                         struct err *e)
+static enum err_code add(struct server_listen *l, const char *text, unsigned classes, struct err *e)
 {
     struct httpd_listener *item = &l->items[l->count];
     enum err_code rc;
@@ -149,8 +148,7 @@ static enum err_code make(const struct server_config *c, struct tls_config_spec 
 }
 
 /* What the listeners need of TLS, from the files as they are now. */
-static enum err_code read_tls(const struct server_config *c, struct server_listen *l,
-                              struct err *e)
+static enum err_code read_tls(const struct server_config *c, struct server_listen *l, struct err *e)
 {
     struct tls_config_spec people = {.side = TLS_SERVER, .peer = TLS_PEER_UNKNOWN};
     struct tls_config_spec agents = {.side = TLS_SERVER, .peer = TLS_PEER_AGENT};
@@ -210,6 +208,5 @@ enum err_code server_listen_reload(struct server_listen *l, const struct server_
 void server_listen_put_url(const struct httpd_listener *l, struct buf *out)
 {
     buf_add_c(out, l->profile == HTTPD_PLAIN ? "http://" : "https://");
-    buf_printf(out, strchr(l->at.host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->at.host,
-               l->at.port);
+    buf_printf(out, strchr(l->at.host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->at.host, l->at.port);
 }

@@ -343,8 +343,7 @@ enum err_code server_run_start(const struct server_config *config, struct server
     return ERR_OK;
 }
 
-enum err_code server_run_reload(struct server *s, const struct server_config *config,
-                                struct err *e)
+enum err_code server_run_reload(struct server *s, const struct server_config *config, struct err *e)
 {
     return server_listen_reload(&s->listen, config, s->httpd, e);
 }
