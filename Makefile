@@ -301,7 +301,7 @@ web/dist/index.html: $(WEB_SOURCES)
 .PHONY: _bench _binary _libs _unit _vendor _fuzz _promql _replay
 _vendor: $(VENDOR_HAVE:%=$(B)/vendor/%.stamp)
 _libs: $(foreach f,$(USED),$(call library,$f)) $(B)/lib/libembed.a
-_binary: $(B)/pga $(B)/toml-decode $(B)/promql-test $(B)/promql-dump
+_binary: $(B)/pga $(B)/toml-decode $(B)/promql-test $(B)/promql-dump $(B)/pq-tls
 _bench: $(B)/codec-bench $(B)/month-bench $(B)/objects-bench
 
 $(SPECS): vendor/musl.specs.in
@@ -313,8 +313,8 @@ $(B)/vendor/%.stamp: vendor/build vendor/fetch vendor/lib.mk $(if $(filter musl,
 	$(Q)mkdir -p $(@D)
 	$(Q)+CC="$(CC_L)" CFLAGS="$(BASE_$(VV))" vendor/build $* $(VV) $(@D)/$*
 	$(Q)touch $@
-$(foreach l,$(VENDOR_HAVE),$(eval $(B)/vendor/$l.stamp: $(wildcard vendor/$l/*)))
-$(B)/vendor/curl.stamp: $(B)/vendor/mbedtls.stamp
+$(foreach l,$(VENDOR_HAVE),$(eval $(B)/vendor/$l.stamp: $(shell find vendor/$l -type f)))
+$(B)/vendor/curl.stamp $(B)/vendor/libpq.stamp: $(B)/vendor/mbedtls.stamp
 $(foreach l,$(VENDOR_HAVE),$(eval $(call vendor_a,$l): $(B)/vendor/$l.stamp ;))
 
 # Our folders. An object waits only for the libraries whose headers its folder may see.
@@ -390,6 +390,14 @@ $(B)/obj/toml_decode.o: tests/tool/toml_decode.c $(B)/flags
 $(B)/toml-decode: $(B)/obj/toml_decode.o $(call library,conf) $(call library,base) \
     $(foreach l,$(VENDOR_OF_base),$(call vendor_a,$l))
 	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
+
+# Our libpq alone, for tests/tool/pg_tls.py.
+$(B)/obj/pq_tls.o: tests/tool/pq_tls.c $(B)/vendor/libpq.stamp $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_V) $(CFLAGS_V) -isystem $(B)/vendor/libpq/include -MMD -MP -c $< -o $@
+$(B)/pq-tls: $(B)/obj/pq_tls.o $(call vendor_a,libpq) $(call vendor_a,mbedtls)
+	$(Q)echo "LD $@"
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -o $@
 
 # Bytes and speed of the codec of the store, for tests/bench.
 $(B)/obj/codec_bench.o: tests/bench/codec_bench.c $(B)/flags

@@ -25,6 +25,11 @@
 #define MEMSET_LOOP_LIMIT 1024
 #define DLSUFFIX ".so"
 
+/* TLS by fe-secure-mbedtls.c, which knows, as OpenSSL's callback does, whether a client certificate
+   was asked for */
+#define USE_SSL 1
+#define HAVE_SSL_CTX_SET_CERT_CB 1
+
 /* Types */
 #define ALIGNOF_SHORT 2
 #define ALIGNOF_INT 4
