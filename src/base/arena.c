@@ -122,6 +122,18 @@ static struct arena_chunk *arena_chunk_for(struct arena *a, size_t need)
     return chunk;
 }
 
+void arena_reserve(struct arena *a, size_t size_bytes)
+{
+    struct arena_chunk *chunk = NULL;
+
+    if (!a->chunks || a->chunks->cap < size_bytes)
+        chunk = arena_chunk_new(size_bytes);
+    if (!chunk)
+        return;
+    chunk->next = a->chunks;
+    a->chunks = chunk;
+}
+
 /* As arena_alloc, not zeroed. */
 static void *arena_take(struct arena *a, size_t size_bytes)
 {

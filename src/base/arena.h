@@ -29,6 +29,11 @@ struct arena {
 void arena_init(struct arena *a, const char *name, size_t cap_bytes);
 void arena_reset(struct arena *a); /* all blocks are gone; keeps one chunk for reuse */
 void arena_fini(struct arena *a);
+/*
+ * Have one chunk of this size, which a reset keeps as long as what is taken in between fits: for
+ * who fills and resets an arena many times. No more than a hint.
+ */
+void arena_reserve(struct arena *a, size_t size_bytes);
 
 /* Use: all return NULL (or the empty view) after an overflow; size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size_bytes);

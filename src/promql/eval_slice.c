@@ -28,6 +28,16 @@ static double slice_rise(const struct eval_slice *s, unsigned flags)
     return rise;
 }
 
+/* Distances between readings: of roll-ups a sample stands for many of them. */
+static double slice_distances(const struct eval_slice *s)
+{
+    double n = 0;
+
+    for (size_t i = 1; s->readings && i < s->count; i++)
+        n += s->readings[i];
+    return n >= 1 ? n : (double)(s->count - 1);
+}
+
 /*
  * The rise over the samples stretched to the window: to its edge when the edge is about one
  * distance of samples away, else by half a distance; for a counter not before its zero.
@@ -43,7 +53,7 @@ static double slice_extrapolate(const struct eval_slice *s, unsigned flags)
     start = (double)(s->t_ms[0] - s->start_ms) / 1000;
     end = (double)(s->end_ms - s->t_ms[last]) / 1000;
     sampled = (double)(s->t_ms[last] - s->t_ms[0]) / 1000;
-    each = sampled / (double)last;
+    each = sampled / slice_distances(s);
     limit = each * 1.1;
     if (start >= limit)
         start = each / 2;

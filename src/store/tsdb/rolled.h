@@ -41,6 +41,11 @@ struct tsdb_rolled {
     const struct cell *rise;
     const bool *broken;  /* of a counter: NULL in the newest reading, so what follows is no rise */
     const bool *no_rise; /* of a counter: there were no two values to compare */
+    /* of a counter: its value in the row's first reading of the bucket; NULL = it had none there,
+     * or the file is older than this */
+    const struct cell *open;
+    const struct cell *climb; /* what it rose by since `open`, when it is not last - open */
+    const bool *reopened;     /* that reading says that it restarted */
 };
 
 /* A bucket (end_ms - R, end_ms] of a group. Valid during the visit only. */
@@ -59,6 +64,7 @@ struct tsdb_bucket {
     struct str *const *keys;
     const struct cell *readings; /* per row, i64: in how many it was */
     const int64_t *row_t_ms;     /* its newest reading */
+    const int64_t *open_ms;      /* its first one; 0 = not known */
     const int64_t *born_ms;      /* reading of its `first`; 0 = it went on from before */
     const bool *ended;           /* it was gone at the end of the bucket */
     size_t column_count;         /* those of the spec */
@@ -138,8 +144,9 @@ struct tsdb_tiered_spec {
     int64_t range_ms; /* as in tsdb_plan_spec */
     int64_t step_ms;
     tsdb_visit *visit;
-    /* of buckets, for a mean or a count: behind the columns stand as many with how many values
-     * there were, and as many with their sums; NULL = visit, without these */
+    /* of buckets, for a mean, a count or a rise: behind the columns stand as many with how many
+     * values there were, and, for a mean or a count, as many with their sums; NULL = visit, without
+     * these, and counters without their first values */
     tsdb_visit *rolled;
     void *arg;                       /* of both */
     const struct tsdb_sink *numbers; /* of full readings, by tsdb_scan_numbers; NULL = visit */
@@ -147,7 +154,7 @@ struct tsdb_tiered_spec {
 
 /*
  * As tsdb_scan, but a bucket comes as one reading, at its newest one, or as a few when a counter
- * began or restarted in it: what increase() makes of them is exact. A gauge is its last value, or
+ * began or restarted in it, or its rise is asked for: what increase() makes of them is exact. A gauge is its last value, or
  * what `need` names; a delta the sum of (from_ms, t], the most of a reading, or the mean of
  * them. every_ms is such that a value lasts until the next one. A function that roll-ups do not
  * answer gets full readings as long as they are there: see plan->instead.

@@ -173,8 +173,10 @@ static void look_at_cell(struct walk *w, size_t at)
 
     w->cell = w->sum = values[c][at];
     w->readings = 1;
-    if (w->run->rolled) {
+    if (w->run->parts > 1) {
         w->readings = values[w->column_count + c][at];
+    }
+    if (w->run->parts > 2) {
         w->sum = values[2 * w->column_count + c][at];
     }
 }

@@ -65,10 +65,14 @@ static bool add_place(struct series_table *t, const struct tsdb_slice *s)
     return true;
 }
 
+static unsigned char parts_of(const struct series_table *t, const struct tsdb_slice *s)
+{
+    return (unsigned char)(s->column_count / t->spec->column_count);
+}
+
 static bool add_run(struct series_table *t, struct series_row *row, const struct tsdb_slice *s)
 {
-    bool rolled = s->column_count > t->spec->column_count;
-    size_t columns = rolled ? 3 * t->spec->column_count : t->spec->column_count;
+    size_t columns = s->column_count;
     size_t room = row->last ? 2 * (size_t)row->last->room : RUN_FIRST;
     struct series_run *run = arena_alloc(&t->arena, sizeof(*run) + columns * sizeof(double *));
 
@@ -77,9 +81,9 @@ static bool add_run(struct series_table *t, struct series_row *row, const struct
     if (!run || !values)
         return false;
     run->first = (uint32_t)(t->axis.count - 1);
-    run->rolled = rolled;
+    run->parts = parts_of(t, s);
     run->room = (uint32_t)room;
-    t->rolled |= rolled;
+    t->rolled |= run->parts > 1;
     for (size_t c = 0; c < columns; c++)
         run->values[c] = values + c * room;
     if (row->last)
@@ -285,16 +289,15 @@ static enum err_code add_cells(struct series_table *t, const struct tsdb_slice *
     uint32_t place = (uint32_t)(t->axis.count - 1);
     struct series_run *run = row->last;
     size_t columns = t->spec->column_count;
-    bool rolled = s->column_count > columns;
 
     if (run && run->first + run->count > place)
         return ERR_OK; /* an object twice in a reading: the first one counts */
     if ((!run || run->first + run->count < place || run->count == run->room ||
-         run->rolled != rolled) &&
+         run->parts != parts_of(t, s)) &&
         !add_run(t, row, s))
         return arena_fail(&t->arena, e);
     run = row->last;
-    for (size_t c = 0; c < (rolled ? 3 * columns : columns); c++) {
+    for (size_t c = 0; c < s->column_count; c++) {
         const struct relation_column *column =
             &t->spec->relation->columns[t->spec->columns[c % columns]];
         run->values[c][run->count] = cell_value(t, &s->cells[c][at], column->kind == RELATION_TEXT);
@@ -367,6 +370,7 @@ static bool add_span(struct series_table *t, struct series_row *row, const struc
     run = arena_alloc(&t->arena, sizeof(*run) + t->spec->column_count * sizeof(double *));
     if (!run)
         return false;
+    run->parts = 1;
     run->first = (uint32_t)(t->stretch_place + first - s->first);
     run->count = run->room = (uint32_t)(end - first);
     for (size_t c = 0; c < t->spec->column_count; c++)

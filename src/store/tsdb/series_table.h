@@ -37,7 +37,9 @@ static inline double series_null(void)
 struct series_run {
     struct series_run *next;
     uint32_t first, count, room;
-    bool rolled;      /* for a mean or a count: behind the columns, readings and sums of each */
+    /* for a mean, a count or a rise: 2 = behind the columns the readings of each, 3 = then their
+     * sums */
+    unsigned char parts;
     double *values[]; /* per column of the table; of a text the number of it */
 };
 

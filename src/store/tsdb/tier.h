@@ -30,7 +30,7 @@
 #define TIER_LATE_MS   (4 * TSDB_DAY_MS)  /* late readings are younger; so is what follows them */
 
 /* Streams of a tier block: those of a row, then eight of each column. */
-enum tier_row_stream { TIER_READINGS, TIER_AGE, TIER_BORN, TIER_ENDED };
+enum tier_row_stream { TIER_READINGS, TIER_AGE, TIER_BORN, TIER_ENDED, TIER_OPENED };
 enum tier_stream {
     TIER_LAST,
     TIER_MIN,   /* NULL = as last */
@@ -39,11 +39,15 @@ enum tier_stream {
     TIER_COUNT, /* NULL = as the row's readings */
     TIER_FIRST, /* counter: the value that a row began with, which is no rise; NULL = it went on */
     TIER_RISE,  /* counter: NULL = last - (first or the last before) */
-    TIER_STATE  /* counter: enum tier_state; NULL = 0 */
+    TIER_STATE, /* counter: enum tier_state; NULL = 0 */
+    /* of a counter, which has no extremes: */
+    TIER_OPEN = TIER_MIN,  /* its value in the row's first reading; NULL = none, or an older file */
+    TIER_CLIMB = TIER_MAX, /* what it rose by since then; NULL = last - open */
 };
 enum tier_state {
     TIER_BROKEN = 1,  /* NULL in the newest reading, so the next value is no rise */
     TIER_NO_RISE = 2, /* no two values to compare */
+    TIER_REOPEN = 4,  /* the row's first reading says that it restarted */
 };
 #define TIER_STREAMS              8
 #define TIER_STREAM(column, what) (((column) + 1) * TIER_STREAMS + (uint32_t)(what))

@@ -28,6 +28,7 @@ static void take_shape(struct tier_build *b, const struct tier_shape *shape)
     b->kinds = arena_array(&b->arena, shape->column_count + 1, sizeof(*b->kinds));
     for (size_t i = 0; b->kinds && i < shape->column_count; i++) {
         b->kinds[i] = shape->kinds[i];
+        b->counts |= b->kinds[i] == RELATION_COUNTER;
         b->keeps |= !b->fact && (b->kinds[i] == RELATION_COUNTER ||
                                  (b->sparse && b->kinds[i] != RELATION_DELTA));
     }
@@ -160,14 +161,30 @@ static struct cell rise_of(struct cell before, struct cell now, bool reset, bool
 struct value {
     const struct cell *now;
     const struct cell *before; /* counter: NULL = it begins here */
-    bool reset, linked;
+    bool reset, linked, opens; /* opens: it is of the row's first reading */
 };
+
+/* As PromQL has it, from one value of the bucket to the next, whatever lies between. */
+static void climb(struct agg *g, const struct value *v)
+{
+    bool back = false;
+
+    if (v->opens) {
+        set(g, SLOT_OPEN, *v->now);
+        set(g, SLOT_CLIMB, cell_i64(0));
+        g->reopened = v->reset;
+    } else if (g->tag[SLOT_OPEN] != CELL_NULL) {
+        add(g, SLOT_CLIMB, rise_of(tier_build_get(g, SLOT_LAST), *v->now, v->reset, &back));
+        g->fell |= back;
+    }
+}
 
 static void take_counter(struct agg *g, const struct value *v)
 {
     bool begins = g->tag[SLOT_LAST] == CELL_NULL;
     bool back = false;
 
+    climb(g, v);
     if (v->before) {
         add(g, SLOT_RISE, rise_of(*v->before, *v->now, v->reset, &back));
         g->odd |= back || (begins && !v->linked);
@@ -435,11 +452,15 @@ static bool take_into(struct tier_build *b, int tier, struct entry *n, const str
         return false;
     }
     r->t_ms = in->slice->t_ms;
-    r->readings++;
+    r->open_ms = r->readings++ ? r->open_ms : r->t_ms;
     for (size_t c = 0; c < b->column_count; c++) {
         struct cell now = cell_at(in, n, c);
         bool on = b->kinds[c] == RELATION_COUNTER && goes_on(b, n, c);
-        const struct value v = {&now, on ? &n->cells[c] : NULL, in->reset, b->buckets[tier].linked};
+        const struct value v = {.now = &now,
+                                .before = on ? &n->cells[c] : NULL,
+                                .reset = in->reset,
+                                .linked = b->buckets[tier].linked,
+                                .opens = r->readings == 1};
         if (in->again && b->kinds[c] == RELATION_DELTA) {
             continue;
         }

@@ -12,8 +12,18 @@
 
 #define BUILD_ARENA (512UL * 1024 * 1024)
 
-/* Slots of a column within a row: counters have the first three. */
-enum slot { SLOT_LAST, SLOT_FIRST, SLOT_RISE, SLOT_SUM = 1, SLOT_MIN, SLOT_MAX, SLOTS };
+/* Slots of a column within a row: of a counter, and of others. */
+enum slot {
+    SLOT_LAST,
+    SLOT_FIRST,
+    SLOT_RISE,
+    SLOT_OPEN,
+    SLOT_CLIMB,
+    SLOTS,
+    SLOT_SUM = SLOT_FIRST,
+    SLOT_MIN,
+    SLOT_MAX
+};
 
 /* A cell without its length: there are many of them. */
 union number {
@@ -27,6 +37,8 @@ struct agg {
     union number v[SLOTS];
     unsigned char tag[SLOTS]; /* enum cell_tag */
     bool odd;                 /* a counter whose rise is not last - (first or before) */
+    bool fell;                /* a counter that rose by something else than last - open */
+    bool reopened;            /* the reading of SLOT_OPEN says that it restarted */
     uint32_t count;           /* values that are not null */
 };
 
@@ -36,7 +48,7 @@ struct entry;
 struct row {
     struct row *next;
     struct entry *entry;
-    int64_t t_ms, born_ms;
+    int64_t open_ms, t_ms, born_ms; /* first and newest reading; of SLOT_FIRST */
     uint32_t readings;
     struct agg *aggs;
 };
@@ -72,7 +84,9 @@ struct tier_build {
     struct arena arena;
     size_t column_count, key_count;
     enum relation_kind *kinds;
-    bool fact, sparse, keeps; /* keeps: some column needs what was before */
+    bool fact, sparse;
+    bool keeps;  /* some column needs what was before */
+    bool counts; /* some column is a counter */
     struct map *tuples;
     size_t entry_count, entry_mask;
     struct entry **entries; /* by id */

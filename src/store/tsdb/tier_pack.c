@@ -52,6 +52,8 @@ static struct cell row_cell(const struct tier_build *b, const struct bucket *k, 
         return r->born_ms ? cell_i64(k->t_ms - r->born_ms) : none;
     case TIER_ENDED:
         return has_ended(b, r->entry) ? cell_i64(1) : none;
+    case TIER_OPENED:
+        return b->counts ? cell_i64(k->t_ms - r->open_ms) : none;
     }
     return none;
 }
@@ -84,6 +86,10 @@ static struct cell counter_cell(const struct tier_build *b, const struct row *r,
     int state = 0;
 
     switch (what) {
+    case TIER_OPEN:
+        return tier_build_get(g, SLOT_OPEN);
+    case TIER_CLIMB:
+        return g->fell ? tier_build_get(g, SLOT_CLIMB) : none;
     case TIER_FIRST:
         return tier_build_get(g, SLOT_FIRST);
     case TIER_RISE:
@@ -91,6 +97,7 @@ static struct cell counter_cell(const struct tier_build *b, const struct row *r,
     case TIER_STATE:
         state |= !b->fact && g->count && r->entry->cells[c].tag == CELL_NULL ? TIER_BROKEN : 0;
         state |= g->count && g->tag[SLOT_RISE] == CELL_NULL ? TIER_NO_RISE : 0;
+        state |= g->reopened ? TIER_REOPEN : 0;
         return state ? cell_i64(state) : none;
     default:
         return none;
@@ -107,7 +114,7 @@ static struct cell column_cell(const struct tier_build *b, const struct row *r, 
         return b->kinds[c] == RELATION_DELTA ? none : tier_build_get(g, SLOT_LAST);
     }
     if (what == TIER_COUNT) {
-        bool counted = b->kinds[c] == RELATION_GAUGE || b->kinds[c] == RELATION_DELTA;
+        bool counted = b->kinds[c] != RELATION_TEXT;
         return counted && g->count != r->readings ? cell_i64(g->count) : none;
     }
     switch (b->kinds[c]) {
@@ -132,7 +139,7 @@ static bool put_row_streams(struct tier_build *b, const struct bucket *k, struct
 {
     bool good = true;
 
-    for (uint32_t what = TIER_READINGS; good && what <= TIER_ENDED; what++) {
+    for (uint32_t what = TIER_READINGS; good && what <= TIER_OPENED; what++) {
         size_t i = 0;
         for (const struct row *r = k->first; r; r = r->next) {
             cells[i++] = row_cell(b, k, r, (enum tier_row_stream)what);

@@ -12,11 +12,13 @@
 #include <string.h>
 
 #define BLOCK_ARENA (512UL * 1024 * 1024)
+#define BLOCK_KEPT  (2UL * 1024 * 1024) /* of it, from one block to the next */
 
 /* A column over a whole block. */
 struct column {
     struct cell *cells[TIER_STREAMS];
-    bool *broken, *no_rise;
+    const struct cell *open, *climb; /* of a counter, which has no extremes */
+    bool *broken, *no_rise, *reopened;
 };
 
 struct scan {
@@ -31,7 +33,8 @@ struct scan {
     struct str *parts;
     struct column *columns;
     struct cell *readings;
-    int64_t *row_t_ms, *born_ms;
+    struct cell *nothing; /* all NULL, for streams that there are not */
+    int64_t *row_t_ms, *open_ms, *born_ms;
     bool *ended;
     struct str **keys;
     bool found; /* of `last` */
@@ -58,8 +61,8 @@ static enum err_code load_stream(struct scan *s, enum block_kind kind, uint32_t 
     struct str bytes;
 
     if (!stream) {
-        *cells = arena_array(&s->arena, s->view.row_total, sizeof(**cells)); /* all NULL */
-        return arena_check(&s->arena, e);
+        *cells = s->nothing;
+        return ERR_OK;
     }
     enum err_code code = load_part(s, stream->part, e);
     if (code == ERR_OK) {
@@ -87,6 +90,19 @@ static void fill(struct cell *at, struct cell v)
     }
 }
 
+static void fill_counter(const struct scan *s, struct column *c, size_t i)
+{
+    const struct cell *state = &c->cells[TIER_STATE][i];
+    int64_t bits = state->tag == CELL_I64 ? state->i64 : 0;
+
+    c->broken[i] = bits & TIER_BROKEN;
+    c->no_rise[i] = bits & TIER_NO_RISE;
+    c->reopened[i] = bits & TIER_REOPEN;
+    if (c->cells[TIER_LAST][i].tag != CELL_NULL) {
+        fill(&c->cells[TIER_COUNT][i], s->readings[i]);
+    }
+}
+
 /* Which numbers a row of a column has, by what it was written with. */
 static void fill_row(const struct scan *s, struct column *c, enum relation_kind kind, size_t i)
 {
@@ -94,9 +110,6 @@ static void fill_row(const struct scan *s, struct column *c, enum relation_kind 
     struct cell *sum = &c->cells[TIER_SUM][i];
     bool level = kind == RELATION_GAUGE && last->tag != CELL_NULL;
 
-    const struct cell *state = &c->cells[TIER_STATE][i];
-    c->broken[i] = state->tag == CELL_I64 && state->i64 & TIER_BROKEN;
-    c->no_rise[i] = state->tag == CELL_I64 && state->i64 & TIER_NO_RISE;
     if (level || sum->tag != CELL_NULL) {
         fill(&c->cells[TIER_COUNT][i], s->readings[i]);
     }
@@ -115,54 +128,85 @@ static enum relation_kind kind_of(const struct scan *s, uint32_t id)
     return id < shape->column_count ? shape->kinds[id] : RELATION_GAUGE;
 }
 
-static enum err_code load_column(struct scan *s, size_t at, struct err *e)
+/* Numbers that are filled in where their stream leaves them out, so they need cells of their own. */
+static bool is_filled(enum relation_kind kind, uint32_t what)
 {
-    uint32_t id = s->q->columns ? s->q->columns[at] : (uint32_t)at;
-    struct column *c = &s->columns[at];
+    return what == TIER_COUNT || (kind != RELATION_COUNTER && what >= TIER_MIN && what <= TIER_SUM);
+}
+
+static enum err_code load_column_streams(struct scan *s, struct column *c, uint32_t id,
+                                         struct err *e)
+{
+    enum relation_kind kind = kind_of(s, id);
+    size_t n = s->view.row_total;
     enum err_code code = ERR_OK;
 
     for (uint32_t what = 0; code == ERR_OK && what < TIER_STREAMS; what++) {
         uint32_t stream = id == UINT32_MAX ? id : TIER_STREAM(id, what);
         code = load_stream(s, BLOCK_COLUMN, stream, &c->cells[what], e);
+        if (code == ERR_OK && c->cells[what] == s->nothing && is_filled(kind, what)) {
+            c->cells[what] = arena_array(&s->arena, n, sizeof(struct cell)); /* all NULL */
+        }
     }
-    c->broken = arena_array(&s->arena, s->view.row_total, sizeof(*c->broken));
-    c->no_rise = arena_array(&s->arena, s->view.row_total, sizeof(*c->no_rise));
-    if (code == ERR_OK) {
-        code = arena_check(&s->arena, e);
+    c->open = kind == RELATION_COUNTER ? c->cells[TIER_OPEN] : s->nothing;
+    c->climb = kind == RELATION_COUNTER ? c->cells[TIER_CLIMB] : s->nothing;
+    if (kind == RELATION_COUNTER) {
+        c->cells[TIER_MIN] = c->cells[TIER_MAX] = s->nothing;
     }
-    if (code) {
-        return code;
-    }
-    enum relation_kind kind = kind_of(s, id);
-    for (size_t i = 0; i < s->view.row_total; i++) {
-        fill_row(s, c, kind, i);
-    }
-    return ERR_OK;
+    c->broken = arena_array(&s->arena, n, sizeof(*c->broken));
+    c->no_rise = arena_array(&s->arena, n, sizeof(*c->no_rise));
+    c->reopened = arena_array(&s->arena, n, sizeof(*c->reopened));
+    return code ? code : arena_check(&s->arena, e);
 }
 
-static void spread_rows(struct scan *s, const struct cell *age, const struct cell *born,
-                        const struct cell *ended)
+static enum err_code load_column(struct scan *s, size_t at, struct err *e)
+{
+    uint32_t id = s->q->columns ? s->q->columns[at] : (uint32_t)at;
+    enum relation_kind kind = kind_of(s, id);
+    enum err_code code = load_column_streams(s, &s->columns[at], id, e);
+
+    for (size_t i = 0; code == ERR_OK && i < s->view.row_total; i++) {
+        if (kind == RELATION_COUNTER) {
+            fill_counter(s, &s->columns[at], i);
+        } else {
+            fill_row(s, &s->columns[at], kind, i);
+        }
+    }
+    return code;
+}
+
+static int64_t before(int64_t t_ms, const struct cell *by, int64_t none)
+{
+    return by->tag == CELL_I64 ? t_ms - by->i64 : none;
+}
+
+static void spread_rows(struct scan *s, struct cell *const *streams)
 {
     for (size_t at = 0; at < s->view.slice_count; at++) {
         int64_t t = s->view.slices[at].t_ms;
         for (size_t i = s->view.row_start[at]; i < s->view.row_start[at + 1]; i++) {
-            s->row_t_ms[i] = age[i].tag == CELL_I64 ? t - age[i].i64 : t;
-            s->born_ms[i] = born[i].tag == CELL_I64 ? t - born[i].i64 : 0;
-            s->ended[i] = ended[i].tag != CELL_NULL;
+            s->row_t_ms[i] = before(t, &streams[TIER_AGE][i], t);
+            s->open_ms[i] = before(t, &streams[TIER_OPENED][i], 0);
+            s->born_ms[i] = before(t, &streams[TIER_BORN][i], 0);
+            s->ended[i] = streams[TIER_ENDED][i].tag != CELL_NULL;
         }
     }
 }
 
 static enum err_code load_rows(struct scan *s, struct err *e)
 {
-    struct cell *streams[TIER_ENDED + 1] = {NULL};
+    struct cell *streams[TIER_OPENED + 1] = {NULL};
     size_t n = s->view.row_total;
     enum err_code code = ERR_OK;
 
-    for (uint32_t i = TIER_READINGS; code == ERR_OK && i <= TIER_ENDED; i++) {
+    s->nothing = arena_array(&s->arena, n, sizeof(*s->nothing));
+    for (uint32_t i = TIER_READINGS; code == ERR_OK && i <= TIER_OPENED; i++) {
         code = load_stream(s, BLOCK_COLUMN, i, &streams[i], e);
     }
-    s->readings = streams[TIER_READINGS];
+    s->readings = streams[TIER_READINGS] == s->nothing
+                      ? arena_array(&s->arena, n, sizeof(*s->readings))
+                      : streams[TIER_READINGS];
+    s->open_ms = arena_array(&s->arena, n, sizeof(*s->open_ms));
     s->row_t_ms = arena_array(&s->arena, n, sizeof(*s->row_t_ms));
     s->born_ms = arena_array(&s->arena, n, sizeof(*s->born_ms));
     s->ended = arena_array(&s->arena, n, sizeof(*s->ended));
@@ -173,7 +217,7 @@ static enum err_code load_rows(struct scan *s, struct err *e)
         for (size_t i = 0; i < n; i++) {
             fill(&s->readings[i], cell_i64(0));
         }
-        spread_rows(s, streams[TIER_AGE], streams[TIER_BORN], streams[TIER_ENDED]);
+        spread_rows(s, streams);
     }
     return code;
 }
@@ -200,6 +244,7 @@ static enum err_code open_block(struct scan *s, const struct tier_block *b, stru
     struct str head;
 
     arena_reset(&s->arena);
+    arena_reserve(&s->arena, BLOCK_KEPT);
     s->block = b;
     enum err_code code = p->ops->head(p, b, &s->arena, &head, e);
     code = code ? code : block_open(head, &s->arena, &s->view, e);
@@ -237,7 +282,10 @@ static enum err_code visit_slice(struct scan *s, size_t at, struct err *e)
                                           .first = from->cells[TIER_FIRST] + start,
                                           .rise = from->cells[TIER_RISE] + start,
                                           .broken = from->broken + start,
-                                          .no_rise = from->no_rise + start};
+                                          .no_rise = from->no_rise + start,
+                                          .open = from->open + start,
+                                          .climb = from->climb + start,
+                                          .reopened = from->reopened + start};
     }
     for (size_t k = 0; c->fact && k < s->key_count; k++) {
         keys[k] = s->keys[k] + start;
@@ -257,6 +305,7 @@ static enum err_code visit_slice(struct scan *s, size_t at, struct err *e)
         .keys = keys,
         .readings = s->readings + start,
         .row_t_ms = s->row_t_ms + start,
+        .open_ms = s->open_ms + start,
         .born_ms = s->born_ms + start,
         .ended = s->ended + start,
         .column_count = s->column_count,

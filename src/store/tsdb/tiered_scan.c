@@ -3,6 +3,9 @@
  * tiered_scan.c: roll-ups as readings, for who works on readings.
  *
  *   bucket of a row       readings that stand for it
+ *   rise of a counter     the first value at its time, then the last one, with how many readings
+ *                         each stands for: what rate() and increase() stretch to a window, too, is
+ *                         that of the readings
  *   began in it           `first` at its time, then the last value
  *   restarted in it       what it had risen to, two milliseconds before the last value, which is
  *                         marked as reset: so the rise over the bucket is exact
@@ -20,7 +23,7 @@
 
 #define TIERED_ARENA (512UL * 1024 * 1024)
 
-enum moment { MOMENT_BORN, MOMENT_RESTART, MOMENT_LAST };
+enum moment { MOMENT_OPEN, MOMENT_BORN, MOMENT_RESTART, MOMENT_LAST, MOMENTS };
 
 /* A value of a row at a time within its bucket. */
 struct event {
@@ -36,6 +39,12 @@ struct moment_rows {
     const bool *restarts; /* by row of the bucket */
 };
 
+/* An object, and its last cells. */
+struct known {
+    uint64_t object;
+    struct cell *cells;
+};
+
 struct tiered {
     const struct tsdb_tiered_spec *spec;
     enum tsdb_tier tier;
@@ -44,6 +53,10 @@ struct tiered {
     enum relation_kind *kinds;
     size_t column_count;
     struct map *before; /* object -> its last cells */
+    /* rows of the bucket before: most buckets have the same ones in the same order */
+    size_t known_count, known_cap;
+    struct known *known;
+    struct cell **old; /* by row of the present bucket; NULL = nothing is known of before */
 };
 
 /* --- values --- */
@@ -52,6 +65,25 @@ struct tiered {
 static bool is_mean(const struct tiered *t)
 {
     return t->spec->rolled && (t->spec->need == TSDB_NEED_AVG || t->spec->need == TSDB_NEED_COUNT);
+}
+
+/* A counter comes with its first value in each bucket, too. */
+static bool has_opens(const struct tiered *t)
+{
+    return t->spec->rolled && t->spec->need == TSDB_NEED_RISE;
+}
+
+/* Behind the columns: how many readings values stand for, and of a mean their sums. */
+static size_t parts_of(const struct tiered *t)
+{
+    return is_mean(t) ? 3 : has_opens(t) ? 2 : 1;
+}
+
+/* Whether the first value of a column in the bucket is there, at a time before its last one. */
+static bool is_open(const struct tiered *t, const struct tsdb_bucket *b, size_t c, size_t row)
+{
+    return has_opens(t) && b->open_ms[row] && b->open_ms[row] < b->row_t_ms[row] &&
+           b->columns[c].open[row].tag != CELL_NULL;
 }
 
 static bool is_equal(const struct cell *a, const struct cell *b)
@@ -93,56 +125,77 @@ static struct cell rolled_value(const struct tiered *t, const struct tsdb_rolled
     return v->last[row];
 }
 
-static struct cell *cells_before(const struct tiered *t, uint64_t object)
+/* base + rise - last, exactly where it can be. */
+static struct cell peak(const struct cell *base, const struct cell *rise, const struct cell *last)
 {
-    return map_get(t->before, str_make((const char *)&object, sizeof(object)));
+    int64_t sum = 0;
+    bool whole = base->tag == CELL_I64 && rise->tag == CELL_I64 && last->tag == CELL_I64 &&
+                 !__builtin_add_overflow(base->i64, rise->i64, &sum) &&
+                 !__builtin_sub_overflow(sum, last->i64, &sum);
+
+    return whole ? cell_i64(sum)
+                 : cell_f64(cell_to_f64(*base) + cell_to_f64(*rise) - cell_to_f64(*last));
 }
 
 /*
  * What a counter had risen to when it restarted, so that both parts are its rise; false when it
  * did not, or nothing is known of before.
  */
-static bool risen_to(const struct tsdb_rolled *v, size_t row, const struct cell *before,
+static bool risen_to(const struct tiered *t, const struct tsdb_bucket *b, size_t c, size_t row,
                      struct cell *out)
 {
-    const struct cell *base = v->first[row].tag != CELL_NULL ? &v->first[row] : before;
-    int64_t sum = 0;
+    const struct tsdb_rolled *v = &b->columns[c];
+    const struct cell *old = t->old[row] ? &t->old[row][c] : NULL;
+    const struct cell *base = v->first[row].tag != CELL_NULL ? &v->first[row] : old;
+    const struct cell *rise = &v->rise[row];
 
-    if (v->rise[row].tag == CELL_NULL || v->last[row].tag == CELL_NULL || !base ||
+    if (is_open(t, b, c, row)) {
+        base = &v->open[row];
+        rise = &v->climb[row];
+    }
+    if (rise->tag == CELL_NULL || v->last[row].tag == CELL_NULL || !base ||
         base->tag == CELL_NULL) {
         return false;
     }
-    bool whole = base->tag == CELL_I64 && v->rise[row].tag == CELL_I64 &&
-                 v->last[row].tag == CELL_I64 &&
-                 !__builtin_add_overflow(base->i64, v->rise[row].i64, &sum) &&
-                 !__builtin_sub_overflow(sum, v->last[row].i64, &sum);
-    *out = whole ? cell_i64(sum)
-                 : cell_f64(cell_to_f64(*base) + cell_to_f64(v->rise[row]) -
-                            cell_to_f64(v->last[row]));
+    *out = peak(base, rise, &v->last[row]);
     /* lower: it ended and came again, and what lies between is no rise */
     return cell_to_f64(*out) >= cell_to_f64(*base);
+}
+
+/* Of a counter before the last value. What did not restart has no value when others in the row
+ * did: the mark of the last one is of all of them. */
+static struct cell early_value(const struct tiered *t, const struct tsdb_bucket *b, size_t c,
+                               const struct event *at)
+{
+    static const struct cell none = {.tag = CELL_NULL};
+    const struct tsdb_rolled *v = &b->columns[c];
+    const struct cell *old = t->old[at->row] ? &t->old[at->row][c] : &none;
+    struct cell out;
+
+    if (at->moment == MOMENT_RESTART) {
+        return risen_to(t, b, c, at->row, &out) ? out : none;
+    }
+    if (at->moment == MOMENT_OPEN || is_open(t, b, c, at->row)) {
+        return v->open[at->row];
+    }
+    return v->first[at->row].tag != CELL_NULL ? v->first[at->row]
+           : old->tag != CELL_NULL            ? *old
+                                              : v->last[at->row];
 }
 
 static struct cell value_at(const struct tiered *t, const struct tsdb_bucket *b, size_t c,
                             const struct event *at)
 {
-    const struct tsdb_rolled *v = &b->columns[c];
-    const struct cell *old = b->objects ? cells_before(t, b->objects[at->row]) : NULL;
-    struct cell out = rolled_value(t, v, c, at->row);
     bool adds = t->kinds[c] == RELATION_DELTA || is_mean(t) || t->spec->need == TSDB_NEED_SUM;
 
-    if (adds && t->kinds[c] != RELATION_COUNTER && at->moment != MOMENT_LAST) {
-        return (struct cell){.tag = CELL_NULL}; /* it would count once more */
+    if (at->moment == MOMENT_LAST) {
+        return rolled_value(t, &b->columns[c], c, at->row);
     }
-    if (t->kinds[c] != RELATION_COUNTER || at->moment == MOMENT_LAST) {
-        return out;
+    if (t->kinds[c] == RELATION_COUNTER) {
+        return early_value(t, b, c, at);
     }
-    if (at->moment == MOMENT_RESTART && risen_to(v, at->row, old ? &old[c] : NULL, &out)) {
-        return out;
-    }
-    return v->first[at->row].tag != CELL_NULL ? v->first[at->row]
-           : old && old[c].tag != CELL_NULL   ? old[c]
-                                              : out;
+    /* it would count once more */
+    return adds ? (struct cell){.tag = CELL_NULL} : rolled_value(t, &b->columns[c], c, at->row);
 }
 
 /* --- events of a bucket --- */
@@ -157,14 +210,22 @@ static bool any_first(const struct tiered *t, const struct tsdb_bucket *b, size_
     return false;
 }
 
+static bool any_open(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
+{
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (is_open(t, b, c, row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool any_restart(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
 {
-    const struct cell *old = b->objects ? cells_before(t, b->objects[row]) : NULL;
     struct cell out;
 
     for (size_t c = 0; c < t->column_count; c++) {
-        if (t->kinds[c] == RELATION_COUNTER &&
-            risen_to(&b->columns[c], row, old ? &old[c] : NULL, &out)) {
+        if (t->kinds[c] == RELATION_COUNTER && risen_to(t, b, c, row, &out)) {
             return true;
         }
     }
@@ -181,26 +242,53 @@ static int compare_events(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
+/* When a row has something at a moment; 0 = it has not. */
+static int64_t time_of(const struct tiered *t, const struct tsdb_bucket *b, const bool *restarts,
+                       const struct event *at)
+{
+    size_t row = at->row;
+    int64_t last = b->row_t_ms[row];
+    int64_t begin = restarts[row] ? last - 2 : last;
+    int64_t open = any_open(t, b, row) && b->open_ms[row] < begin ? b->open_ms[row] : 0;
+
+    switch (at->moment) {
+    case MOMENT_OPEN:
+        return open;
+    case MOMENT_BORN:
+        return b->born_ms[row] > open && b->born_ms[row] < begin && any_first(t, b, row)
+                   ? b->born_ms[row]
+                   : 0;
+    case MOMENT_RESTART:
+        return restarts[row] ? begin : 0;
+    case MOMENT_LAST:
+    case MOMENTS:
+        break;
+    }
+    return last;
+}
+
 /* In order of time; `restarts`: rows whose last value is marked. */
 static struct event *find_events(struct tiered *t, const struct tsdb_bucket *b, bool *restarts,
                                  size_t *count)
 {
-    struct event *list = arena_array(&t->scratch, 3 * b->row_count + 1, sizeof(*list));
+    struct event *list = arena_room(&t->scratch, MOMENTS * b->row_count + 1, sizeof(*list));
+    bool sorted = true;
 
     *count = 0;
-    for (size_t row = 0; list && row < b->row_count; row++) {
-        int64_t last = b->row_t_ms[row];
+    for (size_t row = 0; row < b->row_count; row++) {
         restarts[row] = any_restart(t, b, row);
-        int64_t begin = restarts[row] ? last - 2 : last;
-        if (b->born_ms[row] && b->born_ms[row] < begin && any_first(t, b, row)) {
-            list[(*count)++] = (struct event){b->born_ms[row], row, MOMENT_BORN};
-        }
-        if (restarts[row]) {
-            list[(*count)++] = (struct event){begin, row, MOMENT_RESTART};
-        }
-        list[(*count)++] = (struct event){last, row, MOMENT_LAST};
     }
-    if (list && *count) {
+    for (int m = MOMENT_OPEN; list && m < MOMENTS; m++) {
+        for (size_t row = 0; row < b->row_count; row++) {
+            struct event n = {.row = row, .moment = (enum moment)m};
+            n.t_ms = time_of(t, b, restarts, &n);
+            if (n.t_ms) {
+                sorted &= *count == 0 || compare_events(&list[*count - 1], &n) < 0;
+                list[(*count)++] = n;
+            }
+        }
+    }
+    if (list && !sorted) {
         qsort(list, *count, sizeof(*list), compare_events);
     }
     return list;
@@ -208,7 +296,21 @@ static struct event *find_events(struct tiered *t, const struct tsdb_bucket *b, 
 
 /* --- as readings --- */
 
-/* Behind the columns: of how many values, and their sums. */
+/* How many readings a value of a counter stands for. Without its first one nobody knows. */
+static struct cell count_at(const struct tiered *t, const struct tsdb_bucket *b, size_t c,
+                            const struct event *at)
+{
+    const struct cell *count = &b->columns[c].count[at->row];
+
+    if (t->kinds[c] != RELATION_COUNTER || !is_open(t, b, c, at->row)) {
+        return cell_i64(1);
+    }
+    return at->moment == MOMENT_OPEN                               ? cell_i64(1)
+           : at->moment == MOMENT_LAST && count->tag == CELL_I64 ? cell_i64(count->i64 - 1)
+                                                                   : cell_i64(0);
+}
+
+/* Behind the columns: of how many values, and of a mean their sums. */
 static void fill_parts(const struct tiered *t, const struct tsdb_bucket *b,
                        const struct event *events, struct tsdb_slice *s, struct cell **cells)
 {
@@ -218,8 +320,12 @@ static void fill_parts(const struct tiered *t, const struct tsdb_bucket *b,
         for (size_t i = 0; i < s->row_count; i++) {
             bool last = events[i].moment == MOMENT_LAST;
             size_t row = events[i].row;
-            cells[t->column_count + c][i] = last && has ? v->count[row] : cell_i64(1);
-            cells[2 * t->column_count + c][i] = last && has ? v->sum[row] : cells[c][i];
+            cells[t->column_count + c][i] = has_opens(t)  ? count_at(t, b, c, &events[i])
+                                            : last && has ? v->count[row]
+                                                          : cell_i64(1);
+            if (is_mean(t)) {
+                cells[2 * t->column_count + c][i] = last && has ? v->sum[row] : cells[c][i];
+            }
         }
     }
 }
@@ -229,7 +335,7 @@ static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struc
 {
     size_t n = s->row_count;
     uint64_t *objects = b->objects ? arena_array(&t->scratch, n + 1, sizeof(*objects)) : NULL;
-    size_t columns = is_mean(t) ? 3 * t->column_count : t->column_count;
+    size_t columns = parts_of(t) * t->column_count;
     struct cell **cells = arena_array(&t->scratch, columns + 1, sizeof(*cells));
     struct str **keys = arena_array(&t->scratch, b->key_count + 1, sizeof(*keys));
 
@@ -243,12 +349,12 @@ static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struc
         }
     }
     for (size_t c = 0; cells && c < columns; c++) {
-        cells[c] = arena_array(&t->scratch, n + 1, sizeof(**cells));
+        cells[c] = arena_room(&t->scratch, n + 1, sizeof(**cells));
         for (size_t i = 0; c < t->column_count && cells[c] && i < n; i++) {
             cells[c][i] = value_at(t, b, c, &events[i]);
         }
     }
-    if (cells && is_mean(t) && !t->scratch.overflow) {
+    if (cells && parts_of(t) > 1 && !t->scratch.overflow) {
         fill_parts(t, b, events, s, cells);
     }
     s->objects = objects;
@@ -259,6 +365,16 @@ static bool fill_rows(struct tiered *t, const struct tsdb_bucket *b, const struc
     return !t->scratch.overflow;
 }
 
+static bool any_reopened(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
+{
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (b->columns[c].reopened[row]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool fill_marks(struct tiered *t, const struct tsdb_bucket *b, const struct event *events,
                        const bool *restarts, struct tsdb_slice *s)
 {
@@ -266,7 +382,9 @@ static bool fill_marks(struct tiered *t, const struct tsdb_bucket *b, const stru
     uint64_t *gone = arena_array(&t->scratch, b->row_count + 1, sizeof(*gone));
 
     for (size_t i = 0; resets && i < s->row_count; i++) {
-        if (restarts[events[i].row] && events[i].moment == MOMENT_LAST) {
+        size_t row = events[i].row;
+        if ((restarts[row] && events[i].moment == MOMENT_LAST) ||
+            (events[i].moment == MOMENT_OPEN && any_reopened(t, b, row))) {
             resets[s->reset_count++] = (uint32_t)i;
         }
     }
@@ -307,10 +425,45 @@ static enum err_code emit(struct tiered *t, const struct tsdb_bucket *b,
                            : t->spec->visit(t->spec->arg, &s, e);
 }
 
+/* --- what was before --- */
+
+static struct cell *cells_before(const struct tiered *t, const struct tsdb_bucket *b, size_t row)
+{
+    if (row < t->known_count && t->known[row].object == b->objects[row]) {
+        return t->known[row].cells;
+    }
+    return map_get(t->before, str_make((const char *)&b->objects[row], sizeof(uint64_t)));
+}
+
+/* By row of the bucket; false: the arena is full. */
+static bool find_before(struct tiered *t, const struct tsdb_bucket *b)
+{
+    t->old = arena_array(&t->scratch, b->row_count + 1, sizeof(struct cell *));
+    for (size_t row = 0; t->old && b->objects && row < b->row_count; row++) {
+        t->old[row] = cells_before(t, b, row);
+    }
+    return t->old;
+}
+
+static bool reserve_known(struct tiered *t, size_t count)
+{
+    if (count > t->known_cap) {
+        t->known = arena_array(&t->arena, 2 * count, sizeof(*t->known));
+        t->known_cap = t->known ? 2 * count : 0;
+    }
+    t->known_count = 0;
+    return count <= t->known_cap;
+}
+
 static bool keep_before(struct tiered *t, const struct tsdb_bucket *b)
 {
-    for (size_t row = 0; b->objects && row < b->row_count; row++) {
-        struct cell *old = cells_before(t, b->objects[row]);
+    size_t count = b->objects ? b->row_count : 0;
+
+    if (!reserve_known(t, count)) {
+        return false;
+    }
+    for (size_t row = 0; row < count; row++) {
+        struct cell *old = t->old[row];
         if (!old) {
             old = arena_array(&t->arena, t->column_count + 1, sizeof(*old));
             if (!old) {
@@ -324,6 +477,7 @@ static bool keep_before(struct tiered *t, const struct tsdb_bucket *b)
                 old[c] = b->columns[c].last[row];
             }
         }
+        t->known[t->known_count++] = (struct known){b->objects[row], old};
     }
     return true;
 }
@@ -336,7 +490,8 @@ static enum err_code visit_bucket(void *arg, const struct tsdb_bucket *b, struct
 
     arena_reset(&t->scratch);
     bool *restarts = arena_array(&t->scratch, b->row_count + 1, sizeof(*restarts));
-    struct event *events = restarts ? find_events(t, b, restarts, &count) : NULL;
+    struct event *events = restarts && find_before(t, b) ? find_events(t, b, restarts, &count)
+                                                         : NULL;
     if (!events) {
         return arena_fail(&t->scratch, e);
     }
