@@ -139,6 +139,24 @@ static void test_sparse_relations_give_the_same(void **state)
     (void)compare(g, "count_over_time(sparse_d[4h])", true);
 }
 
+/*
+ * Restarts, some of them hidden by what followed, in every hour: what counters rose by, stretched
+ * to the window as Prometheus does, needs the first reading of a bucket.
+ */
+static void test_rates_of_counters_are_those_of_the_readings(void **state)
+{
+    struct rolling *g = *state;
+
+    g->steady = true;
+    for (int hour = 0; hour < HOURS; hour++) {
+        rolling_hour(g, rolling_dense, hour, 10000);
+    }
+    assert_true(compare(g, "increase(dense_n[4h])", false) >= OBJECTS);
+    assert_true(compare(g, "rate(dense_n[4h])", false) >= OBJECTS);
+    assert_true(compare(g, "increase(dense_n[6h])", false) >= OBJECTS);
+    (void)compare(g, "sum by (db) (rate(dense_n[5h]))", false);
+}
+
 /* A total adds up over the day: buckets do not say what it was at each reading. */
 static void test_totals_read_readings(void **state)
 {
@@ -166,6 +184,8 @@ int main(void)
                                         rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_sparse_relations_give_the_same, rolling_set_up,
                                         rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_rates_of_counters_are_those_of_the_readings,
+                                        rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_totals_read_readings, rolling_set_up,
                                         rolling_tear_down),
     };

@@ -67,25 +67,48 @@ static bool add_place(struct series_table *t, const struct tsdb_slice *s)
 
 static unsigned char parts_of(const struct series_table *t, const struct tsdb_slice *s)
 {
-    return (unsigned char)(s->column_count / t->spec->column_count);
+    size_t columns = t->spec->column_count;
+
+    return columns ? (unsigned char)(s->column_count / columns) : 1;
+}
+
+/*
+ * Room for the values of a run: what the one before left of its own, else new. Where rows have
+ * places of their own (restarts in roll-ups) runs are short, and there are many.
+ */
+static bool take_room(struct series_table *t, struct series_run *last, struct series_run *run,
+                      size_t columns)
+{
+    size_t room = last && last->room > RUN_FIRST / 2 ? 2 * (size_t)last->room : RUN_FIRST;
+    size_t stride = room > RUN_MOST ? RUN_MOST : room;
+    double *values = NULL;
+
+    if (last && last->parts == run->parts && last->room > last->count) {
+        for (size_t c = 0; c < columns; c++)
+            run->values[c] = last->values[c] + last->count;
+        run->room = last->room - last->count;
+        last->room = last->count;
+        return true;
+    }
+    values = arena_room(&t->arena, columns * stride, sizeof(*values));
+    for (size_t c = 0; values && c < columns; c++)
+        run->values[c] = values + c * stride;
+    run->room = (uint32_t)stride;
+    return values;
 }
 
 static bool add_run(struct series_table *t, struct series_row *row, const struct tsdb_slice *s)
 {
     size_t columns = s->column_count;
-    size_t room = row->last ? 2 * (size_t)row->last->room : RUN_FIRST;
     struct series_run *run = arena_alloc(&t->arena, sizeof(*run) + columns * sizeof(double *));
 
-    room = room > RUN_MOST ? RUN_MOST : room;
-    double *values = arena_array(&t->arena, columns * room, sizeof(*values));
-    if (!run || !values)
+    if (!run)
         return false;
     run->first = (uint32_t)(t->axis.count - 1);
     run->parts = parts_of(t, s);
-    run->room = (uint32_t)room;
     t->rolled |= run->parts > 1;
-    for (size_t c = 0; c < columns; c++)
-        run->values[c] = values + c * room;
+    if (!take_room(t, row->last, run, columns))
+        return false;
     if (row->last)
         row->last->next = run;
     else

@@ -161,21 +161,29 @@ static struct cell rise_of(struct cell before, struct cell now, bool reset, bool
 struct value {
     const struct cell *now;
     const struct cell *before; /* counter: NULL = it begins here */
-    bool reset, linked, opens; /* opens: it is of the row's first reading */
+    bool reset, linked;
+    bool opens; /* it is of the row's first reading */
+    bool live;  /* the reading before had a value, too */
 };
 
-/* As PromQL has it, from one value of the bucket to the next, whatever lies between. */
+/*
+ * As PromQL has it, from one value of the bucket to the next, whatever lies between. A restart that
+ * is hidden by what followed is one sample more (series_rules.h).
+ */
 static void climb(struct agg *g, const struct value *v)
 {
+    struct cell before = tier_build_get(g, SLOT_LAST);
     bool back = false;
 
     if (v->opens) {
         set(g, SLOT_OPEN, *v->now);
         set(g, SLOT_CLIMB, cell_i64(0));
-        g->reopened = v->reset;
+        g->reopened = v->reset && v->live;
     } else if (g->tag[SLOT_OPEN] != CELL_NULL) {
-        add(g, SLOT_CLIMB, rise_of(tier_build_get(g, SLOT_LAST), *v->now, v->reset, &back));
+        bool hidden = v->reset && v->live && !is_less(*v->now, before);
+        add(g, SLOT_CLIMB, rise_of(before, *v->now, hidden, &back));
         g->fell |= back;
+        g->count += hidden;
     }
 }
 
@@ -427,6 +435,13 @@ static bool goes_on(const struct tier_build *b, const struct entry *n, size_t c)
     return known && (b->sparse || (n->seen && n->seen >= b->complete_no));
 }
 
+/* Whether a value of a row went on until now: it did not end, and no reading failed since. */
+static bool is_live(const struct tier_build *b, const struct entry *n, size_t c)
+{
+    return goes_on(b, n, c) &&
+           (b->sparse ? b->failed_no + 1 < b->slice_no : n->seen > b->failed_no);
+}
+
 /* Cells of one row of a reading, or those that a sparse reading does not repeat. */
 struct reading {
     const struct tsdb_slice *slice;
@@ -460,7 +475,8 @@ static bool take_into(struct tier_build *b, int tier, struct entry *n, const str
                                 .before = on ? &n->cells[c] : NULL,
                                 .reset = in->reset,
                                 .linked = b->buckets[tier].linked,
-                                .opens = r->readings == 1};
+                                .opens = r->readings == 1,
+                                .live = is_live(b, n, c)};
         if (in->again && b->kinds[c] == RELATION_DELTA) {
             continue;
         }
@@ -581,6 +597,8 @@ enum err_code tier_build_visit(void *arg, const struct tsdb_slice *s, struct err
         }
         b->last_t_ms = s->t_ms;
         b->complete_no = s->flags & SLICE_COMPLETE ? b->slice_no : b->complete_no;
+    } else {
+        b->failed_no = b->slice_no;
     }
     b->any = true;
     return arena_check(&b->arena, e);

@@ -39,7 +39,7 @@ struct agg {
     bool odd;                 /* a counter whose rise is not last - (first or before) */
     bool fell;                /* a counter that rose by something else than last - open */
     bool reopened;            /* the reading of SLOT_OPEN says that it restarted */
-    uint32_t count;           /* values that are not null */
+    uint32_t count;           /* values that are not null; of a counter: samples of PromQL */
 };
 
 struct entry;
@@ -90,7 +90,7 @@ struct tier_build {
     struct map *tuples;
     size_t entry_count, entry_mask;
     struct entry **entries; /* by id */
-    uint64_t slice_no, complete_no;
+    uint64_t slice_no, complete_no, failed_no; /* of the newest one, complete one, failed one */
     int64_t last_t_ms, last_every_ms;
     bool any; /* something went before */
     struct bucket buckets[TSDB_TIERS];

@@ -300,14 +300,21 @@ static struct event *find_events(struct tiered *t, const struct tsdb_bucket *b, 
 static struct cell count_at(const struct tiered *t, const struct tsdb_bucket *b, size_t c,
                             const struct event *at)
 {
-    const struct cell *count = &b->columns[c].count[at->row];
+    const struct tsdb_rolled *v = &b->columns[c];
+    const struct cell *count = &v->count[at->row];
+    struct cell top;
 
-    if (t->kinds[c] != RELATION_COUNTER || !is_open(t, b, c, at->row)) {
+    if (t->kinds[c] != RELATION_COUNTER || !is_open(t, b, c, at->row) ||
+        at->moment == MOMENT_OPEN) {
         return cell_i64(1);
     }
-    return at->moment == MOMENT_OPEN                               ? cell_i64(1)
-           : at->moment == MOMENT_LAST && count->tag == CELL_I64 ? cell_i64(count->i64 - 1)
-                                                                   : cell_i64(0);
+    if (at->moment != MOMENT_LAST || count->tag != CELL_I64) {
+        return cell_i64(0);
+    }
+    /* between the two comes a zero, which is counted as well (series_rules.h) */
+    bool zero = risen_to(t, b, c, at->row, &top) &&
+                cell_to_f64(v->last[at->row]) >= cell_to_f64(top);
+    return cell_i64(count->i64 - 1 - zero);
 }
 
 /* Behind the columns: of how many values, and of a mean their sums. */
