@@ -26,7 +26,8 @@
 
 struct pgclient;
 
-#define PGCLIENT_MARKER "/* pga */ " /* in front of every statement of a monitoring session */
+#define PGCLIENT_LINK_SIZE 16
+#define PGCLIENT_MARKER    "/* pga */ " /* in front of every statement of a monitoring session */
 
 enum pgclient_flag {
     PGCLIENT_MONITOR = 1,     /* the guarded session settings of a monitoring connection */
@@ -37,12 +38,14 @@ enum pgclient_flag {
 /* Strings are borrowed for the call. */
 struct pgclient_config {
     const char *conninfo; /* conninfo string or URI; NULL or "" = libpq's defaults */
-    const char *host, *port, *user, *dbname; /* override conninfo; NULL = as there */
-    const char *password;                    /* overrides conninfo; NULL = as there */
-    const char *sslmode;                     /* overrides conninfo; NULL = as there */
-    const char *application_name;            /* NULL = "pga" */
-    unsigned flags;                          /* enum pgclient_flag */
-    int64_t statement_timeout_ms;            /* 0 = 5000; of monitoring sessions */
+    const char *host, *port, *user, *dbname;             /* override conninfo; NULL = as there */
+    const char *password;                                /* overrides conninfo; NULL = as there */
+    const char *sslmode;                                 /* overrides conninfo; NULL = as there */
+    const char *sslrootcert, *sslcert, *sslkey, *sslcrl; /* files; as sslmode */
+    const char *sslpassword;                             /* of the file sslkey; as sslmode */
+    const char *application_name;                        /* NULL = "pga" */
+    unsigned flags;                                      /* enum pgclient_flag */
+    int64_t statement_timeout_ms;                        /* 0 = 5000; of monitoring sessions */
 };
 
 /* Where a connection goes, as far as conninfo says. */
@@ -52,7 +55,10 @@ struct pgclient_place {
     char dbname[64];
     char user[64];
     bool local;        /* Unix socket or loopback */
-    bool has_password; /* conninfo carries one: it should be in a file */
+    bool has_password; /* conninfo carries one, or that of a key: it should be in a file */
+    bool names_files;  /* conninfo names files of this host: keys, certificates, services */
+    bool mode_given;   /* sslmode was written; else it is `prefer` or `verify-full` */
+    char sslmode[16];
 };
 
 struct pgclient_query {
@@ -150,6 +156,8 @@ int pgclient_backend_pid(const struct pgclient *c);
 /* Whether a pooler was found: then nothing of a session lasts beyond a transaction. */
 bool pgclient_pooled(const struct pgclient *c);
 const char *pgclient_parameter(const struct pgclient *c, const char *name); /* NULL = unknown */
+/* The protocol that protects the link, as "TLSv1.3"; "" when nothing does. */
+void pgclient_link(const struct pgclient *c, char out[PGCLIENT_LINK_SIZE]);
 uint64_t pgclient_notices(const struct pgclient *c);
 size_t pgclient_column_count(const struct pgclient *c); /* of the current result */
 const char *pgclient_column_name(const struct pgclient *c, size_t column);

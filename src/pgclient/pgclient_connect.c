@@ -2,8 +2,7 @@
 /*
  * pgclient_connect.c: from a configuration to a session that cannot hurt the server.
  *
- * This build has no TLS to PostgreSQL. So sslmode above prefer is refused, and a host that is not
- * local needs its weak sslmode written out: nothing steps down silently.
+ * What a link must prove when nothing is said of it is decided by pgclient_tls.c.
  * Name resolution is libpq's and is the one step that the deadline does not bound.
  * Threads: one connection belongs to one thread.
  */
@@ -20,18 +19,10 @@
 #include "os/clock.h"
 #include "os/net.h"
 
-#define OPTION_MAX           64
 #define SOCKET_DIR           "/var/run/postgresql" /* as distributions have it; libpq says /tmp */
 #define STATEMENT_TIMEOUT_MS 5000
 
-/* The keyword arrays of PQconnectStartParams. */
-struct parameters {
-    const char *keys[OPTION_MAX];
-    const char *values[OPTION_MAX];
-    int count;
-};
-
-static void parameter_set(struct parameters *p, const char *key, const char *value)
+void pgclient_parameter_set(struct pgclient_parameters *p, const char *key, const char *value)
 {
     if (!value) {
         return;
@@ -42,13 +33,13 @@ static void parameter_set(struct parameters *p, const char *key, const char *val
             return;
         }
     }
-    if (p->count < OPTION_MAX - 1) {
+    if (p->count < PGCLIENT_OPTION_MAX - 1) {
         p->keys[p->count] = key;
         p->values[p->count++] = value;
     }
 }
 
-static const char *parameter_get(const struct parameters *p, const char *key)
+const char *pgclient_parameter_get(const struct pgclient_parameters *p, const char *key)
 {
     for (int i = 0; i < p->count; i++) {
         if (strcmp(p->keys[i], key) == 0) {
@@ -60,7 +51,7 @@ static const char *parameter_get(const struct parameters *p, const char *key)
 
 /* What conninfo sets, overridden by the members of config. Values borrow from both. */
 static enum err_code collect(const struct pgclient_config *config, PQconninfoOption **options,
-                             struct parameters *p, struct err *e)
+                             struct pgclient_parameters *p, struct err *e)
 {
     char *why = NULL;
     *options = PQconninfoParse(config->conninfo ? config->conninfo : "", &why);
@@ -70,16 +61,27 @@ static enum err_code collect(const struct pgclient_config *config, PQconninfoOpt
         return err_set(e, ERR_INVALID, "the dsn is no valid connection string");
     }
     for (const PQconninfoOption *o = *options; o->keyword; o++) {
-        parameter_set(p, o->keyword, o->val);
+        pgclient_parameter_set(p, o->keyword, o->val);
     }
-    parameter_set(p, "host", config->host);
-    parameter_set(p, "port", config->port);
-    parameter_set(p, "user", config->user);
-    parameter_set(p, "dbname", config->dbname);
-    parameter_set(p, "password", config->password);
-    parameter_set(p, "sslmode", config->sslmode);
-    parameter_set(p, "application_name",
-                  config->application_name ? config->application_name : "pga");
+    const struct {
+        const char *key, *value;
+    } over[] = {
+        {"host", config->host},
+        {"port", config->port},
+        {"user", config->user},
+        {"dbname", config->dbname},
+        {"password", config->password},
+        {"sslmode", config->sslmode},
+        {"sslrootcert", config->sslrootcert},
+        {"sslcert", config->sslcert},
+        {"sslkey", config->sslkey},
+        {"sslcrl", config->sslcrl},
+        {"sslpassword", config->sslpassword},
+        {"application_name", config->application_name ? config->application_name : "pga"},
+    };
+    for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
+        pgclient_parameter_set(p, over[i].key, over[i].value);
+    }
     return ERR_OK;
 }
 
@@ -100,7 +102,7 @@ enum err_code pgclient_split_password(const char *conninfo, struct buf *rest, st
                                       struct err *e)
 {
     struct pgclient_config config = {.conninfo = conninfo};
-    struct parameters ignored = {0};
+    struct pgclient_parameters ignored = {0};
     PQconninfoOption *options = NULL;
     enum err_code code = collect(&config, &options, &ignored, e);
     if (code) {
@@ -144,70 +146,65 @@ static bool hosts_are_local(const char *hosts)
     return true;
 }
 
-static enum err_code check_sslmode(const char *mode, bool local, struct err *e)
-{
-    if (!mode || mode[0] == '\0') {
-        if (local) {
-            return ERR_OK;
-        }
-        return err_set(e, ERR_UNSUPPORTED,
-                       "the host is not local and TLS to PostgreSQL is not in this build: write "
-                       "sslmode=prefer (or disable) to accept an unencrypted link");
-    }
-    if (strcmp(mode, "disable") == 0 || strcmp(mode, "allow") == 0 || strcmp(mode, "prefer") == 0) {
-        return ERR_OK;
-    }
-    return err_set(e, ERR_UNSUPPORTED, "sslmode=%s: TLS to PostgreSQL is not in this build", mode);
-}
-
 static void put(char *out, size_t size, const char *value)
 {
     snprintf(out, size, "%s", value ? value : "");
 }
 
+/* What of the conninfo itself does not belong into a file that others read, or that others write. */
+static void look_at_conninfo(const PQconninfoOption *options, const struct pgclient_config *config,
+                             struct pgclient_place *place)
+{
+    for (const PQconninfoOption *o = options; o->keyword; o++) {
+        if (!o->val) {
+            continue;
+        }
+        if (strcmp(o->keyword, "password") == 0) {
+            place->has_password |= !config->password;
+        } else if (strcmp(o->keyword, "sslpassword") == 0) {
+            place->has_password |= !config->sslpassword;
+        } else if (pgclient_tls_names_file(o->keyword, o->val)) {
+            place->names_files = true;
+        }
+    }
+}
+
 static enum err_code prepare_parameters(const struct pgclient_config *config,
-                                        PQconninfoOption **options, struct parameters *p,
+                                        PQconninfoOption **options, struct pgclient_parameters *p,
                                         struct pgclient_place *place, struct err *e)
 {
     enum err_code code = collect(config, options, p, e);
     if (code) {
         return code;
     }
-    const char *host = parameter_get(p, "host");
-    const char *addr = parameter_get(p, "hostaddr");
+    const char *host = pgclient_parameter_get(p, "host");
+    const char *addr = pgclient_parameter_get(p, "hostaddr");
     if (!host && !addr) {
         host = getenv("PGHOST");
         if (!host && access(SOCKET_DIR, X_OK) == 0) {
             host = SOCKET_DIR;
         }
-        parameter_set(p, "host", host);
+        pgclient_parameter_set(p, "host", host);
     }
     memset(place, 0, sizeof(*place));
-    const char *port = parameter_get(p, "port");
+    const char *port = pgclient_parameter_get(p, "port");
     put(place->host, sizeof(place->host), host ? host : addr);
     put(place->port, sizeof(place->port), port ? port : getenv("PGPORT"));
     if (place->port[0] == '\0') {
         put(place->port, sizeof(place->port), "5432");
     }
-    put(place->dbname, sizeof(place->dbname), parameter_get(p, "dbname"));
-    put(place->user, sizeof(place->user), parameter_get(p, "user"));
+    put(place->dbname, sizeof(place->dbname), pgclient_parameter_get(p, "dbname"));
+    put(place->user, sizeof(place->user), pgclient_parameter_get(p, "user"));
     place->local = hosts_are_local(host) && hosts_are_local(addr);
-    place->has_password = !config->password && parameter_get(p, "password") != NULL;
-    code = check_sslmode(parameter_get(p, "sslmode"), place->local, e);
-    if (code) {
-        return code;
-    }
-    if (!parameter_get(p, "sslmode")) {
-        parameter_set(p, "sslmode", "prefer");
-    }
-    return ERR_OK;
+    look_at_conninfo(*options, config, place);
+    return pgclient_tls_mode(p, place, e);
 }
 
 enum err_code pgclient_check(const struct pgclient_config *config, struct pgclient_place *place,
                              struct err *e)
 {
     struct pgclient_place unused;
-    struct parameters p = {.count = 0};
+    struct pgclient_parameters p = {.count = 0};
     PQconninfoOption *options = NULL;
     enum err_code code = prepare_parameters(config, &options, &p, place ? place : &unused, e);
     PQconninfoFree(options);
@@ -240,8 +237,8 @@ static enum err_code drive_connect(struct pgclient *c, int64_t deadline_us, stru
     return pgclient_fail_connect(PQerrorMessage(c->conn), e);
 }
 
-static enum err_code start(struct pgclient *c, const struct parameters *p, int64_t deadline_us,
-                           struct err *e)
+static enum err_code start(struct pgclient *c, const struct pgclient_parameters *p,
+                           int64_t deadline_us, struct err *e)
 {
     c->conn = PQconnectStartParams(p->keys, p->values, 0);
     if (!c->conn) {
@@ -286,7 +283,7 @@ enum err_code pgclient_open(const struct pgclient_config *config, int64_t deadli
                             struct pgclient **out, struct err *e)
 {
     struct pgclient_place place;
-    struct parameters p = {.count = 0};
+    struct pgclient_parameters p = {.count = 0};
     PQconninfoOption *options = NULL;
     struct pgclient *c = alloc_new(sizeof(*c));
     c->flags = config->flags;
@@ -294,7 +291,13 @@ enum err_code pgclient_open(const struct pgclient_config *config, int64_t deadli
                                                       : STATEMENT_TIMEOUT_MS;
     enum err_code code = prepare_parameters(config, &options, &p, &place, e);
     if (!code) {
+        code = pgclient_tls_roots(&p, &place, e);
+    }
+    if (!code) {
         code = start(c, &p, deadline_us, e);
+        if (code) {
+            pgclient_tls_explain(&place, e);
+        }
     }
     if (!code && (config->flags & PGCLIENT_FIND_POOLER)) {
         code = find_pooler(c, deadline_us, e);

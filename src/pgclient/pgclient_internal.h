@@ -10,6 +10,7 @@
 #include "pgclient/pgclient.h"
 
 #define PGCLIENT_PREPARED_MAX 64
+#define PGCLIENT_OPTION_MAX   64
 #define PGCLIENT_CHUNK_ROWS   200
 #define PGCLIENT_CANCEL_MS    1000 /* to have a cancelled query come to rest */
 
@@ -36,6 +37,30 @@ struct pgclient {
     char *prepared[PGCLIENT_PREPARED_MAX];
     size_t prepared_count;
 };
+
+/* The keyword arrays of PQconnectStartParams. */
+struct pgclient_parameters {
+    const char *keys[PGCLIENT_OPTION_MAX];
+    const char *values[PGCLIENT_OPTION_MAX];
+    int count;
+};
+
+/* A NULL value changes nothing. Key and value are borrowed. */
+void pgclient_parameter_set(struct pgclient_parameters *p, const char *key, const char *value);
+const char *pgclient_parameter_get(const struct pgclient_parameters *p, const char *key);
+
+/* pgclient_tls.c: what a link must prove, and what to write when it does not */
+
+/* Decide sslmode where it was not written. ERR_INVALID when it is none of the six. */
+enum err_code pgclient_tls_mode(struct pgclient_parameters *p, struct pgclient_place *place,
+                                struct err *e) ERR_MUST_CHECK;
+/* Refuse a mode that verifies when nothing says whom to trust: ERR_INVALID names the key. */
+enum err_code pgclient_tls_roots(const struct pgclient_parameters *p,
+                                 const struct pgclient_place *place, struct err *e) ERR_MUST_CHECK;
+/* Add to the error of a failed connection which key would mend it. */
+void pgclient_tls_explain(const struct pgclient_place *place, struct err *e);
+/* Whether an option of a connection string makes libpq open a file of this host. */
+bool pgclient_tls_names_file(const char *keyword, const char *value);
 
 /* Wait until the socket is ready for `events` (poll(2)); ERR_TIMEOUT at the deadline. */
 enum err_code pgclient_wait(int fd, short events, int64_t deadline_us,

@@ -9,7 +9,7 @@
  *   cancel           a query that sleeps is cancelled over a connection of its own
  *   rows MB          so much text in rows, read without blocking; the sum of its bytes
  *   upload MB        COPY of so much without waiting for the socket, so that libpq's buffer grows
- *   idle             connect, wait until the peer is gone, say how that is noticed
+ *   idle             send a query, wait until the peer is gone, say how that is noticed
  * A connection is made as pgclient makes it: PQconnectPoll and poll(2), until a deadline.
  * Threads: one.
  */
@@ -117,14 +117,11 @@ static void do_query(PGconn *conn, const char *sql)
     PQclear(res);
 }
 
-static void do_cancel(PGconn *conn)
+static bool send_cancel(PGconn *conn)
 {
     PGcancelConn *cancel = PQcancelCreate(conn);
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
-    PGresult *res;
 
-    PQsendQuery(conn, "select pg_sleep(60)");
-    PQflush(conn);
     if (PQcancelStart(cancel)) {
         while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
             short events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
@@ -135,9 +132,26 @@ static void do_cancel(PGconn *conn)
             step = PQcancelPoll(cancel);
         }
     }
-    put_number("cancelled", step == PGRES_POLLING_OK);
-    put("cancel_error", PQcancelErrorMessage(cancel));
+    if (step != PGRES_POLLING_OK) {
+        put("cancel_error", PQcancelErrorMessage(cancel));
+    }
     PQcancelFinish(cancel);
+    return step == PGRES_POLLING_OK;
+}
+
+/* A request that comes before its query is forgotten by the server: it is sent again. */
+static void do_cancel(PGconn *conn)
+{
+    struct pollfd p = {.fd = PQsocket(conn), .events = POLLIN};
+    PGresult *res;
+    bool good;
+
+    PQsendQuery(conn, "select pg_sleep(60)");
+    PQflush(conn);
+    do {
+        good = send_cancel(conn);
+    } while (good && now_s() < deadline && poll(&p, 1, 500) == 0);
+    put_number("cancelled", good);
     res = PQgetResult(conn);
     put("state", PQresultErrorField(res, PG_DIAG_SQLSTATE));
     PQclear(res);
@@ -230,8 +244,11 @@ static void do_upload(PGconn *conn, long mb)
              " || ' ' || coalesce(min(length(t)), 0) from up");
 }
 
+/* The query tells the peer that the login has been read. */
 static void do_idle(PGconn *conn)
 {
+    PQsendQuery(conn, "select 1");
+    PQflush(conn);
     for (int i = 0; i < 100 && PQstatus(conn) == CONNECTION_OK; i++) {
         if (!wait_for(PQsocket(conn), POLLIN) || !PQconsumeInput(conn)) {
             break;

@@ -20,7 +20,7 @@ static enum err_code check(const char *conninfo, struct pgclient_place *place, s
     return pgclient_check(&config, place, e);
 }
 
-static void weak_links_are_for_local_targets_only(void **state)
+static void only_local_targets_are_not_verified_unless_written(void **state)
 {
     struct pgclient_place p;
     struct err e;
@@ -30,16 +30,72 @@ static void weak_links_are_for_local_targets_only(void **state)
     assert_string_equal(p.host, "127.0.0.1");
     assert_string_equal(p.port, "5433");
     assert_string_equal(p.dbname, "app");
+    assert_string_equal(p.sslmode, "prefer");
+    assert_false(p.mode_given);
     assert_int_equal(check("host=/run/postgresql", &p, &e), ERR_OK);
     assert_true(p.local);
     assert_int_equal(check("postgres://[::1]:5432/app", &p, &e), ERR_OK);
-    assert_int_equal(check("host=db.example", &p, &e), ERR_UNSUPPORTED);
-    assert_non_null(strstr(e.text, "sslmode=prefer"));
-    assert_int_equal(check("host=localhost,db.example", &p, &e), ERR_UNSUPPORTED);
-    assert_int_equal(check("hostaddr=192.0.2.1 host=localhost", &p, &e), ERR_UNSUPPORTED);
+    assert_string_equal(p.sslmode, "prefer");
+    static const char *const REMOTE[] = {"host=db.example", "host=localhost,db.example",
+                                         "hostaddr=192.0.2.1 host=localhost",
+                                         "host=localhost sslrootcert=system"};
+    for (size_t i = 0; i < sizeof(REMOTE) / sizeof(REMOTE[0]); i++) {
+        assert_int_equal(check(REMOTE[i], &p, &e), ERR_OK);
+        assert_string_equal(p.sslmode, "verify-full");
+        assert_false(p.mode_given);
+    }
     assert_int_equal(check("host=db.example sslmode=prefer", &p, &e), ERR_OK);
     assert_false(p.local);
-    assert_int_equal(check("host=db.example sslmode=disable", &p, &e), ERR_OK);
+    assert_string_equal(p.sslmode, "prefer");
+    assert_true(p.mode_given);
+}
+
+static enum err_code open_it(const char *conninfo, struct err *e)
+{
+    struct pgclient_config config = {.conninfo = conninfo};
+    struct pgclient *c = NULL;
+    enum err_code code = pgclient_open(&config, clock_mono_us() + 2000000, &c, e);
+    pgclient_close(c);
+    return code;
+}
+
+/* Nothing is looked up or sent before: the host does not exist, and a look-up would say so. */
+static void a_link_with_nothing_to_trust_is_refused_with_the_key_to_write(void **state)
+{
+    struct err e = {0};
+    (void)state;
+    setenv("HOME", "/nonexistent", 1);
+    unsetenv("PGSSLROOTCERT");
+    assert_int_equal(open_it("host=db.invalid", &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "sslrootcert=FILE"));
+    assert_non_null(strstr(e.text, "sslmode=require or prefer"));
+    assert_int_equal(open_it("host=db.invalid sslmode=verify-ca", &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "sslrootcert=FILE"));
+    assert_null(strstr(e.text, "prefer"));
+    assert_int_equal(open_it("host=127.0.0.1 port=1 sslmode=verify-full", &e), ERR_INVALID);
+    assert_int_equal(open_it("host=127.0.0.1 port=1 sslmode=require", &e), ERR_UNREACHABLE);
+    setenv("PGSSLROOTCERT", "system", 1);
+    assert_int_equal(open_it("host=127.0.0.1 port=1 sslmode=verify-full", &e), ERR_UNREACHABLE);
+    unsetenv("PGSSLROOTCERT");
+}
+
+static void files_and_secrets_in_a_dsn_are_noticed(void **state)
+{
+    static const char *const FILES[] = {
+        "host=a sslcert=/x",   "host=a sslkey=/x",   "host=a sslrootcert=/x", "host=a sslcrl=/x",
+        "host=a sslcrldir=/x", "host=a passfile=/x", "host=a service=x"};
+    struct pgclient_place p;
+    struct err e;
+    (void)state;
+    for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
+        assert_int_equal(check(FILES[i], &p, &e), ERR_OK);
+        assert_true(p.names_files);
+        assert_false(p.has_password);
+    }
+    assert_int_equal(check("host=a sslrootcert=system", &p, &e), ERR_OK);
+    assert_false(p.names_files);
+    assert_int_equal(check("host=a sslpassword=x", &p, &e), ERR_OK);
+    assert_true(p.has_password);
 }
 
 static void a_password_is_split_off_and_the_rest_reads_the_same(void **state)
@@ -65,17 +121,21 @@ static void a_password_is_split_off_and_the_rest_reads_the_same(void **state)
     buf_fini(&rest);
 }
 
-static void strict_modes_are_refused_with_the_reason(void **state)
+static void there_are_six_modes(void **state)
 {
-    static const char *const MODES[] = {"require", "verify-ca", "verify-full"};
+    static const char *const MODES[] = {"disable", "allow",     "prefer",
+                                        "require", "verify-ca", "verify-full"};
     char conninfo[64];
+    struct pgclient_place p;
     struct err e;
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 6; i++) {
         snprintf(conninfo, sizeof(conninfo), "host=localhost sslmode=%s", MODES[i]);
-        assert_int_equal(check(conninfo, NULL, &e), ERR_UNSUPPORTED);
-        assert_non_null(strstr(e.text, "TLS to PostgreSQL is not in this build"));
+        assert_int_equal(check(conninfo, &p, &e), ERR_OK);
+        assert_string_equal(p.sslmode, MODES[i]);
     }
+    assert_int_equal(check("host=localhost sslmode=verify-most", NULL, &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "verify-full"));
 }
 
 static void a_bad_dsn_is_refused_without_showing_it(void **state)
@@ -111,9 +171,11 @@ static void nobody_listening_is_unreachable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weak_links_are_for_local_targets_only),
+        cmocka_unit_test(only_local_targets_are_not_verified_unless_written),
+        cmocka_unit_test(a_link_with_nothing_to_trust_is_refused_with_the_key_to_write),
+        cmocka_unit_test(files_and_secrets_in_a_dsn_are_noticed),
         cmocka_unit_test(a_password_is_split_off_and_the_rest_reads_the_same),
-        cmocka_unit_test(strict_modes_are_refused_with_the_reason),
+        cmocka_unit_test(there_are_six_modes),
         cmocka_unit_test(a_bad_dsn_is_refused_without_showing_it),
         cmocka_unit_test(a_password_in_the_dsn_is_noticed),
         cmocka_unit_test(nobody_listening_is_unreachable),

@@ -166,7 +166,40 @@ static const struct conf_key KEYS[] = {
      .type = CONF_STRING,
      .offset = TARGET_AT(sslmode),
      .flags = CONF_ORIGIN,
-     .help = "disable, allow or prefer: TLS to PostgreSQL is not in this build."},
+     .help = "disable, allow, prefer, require, verify-ca or verify-full. Unset: prefer on a Unix "
+             "socket and the loopback, verify-full elsewhere."},
+    {.section = "target[]",
+     .name = "sslrootcert",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslrootcert),
+     .flags = CONF_LOCAL,
+     .help = "File with the certificates of the authorities that may sign the server's, or "
+             "\"system\". Unset: ~/.postgresql/root.crt."},
+    {.section = "target[]",
+     .name = "sslcrl",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslcrl),
+     .flags = CONF_LOCAL,
+     .help = "File with the revocation lists of these authorities; each needs one then."},
+    {.section = "target[]",
+     .name = "sslcert",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslcert),
+     .flags = CONF_LOCAL,
+     .help = "File with the certificate that the server is shown, and those between it and its "
+             "authority."},
+    {.section = "target[]",
+     .name = "sslkey",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslkey),
+     .flags = CONF_LOCAL,
+     .help = "File with the key of sslcert, readable by its owner alone."},
+    {.section = "target[]",
+     .name = "sslpassword_file",
+     .type = CONF_STRING,
+     .offset = TARGET_AT(sslpassword_file),
+     .flags = CONF_LOCAL,
+     .help = "File with the password of an encrypted sslkey; as password_file."},
     {.section = "target[]",
      .name = "password_file",
      .type = CONF_STRING,
@@ -272,6 +305,10 @@ static struct pgclient_config connection_of(const struct agent_target_config *t)
         .dbname = t->dbname,
         .password = t->password,
         .sslmode = t->sslmode,
+        .sslrootcert = t->sslrootcert,
+        .sslcert = t->sslcert,
+        .sslkey = t->sslkey,
+        .sslcrl = t->sslcrl,
         .flags = PGCLIENT_MONITOR | (t->no_prepare ? PGCLIENT_NO_PREPARE : 0),
     };
 }
@@ -359,13 +396,39 @@ enum err_code agent_config_load(struct arena *a, const char *path, struct agent_
     return ERR_OK;
 }
 
+/*
+ * A text from elsewhere must not name files of this host: a server of someone's choice could be
+ * shown a key of ours. Targets that stand in `base` have their own dsn, which cannot be changed.
+ */
+static enum err_code check_no_files(const struct agent_config *made,
+                                    const struct agent_config *base, struct err *e)
+{
+    for (size_t i = base->target_count; i < made->target_count; i++) {
+        const struct agent_target_config *t = agent_config_target(made, i);
+        struct pgclient_config connection = connection_of(t);
+        struct pgclient_place place;
+
+        if (pgclient_check(&connection, &place, e)) {
+            return e->code;
+        }
+        if (place.names_files) {
+            return err_set(e, ERR_INVALID, "target \"%s\": the dsn names files of the host",
+                           t->name);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code put_over(struct arena *a, const struct conf_over *over, void **made,
                               struct err *e)
 {
     if (conf_overlay(a, over, made, e)) {
         return e->code;
     }
-    return check(*made, e) ? err_wrap(e, "%s", over->origin) : ERR_OK;
+    if (check(*made, e) || check_no_files(*made, over->base, e)) {
+        return err_wrap(e, "%s", over->origin);
+    }
+    return ERR_OK;
 }
 
 enum err_code agent_config_overlay(struct arena *a, const struct agent_config *base,
@@ -420,19 +483,34 @@ const char *agent_config_secret_path(const char *name, char *room, size_t size)
     return room;
 }
 
-enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
+static enum err_code read_secret(const char *name, struct buf *out, struct err *e)
+{
+    char room[1024];
+
+    return file_read_secret(agent_config_secret_path(name, room, sizeof(room)), out, e);
+}
+
+/* Both passwords share the buffer: it moves while it grows, so pointers into it are taken last. */
+enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *secrets,
                                       struct pgclient_config *out, struct err *e)
 {
+    size_t key_at;
+
     *out = connection_of(t);
-    if (t->password_file) {
-        char room[1024];
-        buf_reset(password);
-        if (file_read_secret(agent_config_secret_path(t->password_file, room, sizeof(room)),
-                             password, e)) {
-            return e->code;
-        }
-        out->password = password->ptr;
+    buf_reset(secrets);
+    if (t->password_file && read_secret(t->password_file, secrets, e)) {
+        return e->code;
     }
+    buf_add_char(secrets, '\0');
+    key_at = secrets->len;
+    if (t->sslpassword_file && read_secret(t->sslpassword_file, secrets, e)) {
+        return e->code;
+    }
+    if (buf_check(secrets, e)) {
+        return e->code;
+    }
+    out->password = t->password_file ? secrets->ptr : out->password;
+    out->sslpassword = t->sslpassword_file ? secrets->ptr + key_at : NULL;
     return ERR_OK;
 }
 

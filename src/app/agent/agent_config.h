@@ -22,9 +22,11 @@ struct agent_target_config {
     const char *dsn;
     const char *host, *port, *user, *dbname;
     const char *sslmode;
-    const char *password_file; /* or the name of a systemd credential */
-    const char *password;      /* of an old collector's file alone */
-    unsigned line;             /* of the file; 0 = it does not stand there */
+    const char *sslrootcert, *sslcrl, *sslcert, *sslkey; /* files of TLS to the target */
+    const char *sslpassword_file;                        /* as password_file, of sslkey */
+    const char *password_file;                           /* or the name of a systemd credential */
+    const char *password;                                /* of an old collector's file alone */
+    unsigned line; /* of the file; 0 = it does not stand there */
     int enabled;
     int no_prepare;
     double cost_budget; /* percent of one core; 0 = none */
@@ -91,8 +93,8 @@ const struct agent_target_config *agent_config_target(const struct agent_config 
  * service was given any ($CREDENTIALS_DIRECTORY). Owner: borrowed from `name`, or in `room`.
  */
 const char *agent_config_secret_path(const char *name, char *room, size_t size);
-/* How to connect; the password is read from its file into `password`. */
-enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *password,
+/* How to connect; the passwords, also of the key, are read from their files into `secrets`. */
+enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *secrets,
                                       struct pgclient_config *out, struct err *e) ERR_MUST_CHECK;
 /* Where state lives when nothing says so, into `out`. */
 void agent_config_state_dir(char *out, size_t size);

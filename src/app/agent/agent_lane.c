@@ -38,11 +38,13 @@ static void put_attributes(struct agent_lane *lane, struct json_writer *w)
 {
     const struct agent_target *t = lane->target;
     char host[TEXT_UUID_SIZE];
+    char link[PGCLIENT_LINK_SIZE];
     int64_t port = 0;
     for (const char *p = t->place.port; *p >= '0' && *p <= '9'; p++) {
         port = port * 10 + (*p - '0');
     }
     text_uuid(&t->host_id, host);
+    pgclient_link(lane->pg, link);
     json_object_begin(w);
     json_member_c(w, "address", t->place.host);
     json_member_i64(w, "port", port);
@@ -51,6 +53,8 @@ static void put_attributes(struct agent_lane *lane, struct json_writer *w)
     json_member_i64(w, "version_num", lane->server.version_num);
     json_member_c(w, "system_identifier", lane->server.system_identifier);
     json_member_c(w, "host_target", host);
+    json_member_c(w, "sslmode", t->place.sslmode);
+    json_member_c(w, "tls", link); /* "" = the link is open */
     json_object_end(w);
 }
 

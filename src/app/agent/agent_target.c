@@ -81,7 +81,8 @@ struct agent_target *agent_target_new(const struct catalogue *cat,
                                          .port = config->port,
                                          .user = config->user,
                                          .dbname = config->dbname,
-                                         .sslmode = config->sslmode};
+                                         .sslmode = config->sslmode,
+                                         .sslrootcert = config->sslrootcert};
     t->config = *config;
     t->budget.limit = config->cost_budget * 10; /* percent of a core to ms a second */
     t->lanes[AGENT_LANE_SAMPLER].samples = true;

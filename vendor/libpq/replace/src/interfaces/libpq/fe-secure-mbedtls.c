@@ -50,6 +50,20 @@ static const uint16_t GROUPS[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 
+/* Forward secrecy and authenticated encryption only; CBC is compiled in for encrypted keys. */
+static const int CIPHERS[] = {
+    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    0,
+};
+
 static const char *ALPN[] = {PG_ALPN_PROTOCOL, NULL};
 
 /* --- texts of errors ------------------------------------------------------------------- */
@@ -125,6 +139,14 @@ static const char *flags_text(uint32_t flags)
     return "certificate not accepted";
 }
 
+/* What was wrong with the chain, or with what the certificate is for, which is looked at later. */
+static uint32_t verify_flags(const struct pgtls *t)
+{
+    uint32_t result = mbedtls_ssl_get_verify_result(&t->ssl);
+
+    return t->flags | (result == UINT32_MAX ? 0 : result);
+}
+
 /* Says in the connection why a call of Mbed TLS failed, unless the socket layer has done so. */
 static void tell(struct pgtls *t, int rc)
 {
@@ -139,9 +161,9 @@ static void tell(struct pgtls *t, int rc)
     else if (rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
         libpq_append_conn_error(t->conn, "SSL error: the server sent alert \"%s\"",
                                 alert_name(pga_ssl_last_alert(&t->ssl)));
-    else if (t->flags != 0)
+    else if (t->files.have_roots && verify_flags(t) != 0)
         libpq_append_conn_error(t->conn, "SSL error: certificate verify failed: %s",
-                                flags_text(t->flags));
+                                flags_text(verify_flags(t)));
     else
         libpq_append_conn_error(t->conn, "SSL error: %s", pgtls_error(rc, why, sizeof(why)));
 }
@@ -360,6 +382,7 @@ static int configure(struct pgtls *t)
     if (rc != 0)
         return rc;
     mbedtls_ssl_conf_rng(&t->conf, pgtls_random, NULL);
+    mbedtls_ssl_conf_ciphersuites(&t->conf, CIPHERS);
     mbedtls_ssl_conf_groups(&t->conf, GROUPS);
     mbedtls_ssl_conf_authmode(&t->conf, t->files.have_roots ? MBEDTLS_SSL_VERIFY_REQUIRED
                                                             : MBEDTLS_SSL_VERIFY_NONE);
