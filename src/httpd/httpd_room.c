@@ -3,7 +3,8 @@
  * httpd_room.c: see the header.
  *
  * A socket is in the epoll set, edge-triggered, from its first rest to its end. Plain bytes are
- * only peeked at: they stay in the kernel until a worker reads the head, so waiting costs no buffer.
+ * only peeked at: they stay in the kernel until a worker reads the head, so waiting costs no
+ * buffer.
  * Invariants: (1) a guest is in exactly the list of its state. (2) Only the room's thread closes
  * and frees a guest, so what it looks at stays while it looks; a worker only moves its own to DEAD.
  * (3) `mates` of an address holds its guests that wait, longest waiting first.

@@ -32,18 +32,22 @@
 static struct guest *oldest(struct httpd_room *room, const struct address *a)
 {
     static const enum guest_state order[] = {HELLO, AWAIT, QUEUED};
+    struct guest *found = NULL;
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         struct list_node *list = &room->lists[order[i]];
 
+        if (found != NULL && order[i] == AWAIT)
+            break; /* who has sent less goes first */
         for (struct list_node *n = list->next; n != list; n = n->next) {
             struct guest *g = LIST_ENTRY(n, struct guest, node);
 
-            if (a == NULL || g->from == a)
-                return g;
+            if ((a == NULL || g->from == a) &&
+                (found == NULL || g->deadline_us < found->deadline_us))
+                found = g;
         }
     }
-    return NULL;
+    return found;
 }
 
 static bool make_place(struct httpd_room *room, const struct address *a)
@@ -160,7 +164,9 @@ static void tell(const struct httpd_room *room, const struct sockaddr *peer, con
 
     if (room->limits.refused == NULL)
         return;
-    if (peer->sa_family == AF_INET6)
+    if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+        (void)inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, text, sizeof(text));
+    else if (peer->sa_family == AF_INET6)
         (void)inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
     else if (peer->sa_family == AF_INET)
         (void)inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text));

@@ -149,7 +149,7 @@ static void bytes_that_no_socket_tells_of_are_counted(void **state)
     part(&x);
 }
 
-/* What the transport did not take is neither lost nor told twice when the caller has more by now. */
+/* What the transport did not take is neither lost nor told twice, though the caller has more. */
 static void a_retried_write_tells_the_truth(void **state)
 {
     static struct ends x;
