@@ -326,6 +326,7 @@ enum err_code store_seal_open(struct store *s, const struct store_key_source *fr
     ctx->store = s;
     ctx->path = alloc_strdup(from->path);
     ctx->from = (struct store_key_source){from->kind, ctx->path};
+    lock_init(&ctx->rotating, "store.rotating", 99);
     lock_init(&ctx->lock, "store.seal", 102);
     rc = locked_new(sizeof(*ctx->secret), &secret, e);
     ctx->secret = secret;
@@ -345,6 +346,7 @@ void store_seal_close(struct store_seal_ctx *ctx)
         return;
     locked_free(ctx->secret, sizeof(*ctx->secret));
     lock_fini(&ctx->lock);
+    lock_fini(&ctx->rotating);
     alloc_free(ctx->path);
     alloc_free(ctx);
 }

@@ -33,9 +33,11 @@ struct store_seal_ctx {
     struct store_key_source from;
     char *path; /* of `from` */
     bool by_next;
-    struct lock lock; /* guards secret and count */
+    struct lock lock; /* guards secret, count and stuck */
     struct store_seal_secret *secret;
-    size_t count; /* of the ring */
+    size_t count;         /* of the ring */
+    char stuck[256];      /* why a field cannot be sealed anew; "" = nothing */
+    struct lock rotating; /* one at a time replaces the master key; taken before the store's */
 };
 
 /* A copy of the master key; the caller wipes it. */

@@ -44,6 +44,8 @@ static const struct {
     {"GET", "/healthz", ROUTE_ANYONE},
     {"GET", "/readyz", ROUTE_ANYONE},
     {"GET", "/version", ROUTE_ANYONE},
+    {"GET", "/api/v1/keys", ROUTE_OWNER},
+    {"POST", "/api/v1/keys/rotate", ROUTE_OWNER},
     {"GET", "/api/v1/servers/{id}/metrics", ROUTE_VIEWER},
     {"GET", "/api/v1/monitoring", ROUTE_VIEWER},
     {"POST", "/api/v1/store/compact", ROUTE_ADMIN},

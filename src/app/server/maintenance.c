@@ -6,11 +6,13 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "os/clock.h"
+#include "store/store_seal_rotate.h"
 
 #define EVERY_US (10 * (int64_t)1000000)
 
 struct maintenance {
     struct api *api;
+    struct store_seal_ctx *seal;
     struct thread thread;
     struct lock lock;
     struct cond wake;
@@ -25,6 +27,8 @@ static void work(struct maintenance *m)
 
     if (api_tick(m->api, &e) != ERR_OK)
         log_warn(&ctx, "housekeeping failed: %s", e.text);
+    if (store_seal_tick(m->seal, &e) != ERR_OK)
+        log_warn(&ctx, "secrets were not sealed anew: %s", e.text);
 }
 
 /* Wait for the next round; false when it is time to end. */
@@ -50,12 +54,14 @@ static void run(void *arg)
     work(m);
 }
 
-enum err_code maintenance_start(struct api *api, struct maintenance **out, struct err *e)
+enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
+                                struct maintenance **out, struct err *e)
 {
     struct maintenance *m = alloc_new(sizeof(*m));
     enum err_code rc;
 
     m->api = api;
+    m->seal = seal;
     lock_init(&m->lock, "maintenance", 20);
     cond_init(&m->wake);
     rc = thread_start(&m->thread, "maintenance", run, m, e);

@@ -4,11 +4,13 @@
 #define APP_SERVER_MAINTENANCE_H
 
 #include "api/api.h"
+#include "store/store_seal.h"
 
 struct maintenance;
 
-enum err_code maintenance_start(struct api *api, struct maintenance **out,
-                                struct err *e) ERR_MUST_CHECK;
+/* Both are borrowed until maintenance_stop. */
+enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
+                                struct maintenance **out, struct err *e) ERR_MUST_CHECK;
 /* Runs the work once more and ends the thread; NULL allowed. */
 void maintenance_stop(struct maintenance *m);
 
