@@ -2,8 +2,8 @@
 /*
  * api.c: the dispatcher: what happens to every request before and after its route.
  *
- * Order: route (404, 405), listener class, who asks (401), role and origin (403), content type
- * (415), size (413) and form of the body (400, 422), then the handler.
+ * Order: route (404, 405), listener class, who asks (401), role, origin and proof (403), content
+ * type (415), size (413) and form of the body (400, 422), then the handler.
  */
 #include "api/api.h"
 
@@ -101,8 +101,12 @@ static bool admit(struct api_call *call)
     if (rc == ERR_OK)
         rc = api_check_origin(call, &e);
     if (rc == ERR_OK && call->who.kind == API_USER && call->who.role < need)
-        rc = err_set(&e, ERR_DENIED, "this needs the role %s, and yours is %s",
-                     route_role_name(need), call->who.session.user.role);
+        rc = err_set(&e, ERR_DENIED, "this needs the role %s, and %s is %s", route_role_name(need),
+                     call->who.by_token ? "that of the token" : "yours",
+                     call->who.by_token ? route_role_name(call->who.role)
+                                        : call->who.session.user.role);
+    if (rc == ERR_OK)
+        rc = api_check_proof(call, &e);
     if (rc != ERR_OK)
         api_fail(call, &e);
     return rc == ERR_OK;

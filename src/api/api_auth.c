@@ -3,13 +3,16 @@
  * api_auth.c: who asks. A route sees a principal, never a header.
  *
  * Agents show a token of their own kind. People show either the cookie of a session, or the token
- * that the same session gave; both live only as long as the session.
+ * that the same session gave; both live only as long as the session. Scripts show a token that a
+ * person made for them (store_token.h). Tokens are looked for in the Authorization header and
+ * nowhere else: what stands in an address ends up in logs, and a browser sends cookies by itself.
  */
 #include <string.h>
 
 #include "api/api_call.h"
 #include "os/clock.h"
 #include "store/store_collector.h"
+#include "store/store_token.h"
 #include "tls/hash.h"
 
 #define BEARER "Bearer "
@@ -29,12 +32,6 @@ enum route_role api_role_of(const char *name)
             return roles[i].role;
     }
     return ROUTE_ANYONE;
-}
-
-const char *api_cookie_name(const struct httpd_request *r)
-{
-    /* A browser takes the __Host- form over TLS alone, and from no neighbouring host. */
-    return r->listener->profile == HTTPD_PLAIN ? "pga_session" : "__Host-pga";
 }
 
 void api_csrf(const struct api *api, const char *session_id, char out[65])
@@ -74,6 +71,51 @@ static enum err_code user_by_token(struct api_call *call, struct str token, stru
     if (rc != ERR_OK)
         return rc;
     return be_user(call, STORE_SESSION_BY_ID, str_of(claims.session), e);
+}
+
+/* --- tokens of scripts --- */
+
+static enum route_role role_of_scope(enum store_token_scope scope)
+{
+    switch (scope) {
+    case STORE_TOKEN_METRICS:
+    case STORE_TOKEN_READ:
+        return ROUTE_VIEWER;
+    case STORE_TOKEN_WRITE:
+        return ROUTE_OPERATOR;
+    case STORE_TOKEN_ADMIN:
+        break;
+    }
+    return ROUTE_ADMIN;
+}
+
+static void be_script(struct api_call *call, const struct store_token *token)
+{
+    struct api_principal *who = &call->who;
+    enum route_role own = api_role_of(token->user.role), most = role_of_scope(token->scope);
+
+    who->kind = API_USER;
+    who->role = own < most ? own : most;
+    who->by_token = true;
+    who->metrics_only = token->scope == STORE_TOKEN_METRICS;
+    who->session = (struct store_session){.id = "", .user = token->user};
+    who->name = arena_printf(call->arena, "user:%s token:%lld", token->user.username,
+                             (long long)token->id);
+}
+
+static enum err_code script_by_token(struct api_call *call, struct str value, struct err *e)
+{
+    struct store *store = call->api->config.store;
+    struct store_token token;
+    enum err_code rc = store_token_find(store, call->arena, value, &token, e);
+
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "the token is not known, was revoked or has expired");
+    if (rc == ERR_OK)
+        rc = store_token_touch(store, &token, call->req->peer, e);
+    if (rc == ERR_OK)
+        be_script(call, &token);
+    return rc;
 }
 
 static enum err_code be_collector(struct api_call *call, struct err *e)
@@ -125,6 +167,8 @@ enum err_code api_sign_in(struct api_call *call, struct err *e)
             return err_set(e, ERR_DENIED, "only bearer tokens are taken");
         enum err_code rc = ERR_DENIED;
 
+        if (str_starts(token, STR(STORE_TOKEN_PREFIX)) && call->route->role != ROUTE_COLLECTOR)
+            return script_by_token(call, token, e);
         if (call->route->role != ROUTE_COLLECTOR)
             rc = user_by_token(call, token, e);
         if (call->route->role == ROUTE_COLLECTOR || (call->route->own_agent && rc == ERR_DENIED))
@@ -148,6 +192,23 @@ enum err_code api_authenticate(struct api_call *call, struct err *e)
         httpd_header(call->req, "Authorization").len == 0)
         return ERR_OK;
     return api_sign_in(call, e);
+}
+
+enum err_code api_check_proof(struct api_call *call, struct err *e)
+{
+    const struct api_principal *who = &call->who;
+    const struct route *route = call->route;
+
+    if (who->kind != API_USER)
+        return ERR_OK;
+    if (who->by_token && (route->in_person || route->step_up))
+        return err_set(e, ERR_DENIED, "this is for people who signed in, not for an API token");
+    if (who->metrics_only && !str_starts(str_of(route->path), STR("/prometheus/")))
+        return err_set(e, ERR_DENIED, "the scope of this token is Prometheus's API alone");
+    if (!route->step_up || clock_wall_ms() - who->session.verified_ms < API_STEP_UP_MS)
+        return ERR_OK;
+    call->problem_type = API_STEP_UP_TYPE;
+    return err_set(e, ERR_DENIED, "prove once more who you are: POST /api/v1/auth/confirm");
 }
 
 /* Origin is "http://host:port"; it must name the host that the browser asked for. */
@@ -175,8 +236,8 @@ enum err_code api_check_origin(const struct api_call *call, struct err *e)
         return err_set(e, ERR_DENIED, "the request comes from another origin");
     if (!call->who.by_cookie)
         return ERR_OK;
-    if (site.len == 0 && origin.len == 0)
-        return err_set(e, ERR_DENIED, "the request does not say where it comes from");
+    if (!str_eq_c(site, "same-origin") && origin.len == 0)
+        return err_set(e, ERR_DENIED, "the request does not say that it comes from our pages");
     api_csrf(call->api, call->who.session.id, want);
     if (!crypto_equal(token, str_of(want)))
         return err_set(e, ERR_DENIED, "the X-CSRF-Token header is missing or wrong");

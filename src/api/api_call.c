@@ -29,7 +29,7 @@ enum err_code api_problem(struct api_call *call, int status, const char *fmt, ..
     buf_reset(&call->resp->body);
     json_writer_init(&w, &call->resp->body);
     json_object_begin(&w);
-    json_member_c(&w, "type", "about:blank");
+    json_member_c(&w, "type", call->problem_type != NULL ? call->problem_type : "about:blank");
     json_member_c(&w, "title", httpd_status_text(status));
     json_member_i64(&w, "status", status);
     json_member_c(&w, "detail", detail);
@@ -241,6 +241,21 @@ enum err_code api_member_i64(struct api_call *call, const char *name, struct api
         return err_set(e, ERR_INVALID, "%s: not a number from %lld to %lld", name,
                        (long long)bounds.min, (long long)bounds.max);
     return ERR_OK;
+}
+
+int64_t api_own_account(const struct api_call *call)
+{
+    return call->who.role == ROUTE_OWNER ? 0 : call->who.session.user.id;
+}
+
+enum err_code api_param_account(struct api_call *call, int64_t *out, struct err *e)
+{
+    int64_t own = call->who.session.user.id;
+    enum err_code rc = api_param_i64(call, "user", (struct api_bounds){own, 1, INT64_MAX}, out, e);
+
+    if (rc == ERR_OK && *out != own && call->who.role != ROUTE_OWNER)
+        return err_set(e, ERR_DENIED, "user: only an owner may ask for others");
+    return rc;
 }
 
 enum err_code api_param_uuid(struct api_call *call, size_t index, struct uuid *out,

@@ -47,12 +47,19 @@ struct api {
     struct api_forms *forms; /* api_form.h */
 };
 
+/* How long a proof of who somebody is counts for what asks for a fresh one (route.h, step_up). */
+#define API_STEP_UP_MS (5 * 60 * (int64_t)1000)
+/* The type of the problem that says: POST /auth/confirm, then try again. */
+#define API_STEP_UP_TYPE "urn:pga:problem:step-up"
+
 enum api_principal_kind { API_NOBODY, API_USER, API_COLLECTOR };
 
 struct api_principal {
     enum api_principal_kind kind;
-    enum route_role role;         /* of a user */
-    bool by_cookie;               /* then CSRF is checked */
+    enum route_role role; /* of a user */
+    bool by_cookie;       /* then CSRF is checked */
+    bool by_token;        /* of a script: the session has a user, and neither id nor times */
+    bool metrics_only;    /* its scope: Prometheus's API alone */
     struct store_session session; /* of a user */
     struct uuid collector;        /* of a collector */
     char collector_id[TEXT_UUID_SIZE];
@@ -72,6 +79,7 @@ struct api_call {
     const struct json *body;
     struct tsdb_reader *reader; /* returned by the dispatcher */
     struct json_writer out;     /* appends to resp->body */
+    const char *problem_type;   /* of the next problem; NULL = about:blank */
 };
 
 /* --- Answers --- */
@@ -127,6 +135,11 @@ enum err_code api_member_text(struct api_call *call, const char *name, struct ap
                               struct str *out, struct err *e) ERR_MUST_CHECK;
 enum err_code api_member_i64(struct api_call *call, const char *name, struct api_bounds bounds,
                              int64_t *out, struct err *e) ERR_MUST_CHECK;
+/* Whose things are asked for: one's own; an owner may name another account. ERR_DENIED. */
+#define API_PARAM_ACCOUNT "user int: id of another account, for an owner"
+enum err_code api_param_account(struct api_call *call, int64_t *out, struct err *e) ERR_MUST_CHECK;
+/* The account whose things this caller may end; 0 = everybody's. */
+int64_t api_own_account(const struct api_call *call);
 /* A path segment that is a UUID; ERR_NOT_FOUND otherwise. */
 enum err_code api_param_uuid(struct api_call *call, size_t index, struct uuid *out,
                              char text[TEXT_UUID_SIZE], struct err *e) ERR_MUST_CHECK;
@@ -167,6 +180,8 @@ enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CH
 enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Through an open door: be the collector of that id. ERR_DENIED (401) when there is none. */
 enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e) ERR_MUST_CHECK;
+/* Whether a user came in the way that the route asks for. ERR_DENIED (403). */
+enum err_code api_check_proof(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Whether a change asked for by a browser comes from our own pages. ERR_DENIED (403). */
 enum err_code api_check_origin(const struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The CSRF value of a session: 64 hexadecimal digits. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_device.h"
 #include "os/clock.h"
 
 void api_session_put_user(struct json_writer *w, const struct store_user *user)
@@ -20,15 +21,31 @@ void api_session_put_user(struct json_writer *w, const struct store_user *user)
     json_object_end(w);
 }
 
-void api_session_set_cookie(struct api_call *call, const char *token)
+bool api_is_secure(const struct httpd_request *r)
+{
+    return r->listener->profile != HTTPD_PLAIN;
+}
+
+void api_cookie_set(struct api_call *call, const struct api_cookie *cookie)
 {
     char text[256];
 
-    snprintf(text, sizeof(text), "%s=%s; Path=/; HttpOnly; SameSite=Strict%s; Max-Age=%d",
-             api_cookie_name(call->req), token ? token : "",
-             call->req->listener->profile == HTTPD_PLAIN ? "" : "; Secure",
-             token ? (int)(STORE_SESSION_LIFE_MS / 1000) : 0);
+    snprintf(text, sizeof(text), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+             cookie->name, cookie->value ? cookie->value : "",
+             cookie->value ? (long long)cookie->life_s : 0LL,
+             api_is_secure(call->req) ? "; Secure" : "");
     httpd_add_header(call->resp, "Set-Cookie", text);
+}
+
+const char *api_cookie_name(const struct httpd_request *r)
+{
+    return api_is_secure(r) ? "__Host-pga" : "pga_session";
+}
+
+void api_session_set_cookie(struct api_call *call, const char *token)
+{
+    api_cookie_set(call, &(struct api_cookie){api_cookie_name(call->req), token,
+                                              STORE_SESSION_LIFE_MS / 1000});
 }
 
 enum err_code api_session_answer(struct api_call *call, const struct api_session_grant *grant,
@@ -53,7 +70,7 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
         json_member_c(w, "refresh_token", grant->refresh);
         api_member_time(w, "expires_at", claims.expires_s * 1000);
         json_member_c(w, "csrf_token", csrf);
-        json_member_c(w, "message", "signed in");
+        json_member_c(w, "message", grant->message);
         json_key(w, "user");
         api_session_put_user(w, grant->user);
         json_object_end(w);
@@ -62,20 +79,45 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
     return rc;
 }
 
-enum err_code api_session_begin(struct api_call *call, const struct store_user *user, int status,
+/* The session of the cookie that came, if it is one. */
+static enum err_code end_present(struct api_call *call, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    struct str cookie = httpd_cookie(call->req, api_cookie_name(call->req));
+    struct store_session session;
+    enum err_code rc;
+
+    if (cookie.len == 0)
+        return ERR_OK;
+    rc = store_session_find(call->api->config.store, call->arena,
+                            (struct store_session_key){STORE_SESSION_BY_TOKEN, cookie}, &session,
+                            e);
+    if (rc != ERR_OK)
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    who.name = arena_printf(call->arena, "user:%s", session.user.username);
+    return store_session_end(call->api->config.store, &who, session.id, e);
+}
+
+enum err_code api_session_begin(struct api_call *call, const struct api_session_start *start,
                                 struct err *e)
 {
     struct store_actor who = api_actor(call);
-    struct store_session_new n;
-    enum err_code rc;
+    struct store_session_new n = {.agent = httpd_header(call->req, "User-Agent"),
+                                  .from = start->from};
+    enum err_code rc = end_present(call, e);
 
-    who.name = arena_printf(call->arena, "user:%s", user->username);
-    rc = store_session_create(call->api->config.store, &who, user, &n, e);
+    who.name = arena_printf(call->arena, "user:%s", start->user->username);
     if (rc == ERR_OK)
-        rc = api_session_answer(call, &(struct api_session_grant){user, n.id, n.refresh, status},
+        rc = store_session_create(call->api->config.store, &who, start->user, &n, e);
+    if (rc == ERR_OK)
+        rc = api_session_answer(call,
+                                &(struct api_session_grant){start->user, n.id, n.refresh,
+                                                            start->status, start->message},
                                 e);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK) {
         api_session_set_cookie(call, n.token);
+        api_device_remember(call, start->user);
+    }
     crypto_wipe(&n, sizeof(n));
     return rc;
 }

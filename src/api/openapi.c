@@ -235,6 +235,8 @@ static void put_security(struct json_writer *w, const struct route *r)
 
     snprintf(who, sizeof(who), "%s%s", route_role_name(role), r->own_agent ? " or agent" : "");
     json_member_c(w, "x-pga-role", who);
+    if (r->step_up || r->in_person)
+        json_member_c(w, "x-pga-proof", r->step_up ? "fresh" : "session");
     json_key(w, "security");
     if (role == ROUTE_ANYONE || role == ROUTE_LOCAL)
         json_put_raw(w, STR("[]"));

@@ -1,67 +1,28 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* route_auth.c: people sign in and out. */
+#include "api/api_login.h"
 #include "api/api_session.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "os/clock.h"
 #include "tls/password.h"
 
-static const char wrong_login[] = "user name or password is wrong";
-
 /* --- login --- */
-
-static enum err_code refuse_login(struct api_call *call, struct str username, struct err *e)
-{
-    struct store_actor who = api_actor(call);
-    enum err_code rc = store_user_login_failed(call->api->config.store, call->arena, &who, username,
-                                               e);
-
-    return rc == ERR_OK ? api_problem(call, 401, "%s", wrong_login) : rc;
-}
-
-static enum err_code busy(struct api_call *call, int64_t wait_ms)
-{
-    api_retry_after(call, (wait_ms + 999) / 1000);
-    return api_problem(call, 429, "too many attempts; try again later");
-}
-
-struct attempt {
-    struct str username, password;
-    struct store_user user; /* filled in when the name is known */
-    bool right;
-};
-
-static enum err_code check_password(struct api_call *call, struct attempt *a, struct err *e)
-{
-    enum err_code rc = store_user_by_name(call->api->config.store, call->arena, a->username,
-                                          &a->user, e);
-    bool known = rc == ERR_OK && a->user.is_active;
-
-    if (rc != ERR_OK && rc != ERR_NOT_FOUND)
-        return rc;
-    return password_verify(known ? a->user.password_hash : NULL, a->password, &a->right, e);
-}
 
 static enum err_code login(struct api_call *call, struct err *e)
 {
-    struct attempt a = {0};
-    int64_t wait_ms = 0;
-    enum err_code rc = api_member_text(call, "username", (struct api_length){1, 256}, &a.username,
+    struct api_login l = {0};
+    enum err_code rc = api_member_text(call, "username", (struct api_length){1, 256}, &l.username,
                                        e);
 
     if (rc == ERR_OK)
-        rc = api_member_text(call, "password", (struct api_length){1, 1024}, &a.password, e);
+        rc = api_member_text(call, "password", (struct api_length){1, 1024}, &l.password, e);
     if (rc == ERR_OK)
-        rc = store_user_login_wait(call->api->config.store, a.username, call->req->peer, &wait_ms,
-                                   e);
-    if (rc == ERR_OK && wait_ms > 0)
-        return busy(call, wait_ms);
-    if (rc == ERR_OK)
-        rc = check_password(call, &a, e);
-    if (rc == ERR_LIMIT)
-        return busy(call, 1000);
-    if (rc != ERR_OK)
+        rc = api_login_try(call, &l, e);
+    if (rc != ERR_OK || !l.right)
         return rc;
-    return a.right ? api_session_begin(call, &a.user, 200, e) : refuse_login(call, a.username, e);
+    return api_session_begin(call, &(struct api_session_start){&l.user, l.from, 200, "signed in"},
+                             e);
 }
 
 static const char *const login_members[] = {
@@ -107,6 +68,7 @@ const struct route route_auth_logout = {
     .path = "/api/v1/auth/logout",
     .role = ROUTE_SIGNED_IN,
     .classes = HTTPD_API,
+    .in_person = true,
     .handle = logout,
     .summary = "End this session.",
     .answer = "{message: text}",
@@ -114,29 +76,54 @@ const struct route route_auth_logout = {
 
 /* --- refresh --- */
 
-static enum err_code refresh(struct api_call *call, struct err *e)
+/* Somebody else may have it: then the session ends for both. */
+static enum err_code refuse_refresh(struct api_call *call, struct str key, struct err *e)
 {
     struct store_actor who = api_actor(call);
-    char token[CRYPTO_TOKEN_SIZE];
+    struct log_ctx ctx = {.component = "api", .request = call->req->id};
+    bool ended = false;
+    enum err_code rc = store_session_reused(call->api->config.store, &who, key, &ended, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (ended)
+        log_warn(&ctx, "a refresh token was shown twice, its session has ended");
+    return api_problem(call, 401, "sign in again");
+}
+
+static enum err_code renew(struct api_call *call, const struct store_session *session,
+                           struct str key, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    struct store_session_renewal r = {.id = session->id, .old = key};
+    enum err_code rc;
+
+    who.name = arena_printf(call->arena, "user:%s", session->user.username);
+    rc = store_session_refresh(call->api->config.store, &who, &r, e);
+    if (rc == ERR_OK)
+        rc = api_session_answer(
+            call,
+            &(struct api_session_grant){&session->user, session->id, r.refresh, 200, "signed in"},
+            e);
+    crypto_wipe(&r.refresh, sizeof(r.refresh));
+    return rc;
+}
+
+static enum err_code refresh(struct api_call *call, struct err *e)
+{
     struct store_session session;
     struct str key;
     enum err_code rc = api_member_text(call, "refresh_token", (struct api_length){1, 256}, &key, e);
 
-    if (rc == ERR_OK)
-        rc = store_session_find(call->api->config.store, call->arena,
-                                (struct store_session_key){STORE_SESSION_BY_REFRESH, key}, &session,
-                                e);
-    if (rc == ERR_NOT_FOUND)
-        return api_problem(call, 401, "sign in again");
     if (rc != ERR_OK)
         return rc;
-    who.name = arena_printf(call->arena, "user:%s", session.user.username);
-    rc = store_session_refresh(call->api->config.store, &who, session.id, token, e);
+    rc = store_session_find(call->api->config.store, call->arena,
+                            (struct store_session_key){STORE_SESSION_BY_REFRESH, key}, &session, e);
     if (rc == ERR_OK)
-        rc = api_session_answer(
-            call, &(struct api_session_grant){&session.user, session.id, token, 200}, e);
-    crypto_wipe(token, sizeof(token));
-    return rc;
+        rc = renew(call, &session, key, e);
+    if (rc == ERR_LIMIT)
+        return api_problem(call, 401, "sign in again");
+    return rc == ERR_NOT_FOUND ? refuse_refresh(call, key, e) : rc;
 }
 
 static const char *const refresh_members[] = {
@@ -173,8 +160,8 @@ static enum err_code me(struct api_call *call, struct err *e)
     json_object_begin(w);
     json_key(w, "user");
     api_session_put_user(w, &session->user);
-    json_member_c(w, "csrf_token", csrf);
-    api_member_time(w, "expires_at", idle_end < end ? idle_end : end);
+    json_member_c(w, "csrf_token", call->who.by_token ? NULL : csrf);
+    api_member_time(w, "expires_at", call->who.by_token ? 0 : idle_end < end ? idle_end : end);
     json_object_end(w);
     return ERR_OK;
 }
@@ -186,56 +173,47 @@ const struct route route_auth_me = {
     .classes = HTTPD_API,
     .handle = me,
     .summary = "Who is signed in.",
-    .answer = "{user: User, csrf_token: text, expires_at: time?}",
+    .answer = "{user: User, csrf_token: text? 'not of an API token', expires_at: time?}",
 };
 
 /* --- change-password --- */
 
-static enum err_code set_password(struct api_call *call, struct str password, struct err *e)
+/* All sessions end, this one as well; the person goes on in a new one. */
+static enum err_code set_password(struct api_call *call, struct api_login *l, struct str password,
+                                  struct err *e)
 {
     struct store_actor who = api_actor(call);
     char hash[PASSWORD_HASH_SIZE];
-    struct json_writer *w;
     enum err_code rc = password_hash(password, hash, e);
 
+    if (rc == ERR_LIMIT)
+        return api_login_busy(call, 1000);
     if (rc == ERR_OK)
-        rc = store_user_set_password(
-            call->api->config.store, &who,
-            &(struct store_user_password){call->who.session.user.id, hash, call->who.session.id},
-            e);
+        rc = store_user_set_password(call->api->config.store, &who, l->user.id, hash, e);
     if (rc != ERR_OK)
         return rc;
-    w = api_json(call, 200);
-    json_object_begin(w);
-    json_member_c(w, "message", "the password was changed; other sessions have ended");
-    json_object_end(w);
-    return ERR_OK;
+    l->user.password_hash = hash;
+    return api_session_begin(
+        call,
+        &(struct api_session_start){&l->user, l->from, 200,
+                                    "the password was changed; all other sessions have ended"},
+        e);
 }
 
 static enum err_code change_password(struct api_call *call, struct err *e)
 {
-    struct attempt a = {.username = str_of(call->who.session.user.username)};
+    struct api_login l = {.username = str_of(call->who.session.user.username), .refusal = 403};
     struct str password;
-    int64_t wait_ms = 0;
     enum err_code rc = api_member_text(call, "old_password", (struct api_length){1, 1024},
-                                       &a.password, e);
+                                       &l.password, e);
 
     if (rc == ERR_OK)
         rc = api_member_text(call, "new_password", (struct api_length){1, 1024}, &password, e);
     if (rc == ERR_OK)
         rc = password_check_new(password, e);
     if (rc == ERR_OK)
-        rc = store_user_login_wait(call->api->config.store, a.username, call->req->peer, &wait_ms,
-                                   e);
-    if (rc == ERR_OK && wait_ms > 0)
-        return busy(call, wait_ms);
-    if (rc == ERR_OK)
-        rc = check_password(call, &a, e);
-    if (rc == ERR_LIMIT)
-        return busy(call, 1000);
-    if (rc != ERR_OK)
-        return rc;
-    return a.right ? set_password(call, password, e) : refuse_login(call, a.username, e);
+        rc = api_login_try(call, &l, e);
+    return rc == ERR_OK && l.right ? set_password(call, &l, password, e) : rc;
 }
 
 static const char *const change_members[] = {
@@ -252,8 +230,54 @@ const struct route route_auth_change_password = {
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
     .members = change_members,
+    .in_person = true,
     .handle = change_password,
-    .summary = "Change one's own password.",
-    .answer = "{message: text}",
+    .summary = "Change one's own password. All sessions end; the answer is a new one.",
+    .answer = "Session",
+    .also = "429",
+};
+
+/* --- confirm --- */
+
+static enum err_code confirm(struct api_call *call, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    struct api_login l = {.username = str_of(call->who.session.user.username), .refusal = 403};
+    struct json_writer *w;
+    enum err_code rc = api_member_text(call, "password", (struct api_length){1, 1024}, &l.password,
+                                       e);
+
+    if (rc == ERR_OK)
+        rc = api_login_try(call, &l, e);
+    if (rc != ERR_OK || !l.right)
+        return rc;
+    rc = store_session_verified(call->api->config.store, &who, call->who.session.id,
+                                &(struct store_login){l.username, l.from}, e);
+    if (rc != ERR_OK)
+        return rc;
+    w = api_json(call, 200);
+    json_object_begin(w);
+    api_member_time(w, "confirmed_until", clock_wall_ms() + API_STEP_UP_MS);
+    json_object_end(w);
+    return ERR_OK;
+}
+
+static const char *const confirm_members[] = {
+    "password text!: of the account that is signed in",
+    NULL,
+};
+
+const struct route route_auth_confirm = {
+    .method = "POST",
+    .path = "/api/v1/auth/confirm",
+    .role = ROUTE_SIGNED_IN,
+    .classes = HTTPD_API,
+    .body = ROUTE_JSON,
+    .max_body = LIMIT_JSON_BODY_BYTES,
+    .members = confirm_members,
+    .in_person = true,
+    .handle = confirm,
+    .summary = "Prove once more who one is: what asks for a fresh proof is open for 5 minutes.",
+    .answer = "{confirmed_until: time}",
     .also = "429",
 };

@@ -147,7 +147,10 @@ static enum err_code make_owner(struct api_call *call, struct store_user_new *n,
         return rc;
     close_code(&call->api->setup);
     rc = store_user_by_id(call->api->config.store, call->arena, id, &user, e);
-    return rc == ERR_OK ? api_session_begin(call, &user, 201, e) : rc;
+    if (rc != ERR_OK)
+        return rc;
+    return api_session_begin(
+        call, &(struct api_session_start){&user, call->req->peer, 201, "signed in"}, e);
 }
 
 static enum err_code read_owner(struct api_call *call, struct store_user_new *n, struct str *code,

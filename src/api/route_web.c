@@ -189,6 +189,16 @@ const struct route route_web_users = {
     .answer_type = "text/html",
 };
 
+const struct route route_web_account = {
+    .method = "GET",
+    .path = "/account",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: one's own password, tokens and sessions.",
+    .answer_type = "text/html",
+};
+
 const struct route route_web_about = {
     .method = "GET",
     .path = "/about",

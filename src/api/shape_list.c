@@ -42,10 +42,16 @@ const struct shape_named shape_list[] = {
                " last_used_at: time?, created_at: time?}"},
     {"Session", "{token: text, refresh_token: text, expires_at: time, csrf_token: text,"
                 " message: text, user: User}"},
+    {"Signin", "{id: text, username: text, address: text, agent: text 'what the client calls"
+               " itself', current: bool 'the session of this request', created_at: time,"
+               " last_used_at: time, ends_at: time 'at the latest'}"},
     {"Target", "{" TARGET "}"},
     {"TargetDetail", "{" TARGET ", collector: {id: text, name: text?, hostname: text?,"
                      " version: text?, last_seen_ms: ms}?, relations: [Relation],"
                      " probes: [Probe], gaps: [Gap]}"},
+    {"Token", "{id: int, name: text, scope: text(metrics|read|write|admin),"
+              " token~: text 'in the answer that made it alone', username: text, expires_at: time,"
+              " last_used_at: time?, last_address: text, created_at: time}"},
     {"User", "{id: int, username: text, email: text?, full_name: text?,"
              " role: text(viewer|operator|admin|owner|auditor), is_active: bool,"
              " last_login: time?}"},

@@ -3,8 +3,10 @@
  * store_login.c: the back-off after failed logins.
  *
  * Failures are counted per account and address together, and per address. So a stranger slows
- * down only his own address, never the account of somebody who comes from elsewhere. The counts
- * survive a restart and are forgotten a day after the last failure.
+ * down only his own address, never the account of somebody who comes from elsewhere. A device on
+ * which somebody signed in before (api_device.h) counts for itself, in place of its address: a
+ * stranger behind the same address cannot lock out its owner. The counts survive a restart and are
+ * forgotten a day after the last failure.
  */
 #include <stdio.h>
 
@@ -55,22 +57,23 @@ static enum err_code wait_of(struct sqldb *db, const char *name, int64_t free_tr
     return rc;
 }
 
-const char *store_user_login_name(struct arena *a, struct str username, const char *address)
+const char *store_user_login_name(struct arena *a, const struct store_login *at)
 {
+    struct str username = at->username;
     char *name;
 
     if (username.len > STORE_USER_NAME_MAX)
         username.len = STORE_USER_NAME_MAX;
-    name = arena_printf(a, "%.*s|%s", STR_ARG(username), address);
-    for (char *at = name; at != NULL && *at != '|'; at++) {
-        if (*at >= 'A' && *at <= 'Z')
-            *at = (char)(*at | 0x20);
+    name = arena_printf(a, "%.*s|%s", STR_ARG(username), at->from);
+    for (char *c = name; c != NULL && *c != '|'; c++) {
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c | 0x20);
     }
     return name;
 }
 
-enum err_code store_user_login_wait(struct store *s, struct str username, const char *address,
-                                    int64_t *wait_ms, struct err *e)
+enum err_code store_user_login_wait(struct store *s, const struct store_login *at, int64_t *wait_ms,
+                                    struct err *e)
 {
     struct arena a;
     struct sqldb *db = store_read_begin(s);
@@ -78,9 +81,9 @@ enum err_code store_user_login_wait(struct store *s, struct str username, const 
 
     arena_init(&a, "login", 4096);
     *wait_ms = 0;
-    rc = wait_of(db, store_user_login_name(&a, username, address), FREE_TRIES, wait_ms, e);
+    rc = wait_of(db, store_user_login_name(&a, at), FREE_TRIES, wait_ms, e);
     if (rc == ERR_OK)
-        rc = wait_of(db, address, FREE_TRIES_ADDRESS, wait_ms, e);
+        rc = wait_of(db, at->from, FREE_TRIES_ADDRESS, wait_ms, e);
     store_read_end(s);
     arena_fini(&a);
     return rc;
@@ -98,21 +101,24 @@ static enum err_code add_failure(struct sqldb *db, const char *name, struct err 
         SQLDB_ARGS(sqldb_text_c(name), sqldb_i64(failures + 1), sqldb_i64(clock_wall_ms())), e);
 }
 
-enum err_code store_user_login_failed(struct store *s, struct arena *a,
-                                      const struct store_actor *who, struct str username,
-                                      struct err *e)
+enum err_code store_user_login_failed(struct store *s, const struct store_actor *who,
+                                      const struct store_login *at, struct err *e)
 {
-    const char *pair = store_user_login_name(a, username, who->address);
+    struct arena a;
     struct sqldb *db;
     enum err_code rc = store_begin(s, &db, e);
 
     if (rc != ERR_OK)
         return rc;
-    rc = add_failure(db, pair, e);
+    arena_init(&a, "login", 8192);
+    rc = add_failure(db, store_user_login_name(&a, at), e);
     if (rc == ERR_OK)
-        rc = add_failure(db, who->address, e);
+        rc = add_failure(db, at->from, e);
     if (rc == ERR_OK)
         rc = store_audit_add(
-            db, who, (struct store_audit_entry){"login.failed", arena_cstr(a, username), ""}, e);
-    return store_end(s, rc, e);
+            db, who, (struct store_audit_entry){"login.failed", arena_cstr(&a, at->username), ""},
+            e);
+    rc = store_end(s, rc, e);
+    arena_fini(&a);
+    return rc;
 }

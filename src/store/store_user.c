@@ -172,10 +172,9 @@ enum err_code store_user_list(struct store *s, struct arena *a, struct store_use
     return rc == ERR_OK ? arena_check(a, e) : rc;
 }
 
-enum err_code store_user_set_password(struct store *s, const struct store_actor *who,
-                                      const struct store_user_password *change, struct err *e)
+enum err_code store_user_rehash(struct store *s, int64_t id, const char *password_hash,
+                                struct err *e)
 {
-    int64_t now = clock_wall_ms();
     struct sqldb *db;
     enum err_code rc = store_begin(s, &db, e);
 
@@ -183,12 +182,23 @@ enum err_code store_user_set_password(struct store *s, const struct store_actor 
         return rc;
     rc = sqldb_run(
         db, "account_password",
-        SQLDB_ARGS(sqldb_i64(change->id), sqldb_text_c(change->password_hash), sqldb_i64(now)), e);
+        SQLDB_ARGS(sqldb_i64(id), sqldb_text_c(password_hash), sqldb_i64(clock_wall_ms())), e);
+    return store_end(s, rc, e);
+}
+
+enum err_code store_user_set_password(struct store *s, const struct store_actor *who, int64_t id,
+                                      const char *password_hash, struct err *e)
+{
+    int64_t now = clock_wall_ms();
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = sqldb_run(db, "account_password",
+                   SQLDB_ARGS(sqldb_i64(id), sqldb_text_c(password_hash), sqldb_i64(now)), e);
     if (rc == ERR_OK)
-        rc = sqldb_run(
-            db, "session_end_others",
-            SQLDB_ARGS(sqldb_i64(change->id), sqldb_text_c(change->keep_session), sqldb_i64(now)),
-            e);
+        rc = sqldb_run(db, "session_end_all", SQLDB_ARGS(sqldb_i64(id), sqldb_i64(now)), e);
     if (rc == ERR_OK)
         rc = store_audit_add(db, who, (struct store_audit_entry){"user.password", who->name, ""},
                              e);

@@ -37,15 +37,12 @@ enum err_code store_user_by_name(struct store *s, struct arena *a, struct str us
                                  struct store_user *out, struct err *e) ERR_MUST_CHECK;
 enum err_code store_user_by_id(struct store *s, struct arena *a, int64_t id, struct store_user *out,
                                struct err *e) ERR_MUST_CHECK;
-struct store_user_password {
-    int64_t id;
-    const char *password_hash;
-    const char *keep_session; /* the one session that does not end */
-};
-/* Set one's own password and end the other sessions. */
-enum err_code store_user_set_password(struct store *s, const struct store_actor *who,
-                                      const struct store_user_password *change,
-                                      struct err *e) ERR_MUST_CHECK;
+/* Set one's own password and end all of one's sessions. */
+enum err_code store_user_set_password(struct store *s, const struct store_actor *who, int64_t id,
+                                      const char *password_hash, struct err *e) ERR_MUST_CHECK;
+/* The same password by newer parameters: nothing ends. */
+enum err_code store_user_rehash(struct store *s, int64_t id, const char *password_hash,
+                                struct err *e) ERR_MUST_CHECK;
 
 struct store_user_page {
     int64_t after; /* an id; 0 = from the start */
@@ -83,7 +80,7 @@ enum err_code store_user_update(struct store *s, const struct store_actor *who,
 enum err_code store_user_delete(struct store *s, const struct store_actor *who,
                                 const struct store_user_change *change,
                                 struct err *e) ERR_MUST_CHECK;
-/* Set somebody's password and end all of their sessions. */
+/* Set somebody's password, end all of their sessions and revoke their tokens. */
 enum err_code store_user_reset_password(struct store *s, const struct store_actor *who,
                                         const struct store_user_change *change,
                                         const char *password_hash, struct err *e) ERR_MUST_CHECK;
@@ -93,14 +90,18 @@ void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *o
 enum err_code store_user_count_in(struct sqldb *db, int64_t *accounts, int64_t *owners,
                                   struct err *e) ERR_MUST_CHECK;
 
-/* How long this account from this address, or this address, must wait; 0 = may try. */
-enum err_code store_user_login_wait(struct store *s, struct str username, const char *address,
-                                    int64_t *wait_ms, struct err *e) ERR_MUST_CHECK;
+/* A try to sign in. */
+struct store_login {
+    struct str username;
+    const char *from; /* the client's address, or "device:..." for one that is known */
+};
+/* How long this account from there, or everybody from there, must wait; 0 = may try. */
+enum err_code store_user_login_wait(struct store *s, const struct store_login *at, int64_t *wait_ms,
+                                    struct err *e) ERR_MUST_CHECK;
 /* Count a failure, with its audit row. */
-enum err_code store_user_login_failed(struct store *s, struct arena *a,
-                                      const struct store_actor *who, struct str username,
-                                      struct err *e) ERR_MUST_CHECK;
-/* The name under which failures of an account from an address are counted. */
-const char *store_user_login_name(struct arena *a, struct str username, const char *address);
+enum err_code store_user_login_failed(struct store *s, const struct store_actor *who,
+                                      const struct store_login *at, struct err *e) ERR_MUST_CHECK;
+/* The name under which failures of an account from there are counted. */
+const char *store_user_login_name(struct arena *a, const struct store_login *at);
 
 #endif

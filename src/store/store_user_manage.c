@@ -89,9 +89,8 @@ static enum err_code keep_an_owner(struct work *w, struct err *e)
 
 static enum err_code end_sessions(struct work *w, struct err *e)
 {
-    return sqldb_run(
-        w->db, "session_end_others",
-        SQLDB_ARGS(sqldb_i64(w->user.id), sqldb_text_c(""), sqldb_i64(clock_wall_ms())), e);
+    return sqldb_run(w->db, "session_end_all",
+                     SQLDB_ARGS(sqldb_i64(w->user.id), sqldb_i64(clock_wall_ms())), e);
 }
 
 /* --- changes --- */
@@ -189,6 +188,9 @@ enum err_code store_user_reset_password(struct store *s, const struct store_acto
         e);
     if (rc == ERR_OK)
         rc = end_sessions(&w, e);
+    if (rc == ERR_OK)
+        rc = sqldb_run(w.db, "token_revoke_all",
+                       SQLDB_ARGS(sqldb_i64(change->id), sqldb_i64(clock_wall_ms())), e);
     return finish(&w, rc, (struct store_audit_entry){"user.reset_password", w.user.username, ""},
                   e);
 }

@@ -12,6 +12,7 @@
 
 #include "base/thread.h"
 #include "os/entropy.h"
+#include "tls/password_common.h"
 
 #define MEMORY_KIB  19456
 #define PASSES      2
@@ -72,7 +73,16 @@ enum err_code password_check_new(struct str password, struct err *e)
         return err_set(e, ERR_INVALID, "a password needs at least %d bytes", PASSWORD_MIN_BYTES);
     if (password.len > PASSWORD_MAX_BYTES)
         return err_set(e, ERR_INVALID, "a password has at most %d bytes", PASSWORD_MAX_BYTES);
+    if (password_is_common(password))
+        return err_set(e, ERR_INVALID,
+                       "this password is made of what is tried first: common words, rows of keys, "
+                       "repetitions; take another one");
     return ERR_OK;
+}
+
+bool password_is_old(const char *hash)
+{
+    return strncmp(hash, nobody, strlen("$argon2id$v=19$m=19456,t=2,p=1$")) != 0;
 }
 
 enum err_code password_hash(struct str password, char out[PASSWORD_HASH_SIZE], struct err *e)

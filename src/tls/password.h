@@ -21,11 +21,16 @@
 
 /* Before threads start. */
 void password_init(void);
-/* The rules for a new password: length in bytes, nothing else. ERR_INVALID says which. */
+/*
+ * The rules for a new password: its length in bytes, and that it is not one of those that are tried
+ * first (password_common.h). ERR_INVALID says which.
+ */
 enum err_code password_check_new(struct str password, struct err *e) ERR_MUST_CHECK;
 /* out: the PHC string. ERR_LIMIT when too many wait. */
 enum err_code password_hash(struct str password, char out[PASSWORD_HASH_SIZE],
                             struct err *e) ERR_MUST_CHECK;
+/* Whether a PHC string was made with other parameters than ours. */
+bool password_is_old(const char *hash);
 /*
  * Compare with a PHC string. hash: NULL = there is no such user; the same work is done and the
  * answer is "no", so that the time tells nothing.

@@ -54,11 +54,55 @@ static void new_passwords_have_bounds(void **state)
     struct err e;
 
     (void)state;
-    memset(text, 'a', sizeof(text));
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = "many different letters, none in a row of keys"[i * 7 % 45];
     assert_int_equal(password_check_new(str_make(text, 11), &e), ERR_INVALID);
     assert_int_equal(password_check_new(str_make(text, 12), &e), ERR_OK);
     assert_int_equal(password_check_new(str_make(text, 128), &e), ERR_OK);
     assert_int_equal(password_check_new(str_make(text, 129), &e), ERR_INVALID);
+}
+
+/* U9: what is tried first is no password, whatever its length. */
+static void common_passwords_are_refused(void **state)
+{
+    static const char *const common[] = {
+        "aaaaaaaaaaaa",      "abcabcabcabc",     "123456789012",         "password1234",
+        "Password2024!",     "passwordpassword", "P@ssw0rd1234",         "qwertyuiop12",
+        "1qaz2wsx3edc",      "letmeinletmein",   "iloveyou1234",         "adminadmin12",
+        "postgres2024!!",    "Welcome123456",    "zaqxswcdevfr",         "abcdefghijkl",
+        "987654321098",      "administrator1",   "qwertyqwerty123",      "dragonmonkey1",
+        "changeme-changeme", "SummerSummer24",   "trustno1trustno1",     "1234567890qwerty",
+        "111111222222",      "test1234test1234", "Pa$$w0rd Pa$$w0rd",    "secretpostgres99",
+        "asdfghjkl;'asdf",   "monday-tuesday",   "iloveyouiloveyou1987", "!@#$%^&*()_+12",
+    };
+    static const char *const fine[] = {
+        "correct horse battery staple", "xkTq9vLm2wRz",
+        "secret of viewer here",        "Straubing ohne Regen",
+        "owls eat 4 small mice",        "pgbouncer hates me",
+        "dzien dobry wszystkim",        "\xe5\xaf\x86\xe7\xa0\x81\xe5\xbe\x88\xe9\x95\xbf",
+    };
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+        if (password_check_new(str_of(common[i]), &e) != ERR_INVALID)
+            fail_msg("%s is taken", common[i]);
+    }
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        if (password_check_new(str_of(fine[i]), &e) != ERR_OK)
+            fail_msg("%s is refused: %s", fine[i], e.text);
+    }
+}
+
+static void older_parameters_are_told(void **state)
+{
+    char hash[PASSWORD_HASH_SIZE];
+    struct err e;
+
+    (void)state;
+    assert_int_equal(password_hash(STR("x"), hash, &e), ERR_OK);
+    assert_false(password_is_old(hash));
+    assert_true(password_is_old("$argon2id$v=19$m=8192,t=2,p=1$c2FsdHNhbHQ$aGFzaA"));
 }
 
 /* RFC 9106, 5.3: Argon2id with secret and associated data. */
@@ -101,6 +145,8 @@ int main(void)
         cmocka_unit_test(unknown_user_never_matches),
         cmocka_unit_test(damaged_hash_is_an_error),
         cmocka_unit_test(new_passwords_have_bounds),
+        cmocka_unit_test(common_passwords_are_refused),
+        cmocka_unit_test(older_parameters_are_told),
         cmocka_unit_test(library_gives_the_rfc_vector),
     };
 

@@ -20,6 +20,7 @@ static const struct {
     enum route_role role;
 } expected[] = {
     {"POST", "/api/v1/auth/change-password", ROUTE_SIGNED_IN},
+    {"POST", "/api/v1/auth/confirm", ROUTE_SIGNED_IN},
     {"POST", "/api/v1/auth/login", ROUTE_ANYONE},
     {"POST", "/api/v1/auth/logout", ROUTE_SIGNED_IN},
     {"GET", "/api/v1/auth/me", ROUTE_SIGNED_IN},
@@ -95,6 +96,11 @@ static const struct {
     {"GET", "/api/v1/servers", ROUTE_VIEWER},
     {"GET", "/api/v1/servers/{id}/sessions/load", ROUTE_VIEWER},
     {"POST", "/api/v1/auth/setup", ROUTE_ANYONE},
+    {"GET", "/api/v1/sessions", ROUTE_SIGNED_IN},
+    {"DELETE", "/api/v1/sessions/{id}", ROUTE_SIGNED_IN},
+    {"POST", "/api/v1/tokens", ROUTE_VIEWER},
+    {"GET", "/api/v1/tokens", ROUTE_SIGNED_IN},
+    {"DELETE", "/api/v1/tokens/{id}", ROUTE_SIGNED_IN},
     {"GET", "/api/v1/auth/state", ROUTE_ANYONE},
     {"GET", "/api/v1/users", ROUTE_ADMIN},
     {"GET", "/api/v1/servers/{id}/top", ROUTE_VIEWER},
@@ -107,6 +113,7 @@ static const struct {
     {"GET", "/login", ROUTE_ANYONE},
     {"GET", "/", ROUTE_ANYONE},
     {"GET", "/about", ROUTE_ANYONE},
+    {"GET", "/account", ROUTE_ANYONE},
     {"GET", "/collectors", ROUTE_ANYONE},
     {"GET", "/s/{id}", ROUTE_ANYONE},
     {"GET", "/s/{id}/queries", ROUTE_ANYONE},
@@ -119,6 +126,26 @@ static const struct {
     {"GET", "/setup", ROUTE_ANYONE},
 };
 #define EXPECTED (sizeof(expected) / sizeof(expected[0]))
+
+/* What a token does not open: for people in a session; FRESH: who proved who they are just now. */
+static const struct {
+    const char *method, *path;
+    enum { PERSON, FRESH } proof;
+} in_person[] = {
+    {"POST", "/api/v1/auth/change-password", PERSON},
+    {"POST", "/api/v1/auth/confirm", PERSON},
+    {"POST", "/api/v1/auth/logout", PERSON},
+    {"GET", "/api/v1/sessions", PERSON},
+    {"DELETE", "/api/v1/sessions/{id}", PERSON},
+    {"GET", "/api/v1/tokens", PERSON},
+    {"POST", "/api/v1/tokens", FRESH},
+    {"DELETE", "/api/v1/tokens/{id}", PERSON},
+    {"POST", "/api/v1/users", FRESH},
+    {"PUT", "/api/v1/users/{id}", FRESH},
+    {"DELETE", "/api/v1/users/{id}", FRESH},
+    {"POST", "/api/v1/users/{id}/reset-password", FRESH},
+};
+#define IN_PERSON (sizeof(in_person) / sizeof(in_person[0]))
 
 static void every_route_has_its_role(void **state)
 {
@@ -142,6 +169,29 @@ static void every_route_has_its_role(void **state)
     }
 }
 
+static void the_proof_is_the_one_written_down(void **state)
+{
+    size_t count, found = 0;
+    const struct route *const *table = route_table(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        bool person = false, fresh = false;
+
+        for (size_t j = 0; j < IN_PERSON; j++) {
+            if (strcmp(table[i]->method, in_person[j].method) != 0 ||
+                strcmp(table[i]->path, in_person[j].path) != 0)
+                continue;
+            found++;
+            person = in_person[j].proof == PERSON;
+            fresh = in_person[j].proof == FRESH;
+        }
+        if (table[i]->in_person != person || table[i]->step_up != fresh)
+            fail_msg("%s %s: another proof is written down", table[i]->method, table[i]->path);
+    }
+    assert_int_equal(found, IN_PERSON);
+}
+
 static void every_route_is_whole(void **state)
 {
     size_t count;
@@ -159,6 +209,11 @@ static void every_route_is_whole(void **state)
         /* what changes something is never open to everybody but for the doors into the house */
         if (r->role == ROUTE_ANYONE && strcmp(r->method, "GET") != 0)
             assert_true(strstr(r->path, "/auth/") != NULL || strstr(r->path, "/collectors/r"));
+        /* a token makes no tokens, and touches no session and no account */
+        if (strcmp(r->method, "GET") != 0 && r->role != ROUTE_ANYONE &&
+            (strstr(r->path, "/auth/") || strstr(r->path, "/v1/tokens") ||
+             strstr(r->path, "/v1/users") || strstr(r->path, "/v1/sessions")))
+            assert_true(r->in_person || r->step_up);
         for (size_t j = 0; j < i; j++)
             assert_true(strcmp(r->path, table[j]->path) != 0 ||
                         strcmp(r->method, table[j]->method) != 0);
@@ -202,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_route_has_its_role),
+        cmocka_unit_test(the_proof_is_the_one_written_down),
         cmocka_unit_test(every_route_is_whole),
         cmocka_unit_test(paths_are_found_exactly),
     };

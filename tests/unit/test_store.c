@@ -97,10 +97,12 @@ static void sessions_are_found_by_their_secrets_and_end(void **state)
     struct store_user got = {0};
     struct store_session_new n;
     struct store_session session;
-    char refresh[CRYPTO_TOKEN_SIZE];
+    struct store_session_renewal renewal;
     int64_t id;
 
     (void)state;
+    n.agent = STR("browser");
+    n.from = who.address;
     assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);
     assert_int_equal(store_user_by_id(s, &arena, id, &got, &e), ERR_OK);
     assert_int_equal(store_session_create(s, &who, &got, &n, &e), ERR_OK);
@@ -116,17 +118,18 @@ static void sessions_are_found_by_their_secrets_and_end(void **state)
                            (struct store_session_key){STORE_SESSION_BY_TOKEN, str_of(n.refresh)},
                            &session, &e),
         ERR_NOT_FOUND);
-    assert_int_equal(store_session_refresh(s, &who, n.id, refresh, &e), ERR_OK);
+    renewal = (struct store_session_renewal){.id = n.id, .old = str_of(n.refresh)};
+    assert_int_equal(store_session_refresh(s, &who, &renewal, &e), ERR_OK);
     assert_int_equal(
         store_session_find(s, &arena,
                            (struct store_session_key){STORE_SESSION_BY_REFRESH, str_of(n.refresh)},
                            &session, &e),
         ERR_NOT_FOUND);
-    assert_int_equal(
-        store_session_find(s, &arena,
-                           (struct store_session_key){STORE_SESSION_BY_REFRESH, str_of(refresh)},
-                           &session, &e),
-        ERR_OK);
+    assert_int_equal(store_session_find(s, &arena,
+                                        (struct store_session_key){STORE_SESSION_BY_REFRESH,
+                                                                   str_of(renewal.refresh)},
+                                        &session, &e),
+                     ERR_OK);
     assert_int_equal(store_session_end(s, &who, n.id, &e), ERR_OK);
     assert_int_equal(
         store_session_find(s, &arena, (struct store_session_key){STORE_SESSION_BY_ID, str_of(n.id)},
@@ -158,6 +161,7 @@ static void begin_session(int64_t id, struct store_session_new *n)
 {
     struct store_user user;
 
+    *n = (struct store_session_new){.agent = STR("test"), .from = who.address};
     assert_int_equal(store_user_by_id(s, &arena, id, &user, &e), ERR_OK);
     assert_int_equal(store_session_create(s, &who, &user, n, &e), ERR_OK);
 }
@@ -251,27 +255,39 @@ static void accounts_are_listed_in_pages(void **state)
     assert_string_equal(page.rows[0].username, "b");
 }
 
+static int64_t wait_of(const char *user, const char *from)
+{
+    const struct store_login login = {str_of(user), from};
+    int64_t wait = -1;
+
+    assert_int_equal(store_user_login_wait(s, &login, &wait, &e), ERR_OK);
+    return wait;
+}
+
+static void fail_often(int times, const char *user, const char *from)
+{
+    const struct store_login login = {str_of(user), from};
+
+    for (int i = 0; i < times; i++)
+        assert_int_equal(store_user_login_failed(s, &who, &login, &e), ERR_OK);
+}
+
 static void failures_slow_down_only_their_address(void **state)
 {
-    const struct store_actor other = {"", "198.51.100.7", "r2"};
-    int64_t wait;
-
     (void)state;
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("bob"), &e), ERR_OK);
-    assert_int_equal(store_user_login_wait(s, STR("bob"), who.address, &wait, &e), ERR_OK);
-    assert_int_equal(wait, 0);
-    for (int i = 0; i < 8; i++)
-        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("Bob"), &e), ERR_OK);
-    assert_int_equal(store_user_login_wait(s, STR("BOB"), who.address, &wait, &e), ERR_OK);
-    assert_true(wait > 60000);
-    assert_int_equal(store_user_login_wait(s, STR("bob"), other.address, &wait, &e), ERR_OK);
-    assert_int_equal(wait, 0);
-    for (int i = 0; i < 30; i++)
-        assert_int_equal(store_user_login_failed(s, &arena, &who, STR("x"), &e), ERR_OK);
-    assert_int_equal(store_user_login_wait(s, STR("new"), who.address, &wait, &e), ERR_OK);
-    assert_true(wait > 60000);
-    assert_true(wait <= 15 * 60 * 1000);
+    fail_often(4, "bob", who.address);
+    assert_int_equal(wait_of("bob", who.address), 0);
+    fail_often(8, "Bob", who.address);
+    assert_true(wait_of("BOB", who.address) > 60000);
+    assert_int_equal(wait_of("bob", "198.51.100.7"), 0);
+    fail_often(30, "x", who.address);
+    assert_true(wait_of("new", who.address) > 60000);
+    assert_true(wait_of("new", who.address) <= 15 * 60 * 1000);
+    /* a device that is known counts for itself, and no better */
+    assert_int_equal(wait_of("bob", "device:1"), 0);
+    fail_often(12, "bob", "device:1");
+    assert_true(wait_of("bob", "device:1") > 60000);
+    assert_int_equal(wait_of("bob", "device:2"), 0);
 }
 
 static struct store_collector_new agent(const char *secret, const char *host)

@@ -1,7 +1,7 @@
 -- session_by_refresh: a session with its account.
 -- $1 hash of the refresh token
-SELECT s.id, s.account_id, s.created_ms, s.used_ms, s.ended_ms, a.username, a.email, a.full_name, a.role,
-    a.is_active, a.last_login_ms
+SELECT s.id, s.account_id, s.created_ms, s.used_ms, s.ended_ms, s.address, s.agent, s.verified_ms,
+    a.username, a.email, a.full_name, a.role, a.is_active, a.last_login_ms
 FROM session s
 JOIN account a ON a.id = s.account_id
 WHERE s.refresh_hash = $1;

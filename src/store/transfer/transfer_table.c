@@ -30,9 +30,14 @@ const struct transfer_table transfer_tables[] = {
     {"account", TRANSFER_CONTROL, "ittttttiiii", 1, 11, 11, false, LIST("account"),
      "COPY account (id, username, username_folded, email, full_name, role, password_hash, "
      "is_active, last_login_ms, created_ms, updated_ms) FROM STDIN"},
-    {"session", TRANSFER_CONTROL, "titttiii", 1, 8, 8, false, LIST("session"),
+    {"session", TRANSFER_CONTROL, "titttiiiti", 1, 10, 10, false, LIST("session"),
      "COPY session (id, account_id, token_hash, refresh_hash, address, created_ms, used_ms, "
-     "ended_ms) FROM STDIN"},
+     "ended_ms, agent, verified_ms) FROM STDIN"},
+    {"session_refresh", TRANSFER_CONTROL, "tti", 1, 3, 3, false, LIST("session_refresh"),
+     "COPY session_refresh (refresh_hash, session_id, used_ms) FROM STDIN"},
+    {"api_token", TRANSFER_CONTROL, "iitttiitii", 1, 10, 10, false, LIST("api_token"),
+     "COPY api_token (id, account_id, name, scope, token_hash, expires_ms, last_used_ms, "
+     "last_address, created_ms, revoked_ms) FROM STDIN"},
     {"login_failure", TRANSFER_CONTROL, "tii", 1, 3, 3, false, LIST("login_failure"),
      "COPY login_failure (name, failures, last_ms) FROM STDIN"},
     {"registration_secret", TRANSFER_CONTROL, "ittiiiiiti", 1, 10, 10, false,
