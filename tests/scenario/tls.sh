@@ -114,7 +114,7 @@ like "$(https "$secure" /healthz -D -)" 'Strict-Transport-Security: max-age=' "H
 unlike "$(curl -sS -D - "$SERVER_URL/healthz")" 'Strict-Transport' "none over plain HTTP"
 out=$(https "$secure" /api/v1/auth/login -D - -c "$T/jar" -H 'Content-Type: application/json' \
     -d "{\"username\":\"owner\",\"password\":\"$OWNER_PASSWORD\"}")
-like "$out" 'Set-Cookie: __Host-pga=[^;]+; Path=/; HttpOnly; SameSite=Strict; Secure' \
+like "$out" 'Set-Cookie: __Host-pga=[^;]+; Path=/; HttpOnly; SameSite=Strict; Max-Age=[0-9]+; Secure' \
     "the cookie over TLS has the __Host- form"
 like "$(https "$secure" /api/v1/auth/me -b "$T/jar")" '"owner".* 200$' "and signs in"
 like "$(https "$agents" /api/v1/auth/me -b "$T/jar" --cert "$CERTS/agent.crt" \
