@@ -84,24 +84,45 @@ static struct store_seal_place place_of(const char *row)
     return (struct store_seal_place){STORE_SEAL_ROOT, "root_key", "sealed", row};
 }
 
-/* A row more, sealed by `by`; its secret is its name with "secret " before. */
-static void plant(struct store_seal_ctx *by, const char *row)
+/* A row more; its secret is its name with "secret " before. */
+static enum err_code put_row(struct store_seal_ctx *by, struct sqldb *db, const char *row)
 {
     struct store_seal_place place = place_of(row);
     struct buf sealed;
-    struct sqldb *db;
     char plain[64];
     enum err_code rc;
 
     buf_init(&sealed, 4096);
     snprintf(plain, sizeof(plain), "secret %s", row);
-    assert_int_equal(store_begin(f.store, &db, &e), ERR_OK);
     rc = store_seal(by, &place, str_of(plain), &sealed, &e);
     if (rc == ERR_OK)
         rc = sqldb_run(db, "root_key_insert",
                        SQLDB_ARGS(sqldb_text_c(row), sqldb_blob(sealed.ptr, sealed.len)), &e);
-    assert_int_equal(store_end(f.store, rc, &e), ERR_OK);
     buf_fini(&sealed);
+    return rc;
+}
+
+static void plant(struct store_seal_ctx *by, const char *row)
+{
+    struct sqldb *db;
+
+    assert_int_equal(store_begin(f.store, &db, &e), ERR_OK);
+    assert_int_equal(store_end(f.store, put_row(by, db, row), &e), ERR_OK);
+}
+
+/* name0, name1 ... in one transaction */
+static void plant_many(const char *name, int count)
+{
+    struct sqldb *db;
+    char row[32];
+    enum err_code rc = ERR_OK;
+
+    assert_int_equal(store_begin(f.store, &db, &e), ERR_OK);
+    for (int i = 0; rc == ERR_OK && i < count; i++) {
+        snprintf(row, sizeof(row), "%s%d", name, i);
+        rc = put_row(seal, db, row);
+    }
+    assert_int_equal(store_end(f.store, rc, &e), ERR_OK);
 }
 
 /* The field of a row as it lies there. */
@@ -250,10 +271,7 @@ static void fields_are_sealed_anew_step_by_step(void **state)
     bool more = false;
 
     (void)state;
-    for (int i = 0; i < FIELDS; i++) {
-        snprintf(row, sizeof(row), "f%d", i);
-        plant(seal, row);
-    }
+    plant_many("f", FIELDS);
     assert_int_equal(store_seal_rotate_data(seal, &who, &generation, &e), ERR_OK);
     assert_int_equal(generation, 2);
     plant(seal, "new");
@@ -377,16 +395,13 @@ static void the_other_server_follows(void **state)
 static void nothing_of_a_secret_is_in_the_files(void **state)
 {
     struct buf file;
-    char row[16], plain[32], path[96];
+    char plain[32], path[96];
     size_t at;
 
     (void)state;
     if (dialect == SQLDB_PG)
         return; /* tests/scenario/secrets.sh reads a dump */
-    for (int i = 0; i < 50; i++) {
-        snprintf(row, sizeof(row), "planted%d", i);
-        plant(seal, row);
-    }
+    plant_many("planted", 50);
     buf_init(&file, 1 << 24);
     snprintf(path, sizeof(path), "%s/meta.db", f.at.dir);
     assert_int_equal(file_read_all(path, &file, &e), ERR_OK);
