@@ -5,14 +5,14 @@
  * The digits are those that yyjson writes: one conversion, where trying 15, 16 and 17 digits with
  * snprintf took 2 us a number, which was half of the answer to a query with many points.
  */
+#include "base/num.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/num.h"
-#include "yyjson.h"
+#include <yyjson.h>
 
 #define DIGITS_ROOM  64 /* yyjson asks for 34 bytes */
 #define DIGITS_PLAIN 15 /* so many digits every double keeps */

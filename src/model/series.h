@@ -83,8 +83,8 @@ struct series {
     const int64_t *until_ms;
     /*
      * NULL, or per sample: of roll-ups it stands for so many readings that have this sum (elsewhere
-     * for 1, the value). For a mean or a count the value is their mean; for rate() and its kin it is
-     * the newest of them, the sum is of no use, and 0 is a sample that no reading had.
+     * for 1, the value). For a mean or a count the value is their mean; for rate() and its kin it
+     * is the newest of them, the sum is of no use, and 0 is a sample that no reading had.
      */
     const double *readings, *sum;
 };

@@ -106,6 +106,25 @@ static void text_is_copied_and_formatted(void **state)
     arena_fini(&a);
 }
 
+static void reserved_memory_stays_over_resets(void **state)
+{
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, "test", 1 << 20);
+    arena_reserve(&a, 100000);
+    assert_int_equal(a.used_bytes, 0);
+    char *first = arena_alloc(&a, 60000);
+    char *second = arena_alloc(&a, 30000);
+    assert_true(second == first + 60000); /* of one chunk */
+    memset(first, 1, 60000);
+    arena_reset(&a);
+    arena_reserve(&a, 100000);
+    assert_ptr_equal(arena_alloc(&a, 90000), first);
+    assert_int_equal(first[0], 0);
+    arena_fini(&a);
+}
+
 static int refusals;
 
 static void *refuse(void *old, size_t size)
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(sizes_that_wrap_around_overflow),
         cmocka_unit_test(reset_gives_zeroed_memory_again),
         cmocka_unit_test(text_is_copied_and_formatted),
+        cmocka_unit_test(reserved_memory_stays_over_resets),
         cmocka_unit_test(exhausted_memory_is_an_overflow),
     };
 

@@ -154,10 +154,10 @@ struct tsdb_tiered_spec {
 
 /*
  * As tsdb_scan, but a bucket comes as one reading, at its newest one, or as a few when a counter
- * began or restarted in it, or its rise is asked for: what increase() makes of them is exact. A gauge is its last value, or
- * what `need` names; a delta the sum of (from_ms, t], the most of a reading, or the mean of
- * them. every_ms is such that a value lasts until the next one. A function that roll-ups do not
- * answer gets full readings as long as they are there: see plan->instead.
+ * began or restarted in it, or its rise is asked for: what increase() makes of them is exact. A
+ * gauge is its last value, or what `need` names; a delta the sum of (from_ms, t], the most of a
+ * reading, or the mean of them. every_ms is such that a value lasts until the next one. A function
+ * that roll-ups do not answer gets full readings as long as they are there: see plan->instead.
  */
 enum err_code tsdb_tiered_scan(struct tsdb_reader *r, const struct tsdb_tiered_spec *spec,
                                struct tsdb_plan *plan, struct err *e) ERR_MUST_CHECK;

@@ -89,7 +89,7 @@ struct tier_build {
     bool counts; /* some column is a counter */
     struct map *tuples;
     size_t entry_count, entry_mask;
-    struct entry **entries; /* by id */
+    struct entry **entries;                    /* by id */
     uint64_t slice_no, complete_no, failed_no; /* of the newest one, complete one, failed one */
     int64_t last_t_ms, last_every_ms;
     bool any; /* something went before */

@@ -128,7 +128,7 @@ static enum relation_kind kind_of(const struct scan *s, uint32_t id)
     return id < shape->column_count ? shape->kinds[id] : RELATION_GAUGE;
 }
 
-/* Numbers that are filled in where their stream leaves them out, so they need cells of their own. */
+/* Numbers that are filled in where their stream leaves them out: they need cells of their own. */
 static bool is_filled(enum relation_kind kind, uint32_t what)
 {
     return what == TIER_COUNT || (kind != RELATION_COUNTER && what >= TIER_MIN && what <= TIER_SUM);
