@@ -58,7 +58,10 @@ refused "a wrong type" '[agent]\nname = 3\n' 'line 2'
 refused "an open string" '[agent]\nname = "x\n' 'line 2'
 refused "a duration that is none" '[spool]\nmax_age = "soon"\n' 'line 2'
 refused "a value out of range" '[spool]\nlive_after = "9d"\n' 'live_after'
-refused "TLS to PostgreSQL" '[[target]]\nname = "x"\nhost = "db1"\nsslmode = "verify-full"\n' 'TLS'
+refused "a mode of TLS that is none" '[[target]]\nname = "x"\nhost = "db1"\nsslmode = "verify"\n' \
+    'sslmode=verify is none of'
+refused "the password of a key" '[[target]]\nname = "x"\ndsn = "host=db1 sslpassword=y"\n' \
+    'the dsn holds a password'
 refused "a rule across keys" '[[target]]\nname = "x"\n[[target]]\nname = "y"\nevery = "10ms"\n' \
     'line 3: target "y": every'
 

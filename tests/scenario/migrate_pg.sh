@@ -96,7 +96,7 @@ refusals() { # LABEL
     log_into
     STORE=postgres://store:$PASSWORD@db.example/x
     migrate status
-    is $? 5 "$1: a remote server without a word about sslmode"
+    is $? 1 "$1: a remote server without a word about TLS"
     log_into
     STORE=$url
     OUT=$("$PGA" migrate "$url" status 2>&1)

@@ -23,7 +23,7 @@ import {
 import { clock, following, view } from "../state";
 import { formatDuration } from "../time";
 import type { PageData } from "../pages/overview";
-import { Age, Chip, StateChip } from "./status";
+import { Age, Chip, LinkChip, StateChip } from "./status";
 
 export function TargetHead({ data }: { data: PageData }) {
   const t = data.detail;
@@ -35,6 +35,7 @@ export function TargetHead({ data }: { data: PageData }) {
         <div class="target-facts">
           <StateChip target={t} />
           {t.role && <Chip tone="plain">{t.role}</Chip>}
+          <LinkChip target={t} />
           {t.version && <span>PostgreSQL {shortVersion(t.version)}</span>}
           {t.address && (
             <span class="muted">

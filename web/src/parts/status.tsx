@@ -54,6 +54,21 @@ export function StateChip({ target }: { target: Target }) {
   );
 }
 
+/** How the collector's link to the database is protected; a warning when it has not proved itself. */
+export function LinkChip({ target }: { target: Target }) {
+  const mode = target.attributes?.["sslmode"];
+  const tls = target.attributes?.["tls"];
+  if (typeof mode !== "string" || typeof tls !== "string") return null;
+  const host = target.address ?? "";
+  const local = host === "" || /^(\/|@|localhost$|127\.|::1$)/.test(host);
+  const tone = local || mode === "verify-full" ? "plain" : "warn";
+  return (
+    <Chip tone={tone} title={`the collector's link to the database: sslmode=${mode}`}>
+      {tls === "" ? "no TLS" : tls}
+    </Chip>
+  );
+}
+
 export function Age({ ms }: { ms: number | null | undefined }) {
   if (!ms) return <span class="muted">never</span>;
   return (
