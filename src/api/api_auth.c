@@ -194,6 +194,18 @@ enum err_code api_authenticate(struct api_call *call, struct err *e)
     return api_sign_in(call, e);
 }
 
+enum err_code api_check_fresh(struct api_call *call, struct err *e)
+{
+    const struct api_principal *who = &call->who;
+
+    if (who->by_token)
+        return err_set(e, ERR_DENIED, "this is for people who signed in, not for an API token");
+    if (clock_wall_ms() - who->session.verified_ms < API_STEP_UP_MS)
+        return ERR_OK;
+    call->problem_type = API_STEP_UP_TYPE;
+    return err_set(e, ERR_DENIED, "prove once more who you are: POST /api/v1/auth/confirm");
+}
+
 enum err_code api_check_proof(struct api_call *call, struct err *e)
 {
     const struct api_principal *who = &call->who;
@@ -201,14 +213,11 @@ enum err_code api_check_proof(struct api_call *call, struct err *e)
 
     if (who->kind != API_USER)
         return ERR_OK;
-    if (who->by_token && (route->in_person || route->step_up))
+    if (who->by_token && route->in_person)
         return err_set(e, ERR_DENIED, "this is for people who signed in, not for an API token");
     if (who->metrics_only && !str_starts(str_of(route->path), STR("/prometheus/")))
         return err_set(e, ERR_DENIED, "the scope of this token is Prometheus's API alone");
-    if (!route->step_up || clock_wall_ms() - who->session.verified_ms < API_STEP_UP_MS)
-        return ERR_OK;
-    call->problem_type = API_STEP_UP_TYPE;
-    return err_set(e, ERR_DENIED, "prove once more who you are: POST /api/v1/auth/confirm");
+    return route->step_up ? api_check_fresh(call, e) : ERR_OK;
 }
 
 /* Origin is "http://host:port"; it must name the host that the browser asked for. */

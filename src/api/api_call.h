@@ -180,6 +180,8 @@ enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CH
 enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Through an open door: be the collector of that id. ERR_DENIED (401) when there is none. */
 enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e) ERR_MUST_CHECK;
+/* Whether a user proved who it is just now, for what asks for it at times. ERR_DENIED (403). */
+enum err_code api_check_fresh(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Whether a user came in the way that the route asks for. ERR_DENIED (403). */
 enum err_code api_check_proof(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Whether a change asked for by a browser comes from our own pages. ERR_DENIED (403). */

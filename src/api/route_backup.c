@@ -33,6 +33,8 @@ static enum err_code read_key(struct api_call *call, bool *key, struct err *e)
         return err_set(e, ERR_INVALID, "key: 0 or 1");
     if (*key && call->who.role < ROUTE_OWNER)
         return err_set(e, ERR_DENIED, "a backup with the master key needs the role owner");
+    if (*key)
+        return api_check_fresh(call, e);
     return ERR_OK;
 }
 

@@ -3,7 +3,7 @@
 // pages.mjs: every page with real data: numbers as the API has them, nothing the content policy
 // would report, no serious accessibility finding in either theme, no sideways scrolling on a phone.
 import { axeFindings, open, settle } from "./lib.mjs";
-import { denied, outage } from "./states.mjs";
+import { denied, outage, prove } from "./states.mjs";
 import { tables } from "./tables.mjs";
 
 const PHONE = 360;
@@ -24,6 +24,7 @@ async function paths(page) {
       ["query", `/s/${id}/queries/${query}`], ["sessions", `/s/${id}/sessions`],
       ["data", `/s/${id}/data`], ["rows", `/s/${id}/data/pg_stat_database`],
       ["collectors", "/collectors"], ["secrets", "/secrets"], ["users", "/users"],
+      ["account", "/account"],
       ["about", "/about"],
     ],
   };
@@ -153,6 +154,7 @@ async function adminPages(page, conf, t) {
   await row.waitFor({ state: "detached" });
   t.ok(true, "a secret is revoked after a question");
 
+  await prove(page, conf);
   await page.goto(`${conf.url}/users`);
   const user = `browser${Date.now()}`;
   await page.locator(".form-panel summary").click();
@@ -171,6 +173,7 @@ async function adminPages(page, conf, t) {
   await account.waitFor({ state: "detached" });
   t.ok(!(await api(page, "/users")).data.some((u) => u.username === user), "and removed");
 
+  await accountPage(page, conf, t);
   await page.goto(`${conf.url}/about`);
   await settle(page);
   const probes = await page.locator('section[aria-label="Sources"] tbody').first().locator("tr").count();
@@ -180,6 +183,33 @@ async function adminPages(page, conf, t) {
   await page.keyboard.press("f");
   await page.waitForFunction(() => location.pathname === "/");
   t.ok(true, "g f goes to the fleet");
+}
+
+async function accountPage(page, conf, t) {
+  await page.goto(`${conf.url}/account`);
+  const name = `browser ${Date.now()}`;
+  const form = page.locator(".form-panel", { hasText: "Make a token" });
+  await form.locator("summary").click();
+  await form.locator('[name="name"]').fill(name);
+  await form.locator('[name="scope"]').selectOption("read");
+  await form.locator("button", { hasText: "Make it" }).click();
+  const shown = page.locator(".banner .command code");
+  await shown.waitFor();
+  const value = await shown.textContent();
+  await page.reload();
+  const row = page.locator("tbody tr", { hasText: name });
+  await row.waitFor();
+  t.ok(/^pga_.{49}$/.test(value) && !(await page.content()).includes(value),
+    "a token's value is shown once");
+  const stored = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage,
+    document.cookie, location.href]));
+  t.ok(!/pga_|eyJ/.test(stored), "U10: no token in the browser's storage or the address");
+  await row.locator(".button-quiet", { hasText: "Revoke" }).click();
+  await page.locator("dialog[open] .button-danger").click();
+  await row.waitFor({ state: "detached" });
+  t.ok(true, "a token is revoked after a question");
+  const here = page.locator('section[aria-label="Sessions"] tbody tr', { hasText: "(this one)" });
+  t.ok((await here.count()) === 1, "the session of this page is among the sessions");
 }
 
 export async function everyPage(browser, conf, t, state, axeSource) {

@@ -40,12 +40,19 @@ function change(page, method, path, body) {
   }, [method, path, body]);
 }
 
+/** Accounts are changed by who proved within five minutes who it is. */
+export async function prove(page, conf) {
+  const answer = await change(page, "POST", "/auth/confirm", { password: conf.password });
+  if (answer.status !== 200) throw new Error(`confirm: ${answer.status} ${answer.body}`);
+}
+
 const REFUSED = ["secrets", "users"];
 
 /** Somebody with the least role: sees the figures, is told what is not for them, finds no button. */
 export async function denied(browser, conf, t, owner, where, axeSource) {
   const user = `viewer${Date.now()}`;
   const password = "a password of some length";
+  await prove(owner, conf);
   const made = await change(owner, "POST", "/users", { username: user, password, role: "viewer" });
   t.ok(made.status === 201, `a viewer is made (${made.status})`);
   for (const [kind, options] of LOOKS) {
@@ -68,6 +75,7 @@ export async function denied(browser, conf, t, owner, where, axeSource) {
     t.clean(problems.filter((text) => !/status of 403/.test(text)), `a viewer's pages, ${kind}`);
     await context.close();
   }
+  await prove(owner, conf);
   const gone = await change(owner, "DELETE", `/users/${JSON.parse(made.body).id}`);
   t.ok(gone.status === 204, `the viewer is removed (${gone.status})`);
 }

@@ -56,6 +56,50 @@ is $? 0 "user delete" || diag "$OUT $ERR"
 ctl user list
 unlike "$OUT" '(^|[^a-z])ann ' "she is gone"
 
+# --- tokens, sessions ----------------------------------------------------------------------------
+
+ctl token create --name nightly --scope read --expires 1d
+is $? 0 "token create" || diag "$OUT $ERR"
+token=$OUT
+like "$token" '^pga_[A-Za-z0-9_-]{49}$' "it is printed bare"
+OUT=$(PGA_SERVER=$SERVER_URL PGA_TOKEN=$token XDG_CONFIG_HOME=$T/other "$PGA" ctl whoami 2>&1)
+like "$OUT" 'owner' "a script is its maker" || diag "$OUT"
+OUT=$(PGA_SERVER=$SERVER_URL PGA_TOKEN=$token XDG_CONFIG_HOME=$T/other "$PGA" ctl token list 2>&1)
+is $? 4 "and sees no tokens"
+ctl token list
+like "$OUT" 'nightly +read .*127.0.0.1' "token list says whence it was used" || diag "$OUT"
+unlike "$OUT" 'pga_' "and no value"
+ctl token revoke nightly
+is $? 0 "token revoke" || diag "$OUT $ERR"
+OUT=$(PGA_SERVER=$SERVER_URL PGA_TOKEN=$token XDG_CONFIG_HOME=$T/other "$PGA" ctl whoami 2>&1)
+is $? 4 "then it opens nothing"
+ctl confirm --password-file "$T/password"
+is $? 0 "confirm" || diag "$OUT $ERR"
+XDG_CONFIG_HOME=$T/second ctl --server "$SERVER_URL" login --username owner \
+    --password-file "$T/password"
+ctl -o json signin list
+is "$(json data.#)" 3 "signin list: setup, and two logins" || diag "$OUT"
+unwanted=$(json data.0.id)
+[ "$(json data.0.current)" = false ] || unwanted=$(json data.1.id)
+ctl signin revoke "$unwanted"
+is $? 0 "signin revoke" || diag "$OUT $ERR"
+ctl signin list --user owner
+is "$(grep -c owner <<<"$OUT")" 2 "and one is gone" || diag "$OUT $ERR"
+# Commands that renew one login at once: a refresh token works once, so they take turns.
+"$PGA" ctl health >/dev/null 2>&1
+python3 - "$T/config/pga/contexts.toml" <<'P'
+import re, sys
+text = open(sys.argv[1]).read()
+open(sys.argv[1], "w").write(re.sub(r'(?m)^token = ".*"', 'token = "run.out.long"', text))
+P
+for i in 1 2 3 4 5 6; do
+    spawn "whoami$i" "$PGA" ctl whoami
+done
+for i in 1 2 3 4 5 6; do
+    reap "whoami$i" 60
+    is $? 0 "whoami $i of 6 at once" || diag "$(cat "$T/log/whoami$i")"
+done
+
 # --- secrets, an agent, its targets ------------------------------------------------------------
 
 ctl secret create --name first --max 3 --expires 1h

@@ -178,9 +178,17 @@ is "$STATUS" 404 "nor can it be changed"
 # --- everything by everybody -------------------------------------------------------------
 
 cp "$T/token" "$T/token.owner"
-python3 "$TOOL/matrix.py" --url "$SERVER_URL" --as "viewer=$T/token.viewer" \
-    --as "operator=$T/token.operator" --as "admin=$T/token.admin" --as "owner=$T/token.owner" \
-    --as "auditor=$T/token.auditor" --as "agent=$T/token.agent" >"$T/matrix" 2>&1
+callers=()
+for scope in metrics read write admin; do
+    api POST tokens "{\"name\":\"matrix\",\"scope\":\"$scope\"}"
+    is "$STATUS" 201 "a token of scope $scope"
+    (umask 077 && member token >"$T/token.script-$scope")
+    callers+=(--as "token-$scope=$T/token.script-$scope")
+done
+python3 "$TOOL/matrix.py" --url "$SERVER_URL" --table "$TOOL/matrix.table" \
+    --as "viewer=$T/token.viewer" --as "operator=$T/token.operator" --as "admin=$T/token.admin" \
+    --as "owner=$T/token.owner" --as "auditor=$T/token.auditor" --as "agent=$T/token.agent" \
+    "${callers[@]}" >"$T/matrix" 2>&1
 tap_from "$T/matrix" "matrix: "
 
 log_in

@@ -525,6 +525,9 @@ class Test:
             answer = chief.call(method, path, content)
             self.ok(answer.status == 403 and answer.json["type"] == STEP_UP,
                     "U8: %s /%s asks for a fresh proof" % (method, path), answer)
+        answer = chief.call("GET", "backup?key=1")
+        self.ok(answer.status == 403 and answer.json["type"] == STEP_UP,
+                "U8: so does a backup with the master key", answer)
         self.ok(chief.call("GET", "users").status == 200, "U8: reading does not")
         answer = chief.call("POST", "auth/confirm", {"password": "not the right one"})
         self.ok(answer.status == 403 and chief.call("POST", "users", body).status == 403,

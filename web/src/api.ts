@@ -216,6 +216,27 @@ export interface RegistrationSecret {
   expires_at?: string | null;
 }
 
+export interface ApiToken {
+  id: number | string;
+  name: string;
+  scope: string;
+  /** In the answer that made it, and never again. */
+  token?: string;
+  expires_at: string;
+  last_used_at?: string | null;
+  last_address: string;
+  created_at: string;
+}
+
+export interface Signin {
+  id: string;
+  address: string;
+  agent: string;
+  current: boolean;
+  created_at: string;
+  last_used_at: string;
+}
+
 export interface Account extends User {
   is_active?: boolean;
   last_login?: string | null;

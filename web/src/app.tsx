@@ -12,6 +12,7 @@ import { DoorPage } from "./pages/login";
 import { FleetPage } from "./pages/fleet";
 import { OverviewPage } from "./pages/overview";
 import { HelpDialog } from "./parts/help";
+import { ProofDialog } from "./parts/proof";
 import { Nav } from "./parts/nav";
 import { Topbar } from "./parts/topbar";
 import { OutageBanner } from "./parts/status";
@@ -55,6 +56,7 @@ function Inside() {
       <OutageBanner />
       <Page r={r} />
       <HelpDialog />
+      <ProofDialog />
     </>
   );
 }
@@ -107,6 +109,7 @@ function Page({ r }: { r: Route }) {
       );
     case "collectors": return <Later key="a" part={admin}>{(p) => <p.CollectorsPage />}</Later>;
     case "secrets": return <Later key="a" part={admin}>{(p) => <p.SecretsPage />}</Later>;
+    case "account": return <Later key="a" part={admin}>{(p) => <p.AccountPage />}</Later>;
     case "users": return <Later key="a" part={admin}>{(p) => <p.UsersPage />}</Later>;
     case "about": return <Later key="a" part={admin}>{(p) => <p.AboutPage />}</Later>;
     case "missing": return <Missing path={r.path} />;

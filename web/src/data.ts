@@ -21,6 +21,7 @@ export class ApiError extends Error {
     readonly title: string,
     readonly requestId: string,
     readonly retryAfterS: number | null = null,
+    readonly type = "",
   ) {
     super(message);
   }
@@ -92,8 +93,10 @@ export function retryNow(): void {
 async function readError(response: Response): Promise<ApiError> {
   let detail = "";
   let title = "";
+  let type = "";
   try {
-    const body = (await response.json()) as { detail?: string; message?: string; title?: string };
+    const body = (await response.json()) as Record<string, string | undefined>;
+    type = body.type ?? "";
     detail = body.detail ?? body.message ?? "";
     title = body.title ?? "";
   } catch {
@@ -106,6 +109,7 @@ async function readError(response: Response): Promise<ApiError> {
     title,
     response.headers.get("X-Request-Id") ?? "",
     after > 0 ? after : null,
+    type,
   );
 }
 
@@ -212,15 +216,41 @@ export function createSecret(name: string): Promise<RegistrationSecret> {
   return send<RegistrationSecret>("POST", "/registration-secrets", body);
 }
 
+const STEP_UP = "urn:pga:problem:step-up";
+/** Set while somebody is asked to prove once more who it is; takes whether that was done. */
+export const proofWanted = signal<((given: boolean) => void) | null>(null);
+
+/** What the server wants before it changes accounts and the like; good for five minutes there. */
+export async function prove(password: string): Promise<void> {
+  await ask("/auth/confirm", { method: "POST", body: { password }, anonymous: true });
+}
+
+export async function changePassword(old: string, wanted: string): Promise<void> {
+  const body = { old_password: old, new_password: wanted };
+  beginSession(
+    await ask<Session>("/auth/change-password", { method: "POST", body, anonymous: true }));
+}
+
 /** Change something; everything on the page is asked for again afterwards. */
 export async function send<T>(
   method: "POST" | "PUT" | "DELETE",
   path: string,
   body?: unknown,
 ): Promise<T> {
-  const answer = await ask<T>(path, { method, body });
+  const answer = await sendProven<T>(path, { method, body });
   reload.value++;
   return answer;
+}
+
+async function sendProven<T>(path: string, opt: Ask): Promise<T> {
+  try {
+    return await ask<T>(path, opt);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.type !== STEP_UP) throw error;
+    const given = await new Promise<boolean>((resolve) => (proofWanted.value = resolve));
+    if (!given) throw error;
+    return ask<T>(path, opt);
+  }
 }
 
 /** What went wrong, in words for the person who asked for it. */
@@ -254,6 +284,8 @@ export const paths = {
   collectors: "/collectors?limit=500",
   secrets: "/registration-secrets?limit=500",
   users: "/users?limit=500",
+  tokens: "/tokens?limit=500",
+  sessions: "/sessions",
   monitoring: "/monitoring",
   health: "/health",
   cardinality: (by: string) => pathOf("/cardinality", { by, limit: 200 }),

@@ -58,6 +58,39 @@ static int run_login(struct ctl *ctl)
     return CTL_OK;
 }
 
+static enum err_code confirm(struct ctl *ctl, struct err *e)
+{
+    struct buf password, body;
+    struct json_writer w;
+    const struct json *root;
+    struct ctl_call call = {.method = "POST", .path = "/api/v1/auth/confirm"};
+
+    buf_init(&body, LIMIT_JSON_BODY_BYTES);
+    enum err_code rc = ctl_read_password(ctl_option(ctl, "password-file"), "password", &password,
+                                         e);
+    json_writer_init(&w, &body);
+    json_object_begin(&w);
+    json_member_str(&w, "password", buf_view(&password));
+    json_object_end(&w);
+    call.body = buf_view(&body);
+    rc = rc ? rc : ctl_request(ctl, &call, &root, e);
+    buf_fini(&body);
+    buf_fini(&password);
+    return rc;
+}
+
+static int run_confirm(struct ctl *ctl)
+{
+    struct err e;
+
+    err_clear(&e);
+    if (confirm(ctl, &e) != ERR_OK) {
+        return ctl_fail(ctl, &e);
+    }
+    ctl->output->message("confirmed", "for 5 minutes");
+    return CTL_OK;
+}
+
 static enum err_code set_up(struct ctl *ctl, const char *user, struct err *e)
 {
     struct buf code, password, body;
@@ -143,6 +176,20 @@ static const struct ctl_option setup_options[] = {
     {"username", "NAME", "name of the first owner (default: owner)"},
     {"password-file", "FILE", "read the new password from FILE (0600)"},
     {NULL, NULL, NULL},
+};
+
+static const struct ctl_option confirm_options[] = {
+    {"password-file", "FILE", "read the password from FILE (0600), or - for standard input"},
+    {NULL, NULL, NULL},
+};
+
+const struct ctl_command ctl_command_confirm = {
+    .noun = "",
+    .verb = "confirm",
+    .summary = "prove once more who you are, for what asks for it (accounts, new tokens)",
+    .options = confirm_options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_confirm,
 };
 
 const struct ctl_command ctl_command_login = {

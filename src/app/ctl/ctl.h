@@ -96,6 +96,12 @@ extern const struct ctl_option ctl_global_options[]; /* ends with {NULL} */
 enum err_code ctl_context_load(struct ctl *ctl, const char *name, struct err *e) ERR_MUST_CHECK;
 enum err_code ctl_context_save(struct ctl *ctl,
                                struct err *e) ERR_MUST_CHECK; /* and makes it current */
+/*
+ * Keep other commands of this user from renewing the login until file_close(*fd), and take the
+ * tokens that one of them may have stored meanwhile: a refresh token works once, and the server ends
+ * a session that shows one twice.
+ */
+enum err_code ctl_context_hold(struct ctl *ctl, int *fd, struct err *e) ERR_MUST_CHECK;
 enum err_code ctl_context_use(struct ctl *ctl, const char *name, struct err *e) ERR_MUST_CHECK;
 /* One line a context into the visitor; `current` marks the one in use. */
 enum err_code ctl_context_each(struct ctl *ctl,

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "conf/conf.h"
+#include "os/clock.h"
 #include "os/file.h"
 
 #include <ctype.h>
@@ -17,6 +18,8 @@
 
 #define CONTEXTS_MAX 64
 #define TOKEN_MAX    4096
+#define LOCK_WAIT_MS 50
+#define LOCK_TRIES   600 /* a call has 30 seconds */
 
 struct stored {
     const char *current;
@@ -252,6 +255,32 @@ enum err_code ctl_context_save(struct ctl *ctl, struct err *e)
     }
     *row = *c;
     return write_file(ctl, c->name, stored, e);
+}
+
+enum err_code ctl_context_hold(struct ctl *ctl, int *fd, struct err *e)
+{
+    struct stored *stored;
+    const char *dir;
+    enum err_code rc = directory(ctl, &dir, e);
+    const char *path = rc ? NULL : arena_printf(&ctl->arena, "%s/contexts.lock", dir);
+
+    rc = rc ? rc : file_lock(path, fd, e);
+    for (int i = 0; rc == ERR_CONFLICT && i < LOCK_TRIES; i++) {
+        clock_sleep_ms(LOCK_WAIT_MS);
+        rc = file_lock(path, fd, e);
+    }
+    if (rc) {
+        return rc;
+    }
+    rc = load_file(ctl, &stored, e);
+    struct ctl_context *found = rc ? NULL : find(stored, ctl->context.name);
+    if (found) {
+        ctl->context = *found;
+    }
+    if (rc) {
+        file_close(*fd);
+    }
+    return rc;
 }
 
 enum err_code ctl_context_use(struct ctl *ctl, const char *name, struct err *e)

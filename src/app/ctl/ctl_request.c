@@ -5,11 +5,13 @@
 #include "app/ctl/ctl.h"
 
 #include "base/limits.h"
+#include "os/file.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #define TIMEOUT_MS 30000
+#define STEP_UP    "urn:pga:problem:step-up" /* api_call.h */
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 
 static void add_encoded(struct buf *out, const char *text)
@@ -98,6 +100,9 @@ static enum err_code judge(int status, const struct json *root, struct err *e)
     } else if (status == 429 || status >= 500) {
         code = ERR_UNREACHABLE;
     }
+    if (str_eq_c(json_str(json_get(root, "type")), STEP_UP)) {
+        return err_set(e, code, "this asks for a fresh proof of who you are: pga ctl confirm");
+    }
     return err_set(e, code, "the server answered %d: %.*s", status, STR_ARG(detail));
 }
 
@@ -151,8 +156,7 @@ enum err_code ctl_take_tokens(struct ctl *ctl, const struct json *answer, struct
     return ERR_OK;
 }
 
-/* Get a new access token and keep it. */
-static enum err_code renew(struct ctl *ctl, struct err *e)
+static enum err_code exchange(struct ctl *ctl, struct err *e)
 {
     struct buf body;
     struct json_writer w;
@@ -174,6 +178,26 @@ static enum err_code renew(struct ctl *ctl, struct err *e)
         rc = ctl_context_save(ctl, e);
     }
     buf_fini(&body);
+    return rc;
+}
+
+/* Get a new access token and keep it; or take the one that another command got meanwhile. */
+static enum err_code renew(struct ctl *ctl, struct err *e)
+{
+    const char *token = ctl->context.token;
+    int fd = -1;
+
+    if (!ctl->context_is_stored) {
+        return exchange(ctl, e);
+    }
+    enum err_code rc = ctl_context_hold(ctl, &fd, e);
+    if (rc) {
+        return rc;
+    }
+    if (!ctl->context.token || strcmp(token, ctl->context.token) == 0) {
+        rc = exchange(ctl, e);
+    }
+    file_close(fd);
     return rc;
 }
 

@@ -16,6 +16,7 @@ const ADMIN: Array<[string, string, string]> = [
   ["collectors", "/collectors", "Collectors"],
   ["secrets", "/secrets", "Registration secrets"],
   ["users", "/users", "Users"],
+  ["account", "/account", "My account"],
   ["about", "/about", "About this monitoring"],
 ];
 

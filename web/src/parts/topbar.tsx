@@ -264,6 +264,7 @@ function UserMenu() {
         <p><strong>{w.user.full_name || w.user.username}</strong><br />
           <span class="muted">{w.user.username} · {w.user.role}</span></p>
         {failed.value && <p class="hint hint-wrong" role="alert">{failed.value}</p>}
+        <p><a href="/account">Password, tokens, sessions</a></p>
         <button type="button" class="button bordered" onClick={leave}>Sign out</button>
       </div>
     </>
