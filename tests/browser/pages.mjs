@@ -192,9 +192,21 @@ async function accountPage(page, conf, t) {
   await form.locator("summary").click();
   await form.locator('[name="name"]').fill(name);
   await form.locator('[name="scope"]').selectOption("read");
+  let refused = 0; // the first try, as if the session were older than five minutes
+  await page.route("**/api/v1/tokens", (route) => {
+    if (route.request().method() !== "POST" || refused++ > 0) return route.continue();
+    return route.fulfill({
+      status: 403, contentType: "application/problem+json",
+      body: JSON.stringify({ type: "urn:pga:problem:step-up", title: "Forbidden", status: 403 }),
+    });
+  });
   await form.locator("button", { hasText: "Make it" }).click();
+  const proof = page.locator("dialog[open] #proof");
+  await proof.fill(conf.password);
+  await page.locator("dialog[open] .button-main").click();
   const shown = page.locator(".banner .command code");
   await shown.waitFor();
+  t.ok(refused === 2, "U8: what asks for a fresh proof gets it in a dialog, and goes on");
   const value = await shown.textContent();
   await page.reload();
   const row = page.locator("tbody tr", { hasText: name });

@@ -135,6 +135,7 @@ static const struct {
     {"POST", "/api/v1/auth/change-password", PERSON},
     {"POST", "/api/v1/auth/confirm", PERSON},
     {"POST", "/api/v1/auth/logout", PERSON},
+    {"POST", "/api/v1/keys/rotate", FRESH},
     {"GET", "/api/v1/sessions", PERSON},
     {"DELETE", "/api/v1/sessions/{id}", PERSON},
     {"GET", "/api/v1/tokens", PERSON},
