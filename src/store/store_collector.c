@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "store/store_audit.h"
+#include "store/store_secret.h"
 #include "tls/hash.h"
 
 #define SLOT_MS    (5 * 60 * (int64_t)1000)
@@ -24,10 +25,16 @@ static int64_t first_slot(void)
 
 struct enrolment {
     struct sqldb *db;
+    struct arena *a;
     const struct store_actor *who;
     const struct store_collector_new *c;
+    struct store_collector_identity *out;
     int64_t secret_id;
+    bool manual;            /* a person lets in who uses the secret */
+    bool expired;           /* the secret */
     int64_t last_secret_id; /* of the identity that exists; 0 = none */
+    struct store_trust trust;
+    bool has_trust; /* it showed a key, or waits */
     char *id;
     bool again;
 };
@@ -36,17 +43,61 @@ static enum err_code find_secret(struct enrolment *n, struct err *e)
 {
     char hash[HASH_HEX_SIZE];
     struct sqldb_stmt *q = NULL;
+    struct str ranges;
     enum err_code rc;
 
     hash_sha256_hex(n->c->secret, hash);
-    rc = sqldb_row(n->db, "secret_valid",
-                   SQLDB_ARGS(sqldb_text_c(hash), sqldb_i64(clock_wall_ms())), &q, e);
-    if (rc == ERR_OK)
+    rc = sqldb_row(n->db, "secret_by_hash", SQLDB_ARGS(sqldb_text_c(hash)), &q, e);
+    if (rc == ERR_OK) {
         n->secret_id = store_i64(q, "id");
+        n->expired = store_ms(q, "expires_ms") <= clock_wall_ms();
+        n->manual = str_eq_c(sqldb_get_text(q, sqldb_column(q, "approval")), "manual");
+        ranges = sqldb_get_text(q, sqldb_column(q, "allowed"));
+        if (!store_secret_allows(ranges, n->who->address))
+            rc = err_set(e, ERR_DENIED, "the registration secret is not for this address");
+    }
     sqldb_end(q);
     if (rc == ERR_NOT_FOUND)
         return err_set(e, ERR_DENIED, "the registration secret is not valid");
     return rc;
+}
+
+static enum err_code find_trust(struct enrolment *n, struct err *e)
+{
+    enum err_code rc = ERR_NOT_FOUND;
+
+    if (n->again)
+        rc = store_trust_get(n->db, n->a, n->id, &n->trust, e);
+    n->has_trust = rc == ERR_OK;
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+/* The key that the row knows, or none where it knows none. */
+static bool is_same_key(const struct enrolment *n)
+{
+    char hash[X509_FINGERPRINT_SIZE] = "";
+
+    if (n->c->key != NULL)
+        store_trust_key_hash(n->c->key, hash);
+    return strcmp(n->has_trust ? n->trust.key_hash : "", hash) == 0;
+}
+
+/* The same question as before, which takes no further use of the secret. */
+static bool is_repeated(const struct enrolment *n)
+{
+    if (!n->again || n->last_secret_id != n->secret_id || !is_same_key(n))
+        return false;
+    if (n->c->key == NULL || n->trust.pending_ms != 0 || n->trust.certificate[0] == '\0')
+        return true;
+    return n->trust.previous[0] == '\0' && n->trust.suspended_ms == 0 &&
+           clock_wall_ms() - n->trust.issued_ms <= STORE_TRUST_AGAIN_MS;
+}
+
+/* Who waits may go on to wait after the end of the secret. */
+static bool may_be_late(const struct enrolment *n)
+{
+    return is_repeated(n) && n->has_trust &&
+           (n->trust.pending_ms != 0 || n->trust.certificate[0] == '\0');
 }
 
 static enum err_code find_identity(struct enrolment *n, struct err *e)
@@ -89,7 +140,9 @@ static enum err_code consume(struct enrolment *n, struct err *e)
 {
     enum err_code rc;
 
-    if (n->again && n->last_secret_id == n->secret_id)
+    if (n->expired && !may_be_late(n))
+        return err_set(e, ERR_DENIED, "the registration secret is not valid");
+    if (is_repeated(n))
         return ERR_OK;
     rc = sqldb_run(n->db, "secret_consume",
                    SQLDB_ARGS(sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms())), e);
@@ -117,21 +170,47 @@ static enum err_code keep(struct enrolment *n, struct err *e)
                      e);
 }
 
+/* Whether it waits, its certificate, or neither for an agent of the older kind. */
+static enum err_code give_trust(struct enrolment *n, bool repeated, struct err *e)
+{
+    const struct store_trust_renewal first = {.collector = n->id, .key = n->c->key};
+
+    if (n->c->key == NULL && n->has_trust && n->trust.certificate[0] != '\0')
+        return err_set(e, ERR_DENIED, "this agent has a certificate: it enrols with a request");
+    n->out->pending = repeated && n->has_trust ? n->trust.pending_ms != 0 : n->manual;
+    if (n->out->pending)
+        return repeated && n->has_trust ? ERR_OK : store_trust_wait(n->db, n->id, n->c->key, e);
+    if (n->c->key == NULL)
+        return sqldb_run(n->db, "trust_approve", SQLDB_ARGS(sqldb_text_c(n->id)), e);
+    if (repeated && n->trust.certificate[0] != '\0') {
+        buf_add_c(n->out->certificate, n->trust.certificate);
+        return buf_check(n->out->certificate, e);
+    }
+    return store_trust_issue(n->c->ca, n->db, &first, n->out->certificate, e);
+}
+
 static enum err_code enrol(struct enrolment *n, struct err *e)
 {
     char detail[64];
+    bool repeated;
     enum err_code rc = find_secret(n, e);
 
     if (rc == ERR_OK)
         rc = find_identity(n, e);
     if (rc == ERR_OK)
-        rc = consume(n, e);
-    if (rc == ERR_OK)
-        rc = keep(n, e);
+        rc = find_trust(n, e);
     if (rc != ERR_OK)
         return rc;
-    snprintf(detail, sizeof(detail), "secret:%lld%s", (long long)n->secret_id,
-             n->again ? " again" : "");
+    repeated = is_repeated(n);
+    rc = consume(n, e);
+    if (rc == ERR_OK)
+        rc = keep(n, e);
+    if (rc == ERR_OK)
+        rc = give_trust(n, repeated, e);
+    if (rc != ERR_OK)
+        return rc;
+    snprintf(detail, sizeof(detail), "secret:%lld%s%s", (long long)n->secret_id,
+             n->again ? " again" : "", n->out->pending ? " waits" : "");
     return store_audit_add(n->db, n->who,
                            (struct store_audit_entry){"collector.register", n->id, detail}, e);
 }
@@ -140,15 +219,21 @@ enum err_code store_collector_register(struct store *s, const struct store_actor
                                        const struct store_collector_new *c,
                                        struct store_collector_identity *out, struct err *e)
 {
-    *out = (struct store_collector_identity){0};
-    struct enrolment n = {.who = who, .c = c, .id = out->id};
+    struct enrolment n = {.who = who, .c = c, .out = out, .id = out->id};
+    struct arena arena;
     enum err_code rc = store_begin(s, &n.db, e);
 
+    out->again = out->pending = false;
+    out->id[0] = '\0';
     if (rc != ERR_OK)
         return rc;
+    arena_init(&arena, "enrolment", 65536);
+    n.a = &arena;
     rc = enrol(&n, e);
     out->again = n.again;
-    return store_end(s, rc, e);
+    rc = store_end(s, rc, e);
+    arena_fini(&arena);
+    return rc;
 }
 
 /* --- reading --- */
@@ -184,6 +269,10 @@ static void read_collector(struct sqldb_stmt *q, struct arena *a, struct store_c
     out->config_applied = store_i64(q, "config_applied");
     out->config_failed = store_i64(q, "config_failed");
     out->config_error = store_text(q, a, "config_error");
+    out->fingerprint = store_text(q, a, "fingerprint");
+    out->certificate_ms = store_ms(q, "not_after_ms");
+    out->pending_ms = store_ms(q, "pending_ms");
+    out->suspended_ms = store_ms(q, "suspended_ms");
 }
 
 enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "store/store.h"
+#include "store/store_trust.h"
 
 struct store_collector {
     const char *id, *name, *hostname, *address, *version;
@@ -13,23 +14,31 @@ struct store_collector {
     int64_t offline_ms;                           /* silent since; 0 = heard of */
     /* Versions of its configuration (store_config.h); 0 = none. */
     int64_t config_version, config_applied, config_failed;
-    const char *config_error; /* why config_failed is not in effect */
+    const char *config_error;         /* why config_failed is not in effect */
+    const char *fingerprint;          /* of its certificate; "" = it has none */
+    int64_t certificate_ms;           /* its end */
+    int64_t pending_ms, suspended_ms; /* it waits for a person since; 0 = no */
 };
 
 struct store_collector_new {
     struct str secret; /* the value of a registration secret */
     struct str name, hostname, address, version;
+    const struct x509_public *key; /* of its certificate request; NULL = it sent none */
+    const struct store_ca *ca;     /* who issues, when there is a key */
 };
 
 struct store_collector_identity {
     char id[TEXT_UUID_SIZE];
-    bool again; /* it existed before */
+    bool again;              /* it existed before */
+    bool pending;            /* a person has to let it in first */
+    struct buf *certificate; /* in: where to append the certificate when there is a key */
 };
 
 /*
- * Enrol. The same host and name keeps its identity; with the secret that it used before this takes
- * no further use of the secret, so that an agent that lost the answer may ask again.
- * Errors: ERR_DENIED secret unknown, expired, revoked or used up
+ * Enrol. The same host and name keeps its identity. An agent that lost the answer may ask again
+ * without a further use of the secret: with a key, the same one within 10 minutes, by which it gets
+ * the same certificate; without one, with the secret that it used before.
+ * Errors: ERR_DENIED secret unknown, expired, revoked, used up, or not for this address (of `who`)
  */
 enum err_code store_collector_register(struct store *s, const struct store_actor *who,
                                        const struct store_collector_new *c,

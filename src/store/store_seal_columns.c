@@ -7,6 +7,7 @@
 #include "store/store_seal.h"
 
 const struct store_seal_column store_seal_columns[] = {
+    {STORE_SEAL_CA, "authority", "sealed_key", "seal_authority_list", "seal_authority_put"},
     {STORE_SEAL_ROOT, "root_key", "sealed", "seal_root_key_list", "seal_root_key_put"},
 };
 const size_t store_seal_column_count = sizeof(store_seal_columns) / sizeof(store_seal_columns[0]);

@@ -5,32 +5,93 @@
 #include <stdio.h>
 
 #include "os/clock.h"
+#include "os/net_address.h"
 #include "store/store_audit.h"
 #include "tls/crypto.h"
 #include "tls/hash.h"
+
+/* --- where from --- */
+
+enum err_code store_secret_check_ranges(struct str ranges, struct err *e)
+{
+    struct str rest = ranges;
+    struct net_range range;
+    size_t count = 0;
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && rest.len > 0) {
+        rc = net_range_parse(str_trim(str_split(&rest, ',')), &range, e);
+        if (++count > STORE_SECRET_RANGES_MAX)
+            return err_set(e, ERR_INVALID, "at most %d ranges", STORE_SECRET_RANGES_MAX);
+    }
+    return rc;
+}
+
+bool store_secret_allows(struct str ranges, const char *address)
+{
+    struct net_address from, carried;
+    struct net_range range;
+    struct str rest = ranges;
+
+    if (ranges.len == 0)
+        return true;
+    if (net_address_parse(str_of(address), &from, NULL) != ERR_OK)
+        return false;
+    if (!net_address_carried(&from, &carried))
+        carried = from;
+    while (rest.len > 0) {
+        if (net_range_parse(str_trim(str_split(&rest, ',')), &range, NULL) == ERR_OK &&
+            (net_range_has(&range, &from) || net_range_has(&range, &carried)))
+            return true;
+    }
+    return false;
+}
+
+/* --- making --- */
+
+static const char *approval_or_auto(struct str approval)
+{
+    return str_eq_c(approval, "manual") ? "manual" : "auto";
+}
+
+/* The value names its row, so that people can tell which secret a text is. */
+static enum err_code name_value(struct sqldb *db, const char *token, struct store_secret_made *made,
+                                struct err *e)
+{
+    char hash[HASH_HEX_SIZE];
+
+    snprintf(made->value, STORE_SECRET_SIZE, "pgar_%lld_%s", (long long)made->id, token);
+    hash_sha256_hex(str_of(made->value), hash);
+    return sqldb_run(db, "secret_hash", SQLDB_ARGS(sqldb_i64(made->id), sqldb_text_c(hash)), e);
+}
 
 static enum err_code insert(struct sqldb *db, const struct store_actor *who,
                             const struct store_secret_new *secret, struct store_secret_made *made,
                             struct err *e)
 {
     int64_t now = clock_wall_ms();
-    char hash[HASH_HEX_SIZE];
+    char token[CRYPTO_TOKEN_SIZE], hash[HASH_HEX_SIZE];
     struct sqldb_stmt *q = NULL;
     bool more;
     enum err_code rc;
 
-    hash_sha256_hex(str_of(made->value), hash);
+    crypto_random_token(token);
+    hash_sha256_hex(str_of(token), hash); /* until the row has its number */
     rc = sqldb_row(db, "secret_insert",
                    SQLDB_ARGS(sqldb_text(secret->name), sqldb_text_c(hash),
                               sqldb_i64(secret->max_registrations),
                               sqldb_i64(now + secret->expires_in_ms), sqldb_text_c(who->name),
-                              sqldb_i64(now)),
+                              sqldb_i64(now), sqldb_text(secret->allowed),
+                              sqldb_text_c(approval_or_auto(secret->approval))),
                    &q, e);
     if (rc == ERR_OK) {
         made->id = store_i64(q, "id");
         rc = sqldb_step(q, &more, e);
     }
     sqldb_end(q);
+    if (rc == ERR_OK)
+        rc = name_value(db, token, made, e);
+    crypto_wipe(token, sizeof(token));
     return rc;
 }
 
@@ -38,13 +99,12 @@ enum err_code store_secret_create(struct store *s, const struct store_actor *who
                                   const struct store_secret_new *secret,
                                   struct store_secret_made *made, struct err *e)
 {
-    char token[CRYPTO_TOKEN_SIZE], object[32];
+    char object[32];
     struct sqldb *db;
-    enum err_code rc;
+    enum err_code rc = store_secret_check_ranges(secret->allowed, e);
 
-    crypto_random_token(token);
-    snprintf(made->value, STORE_SECRET_SIZE, "pgar_%s", token);
-    rc = store_begin(s, &db, e);
+    if (rc == ERR_OK)
+        rc = store_begin(s, &db, e);
     if (rc != ERR_OK)
         return rc;
     rc = insert(db, who, secret, made, e);
@@ -53,6 +113,8 @@ enum err_code store_secret_create(struct store *s, const struct store_actor *who
         rc = store_audit_add(db, who, (struct store_audit_entry){"secret.create", object, ""}, e);
     return store_end(s, rc, e);
 }
+
+/* --- reading and changing --- */
 
 static void read_secret(struct sqldb_stmt *q, struct arena *a, struct store_secret *out)
 {
@@ -63,6 +125,8 @@ static void read_secret(struct sqldb_stmt *q, struct arena *a, struct store_secr
     out->expires_ms = store_ms(q, "expires_ms");
     out->last_used_ms = store_ms(q, "last_used_ms");
     out->created_ms = store_ms(q, "created_ms");
+    out->allowed = store_text(q, a, "allowed");
+    out->approval = store_text(q, a, "approval");
 }
 
 enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
@@ -119,13 +183,15 @@ static enum err_code write_change(struct sqldb *db, struct arena *a,
         rc = arena_check(a, e);
     if (rc != ERR_OK)
         return rc;
-    return sqldb_run(db, "secret_update",
-                     SQLDB_ARGS(sqldb_i64(c->id),
-                                c->name.len > 0 ? sqldb_text(c->name) : sqldb_text_c(old.name),
-                                sqldb_i64(c->max_registrations > 0 ? c->max_registrations
-                                                                   : old.max_registrations),
-                                sqldb_i64(c->expires_ms > 0 ? c->expires_ms : old.expires_ms)),
-                     e);
+    return sqldb_run(
+        db, "secret_update",
+        SQLDB_ARGS(
+            sqldb_i64(c->id), c->name.len > 0 ? sqldb_text(c->name) : sqldb_text_c(old.name),
+            sqldb_i64(c->max_registrations > 0 ? c->max_registrations : old.max_registrations),
+            sqldb_i64(c->expires_ms > 0 ? c->expires_ms : old.expires_ms),
+            c->allowed.ptr ? sqldb_text(c->allowed) : sqldb_text_c(old.allowed),
+            sqldb_text_c(c->approval.len > 0 ? approval_or_auto(c->approval) : old.approval)),
+        e);
 }
 
 enum err_code store_secret_update(struct store *s, const struct store_actor *who,
@@ -134,11 +200,13 @@ enum err_code store_secret_update(struct store *s, const struct store_actor *who
     char object[32];
     struct arena a;
     struct sqldb *db;
-    enum err_code rc = store_begin(s, &db, e);
+    enum err_code rc = store_secret_check_ranges(change->allowed, e);
 
+    if (rc == ERR_OK)
+        rc = store_begin(s, &db, e);
     if (rc != ERR_OK)
         return rc;
-    arena_init(&a, "secret", 4096);
+    arena_init(&a, "secret", 8192);
     snprintf(object, sizeof(object), "secret:%lld", (long long)change->id);
     rc = write_change(db, &a, change, e);
     if (rc == ERR_OK)

@@ -5,19 +5,24 @@
 
 #include "store/store.h"
 
-#define STORE_SECRET_SIZE 80 /* "pgar_" and 43 characters, with room */
+#define STORE_SECRET_SIZE       80 /* "pgar_", the id, "_" and 43 characters, with room */
+#define STORE_SECRET_RANGES_MAX 16
 
 struct store_secret {
     int64_t id;
     const char *name;
     int64_t max_registrations, total_registrations;
     int64_t expires_ms, last_used_ms, created_ms; /* last_used 0 = never */
+    const char *allowed;  /* ranges of addresses with commas; "" = from anywhere */
+    const char *approval; /* "auto", or "manual": a person lets each agent in */
 };
 
 struct store_secret_new {
     struct str name;
     int64_t max_registrations;
     int64_t expires_in_ms;
+    struct str allowed;  /* as above */
+    struct str approval; /* empty = auto */
 };
 
 struct store_secret_made {
@@ -45,7 +50,13 @@ struct store_secret_change {
     struct str name;           /* empty = as it is */
     int64_t max_registrations; /* 0 = as it is; not above total_registrations: used up */
     int64_t expires_ms;        /* 0 = as it is */
+    struct str allowed;        /* {NULL, 0} = as it is */
+    struct str approval;       /* empty = as it is */
 };
+/* Whether it is a list of ranges as above. ERR_INVALID, ERR_LIMIT. */
+enum err_code store_secret_check_ranges(struct str ranges, struct err *e) ERR_MUST_CHECK;
+/* Whether an address is in one of the ranges; any is when there are none. */
+bool store_secret_allows(struct str ranges, const char *address);
 /* ERR_NOT_FOUND. The value stays. */
 enum err_code store_secret_update(struct store *s, const struct store_actor *who,
                                   const struct store_secret_change *change,

@@ -199,39 +199,58 @@ static enum err_code issue_for(const struct x509_issuer *by, const struct x509_p
 
 /* --- the kinds --- */
 
-enum err_code x509_issue_root(struct x509_key *key, const struct uuid *deployment, int64_t now_s,
-                              struct buf *pem, struct err *e)
+#define NAME_SIZE 80
+
+/* kind: "root", "issuing" */
+static void authority_name(const struct x509_authority *what, const char *kind, char out[NAME_SIZE])
 {
-    char id[TEXT_UUID_SIZE], name[128];
-    struct order o = {
+    char id[TEXT_UUID_SIZE];
+
+    text_uuid(what->deployment, id);
+    snprintf(out, NAME_SIZE, "CN=pga %s %u %s", kind, what->generation, id);
+}
+
+static struct order authority_order(const char *name, int path_length, int64_t now_s,
+                                    int64_t life_s)
+{
+    return (struct order){
         .subject = name,
-        .key = &key->pk,
-        .path_length = 1,
+        .path_length = path_length,
         .key_usage = MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN,
         .from_s = now_s - X509_BACKDATE_S,
-        .to_s = now_s + X509_ROOT_S,
+        .to_s = now_s + life_s,
     };
+}
 
-    text_uuid(deployment, id);
-    snprintf(name, sizeof(name), "CN=pga root %s", id);
+enum err_code x509_issue_root(struct x509_key *key, const struct x509_authority *what,
+                              int64_t now_s, struct buf *pem, struct err *e)
+{
+    char name[NAME_SIZE];
+    struct order o = authority_order(name, 2, now_s, X509_ROOT_S);
+
+    authority_name(what, "root", name);
+    o.key = &key->pk;
     return issue(key, name, &o, pem, e);
+}
+
+enum err_code x509_issue_cross(const struct x509_issuer *older, const struct x509_authority *newer,
+                               int64_t now_s, struct buf *pem, struct err *e)
+{
+    char name[NAME_SIZE];
+    struct order o = authority_order(name, 1, now_s, X509_ROOT_S);
+
+    authority_name(newer, "root", name);
+    return issue_for(older, newer->key, &o, pem, e);
 }
 
 enum err_code x509_issue_authority(const struct x509_issuer *root,
                                    const struct x509_authority *what, int64_t now_s,
                                    struct buf *pem, struct err *e)
 {
-    char id[TEXT_UUID_SIZE], name[128];
-    struct order o = {
-        .subject = name,
-        .path_length = 0,
-        .key_usage = MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN,
-        .from_s = now_s - X509_BACKDATE_S,
-        .to_s = now_s + X509_ISSUING_S,
-    };
+    char name[NAME_SIZE];
+    struct order o = authority_order(name, 0, now_s, X509_ISSUING_S);
 
-    text_uuid(what->deployment, id);
-    snprintf(name, sizeof(name), "CN=pga issuing %u %s", what->generation, id);
+    authority_name(what, "issuing", name);
     return issue_for(root, what->key, &o, pem, e);
 }
 

@@ -2,7 +2,8 @@
 /*
  * x509_issue.h: the certificates that our authority issues, and nothing else.
  *
- *     root (10 years) -> issuing authority (1 year) -> agent (24 hours), server (90 days)
+ *     root (10 years) -> [the next root] -> issuing authority (1 year) -> agent (24 hours),
+ *                                                                         server (90 days)
  *
  * Invariants: (1) all keys are on P-256, all signatures ECDSA with SHA-256; (2) serials have 128
  * random bits, the first two 01, so that they are positive, never zero, and always 16 bytes;
@@ -31,14 +32,20 @@ struct x509_issuer {
     struct str certificate;
 };
 
-/* A root, signed by itself. deployment: the id of this installation. */
-enum err_code x509_issue_root(struct x509_key *key, const struct uuid *deployment, int64_t now_s,
-                              struct buf *pem, struct err *e) ERR_MUST_CHECK;
 struct x509_authority {
-    const struct x509_public *key;
-    const struct uuid *deployment;
-    unsigned generation; /* counts issuing authorities */
+    const struct x509_public *key; /* not of a root: there it is the signing key */
+    const struct uuid *deployment; /* the id of this installation */
+    unsigned generation;           /* counts authorities of this kind */
 };
+/* A root, signed by itself. */
+enum err_code x509_issue_root(struct x509_key *key, const struct x509_authority *what,
+                              int64_t now_s, struct buf *pem, struct err *e) ERR_MUST_CHECK;
+/*
+ * A newer root under an older one, so that who knows only the older one believes what hangs from
+ * the newer.
+ */
+enum err_code x509_issue_cross(const struct x509_issuer *older, const struct x509_authority *newer,
+                               int64_t now_s, struct buf *pem, struct err *e) ERR_MUST_CHECK;
 enum err_code x509_issue_authority(const struct x509_issuer *root,
                                    const struct x509_authority *what, int64_t now_s,
                                    struct buf *pem, struct err *e) ERR_MUST_CHECK;

@@ -24,7 +24,8 @@ static void make_root(void)
 
     buf_init(&root, X509_CERTIFICATE_MAX);
     if (x509_key_make(&key, &e) != ERR_OK ||
-        x509_issue_root(key, &deployment, NOW, &root, &e) != ERR_OK)
+        x509_issue_root(key, &(struct x509_authority){NULL, &deployment, 1}, NOW, &root, &e) !=
+            ERR_OK)
         abort();
     x509_key_free(key);
 }

@@ -292,13 +292,17 @@ static void failures_slow_down_only_their_address(void **state)
 
 static struct store_collector_new agent(const char *secret, const char *host)
 {
-    return (struct store_collector_new){str_of(secret), str_of(host), str_of(host), STR("10.0.0.1"),
-                                        STR("0.1")};
+    return (struct store_collector_new){.secret = str_of(secret),
+                                        .name = str_of(host),
+                                        .hostname = str_of(host),
+                                        .address = STR("10.0.0.1"),
+                                        .version = STR("1")};
 }
 
 static void a_secret_is_used_as_often_as_it_says(void **state)
 {
-    struct store_secret_new n = {STR("two"), 2, 3600000};
+    struct store_secret_new n = {
+        .name = STR("two"), .max_registrations = 2, .expires_in_ms = 3600000};
     struct store_secret_made made;
     struct store_collector_identity first, id;
     struct store_collector_new c;
@@ -330,7 +334,8 @@ static void a_secret_is_used_as_often_as_it_says(void **state)
 
 static void a_secret_is_changed_in_part(void **state)
 {
-    struct store_secret_new n = {STR("one"), 1, 3600000};
+    struct store_secret_new n = {
+        .name = STR("one"), .max_registrations = 1, .expires_in_ms = 3600000};
     struct store_secret_change change = {.max_registrations = 7};
     struct store_secret_made made;
     struct store_secret before, got;
@@ -344,7 +349,8 @@ static void a_secret_is_changed_in_part(void **state)
     assert_int_equal(got.max_registrations, 7);
     assert_string_equal(got.name, "one");
     assert_int_equal(got.expires_ms, before.expires_ms);
-    change = (struct store_secret_change){made.id, STR("two"), 0, before.expires_ms + 5};
+    change = (struct store_secret_change){
+        .id = made.id, .name = STR("two"), .expires_ms = before.expires_ms + 5};
     assert_int_equal(store_secret_update(s, &who, &change, &e), ERR_OK);
     assert_int_equal(store_secret_get(s, &arena, made.id, &got, &e), ERR_OK);
     assert_int_equal(got.max_registrations, 7);
@@ -356,7 +362,7 @@ static void a_secret_is_changed_in_part(void **state)
 
 static void expired_secrets_are_refused(void **state)
 {
-    struct store_secret_new n = {STR("late"), 5, -1};
+    struct store_secret_new n = {.name = STR("late"), .max_registrations = 5, .expires_in_ms = -1};
     struct store_secret_made made;
     struct store_collector_identity id;
     struct store_collector_new c;
@@ -369,7 +375,8 @@ static void expired_secrets_are_refused(void **state)
 
 static void enrol(const char *host, struct store_collector_identity *id)
 {
-    struct store_secret_new n = {STR("any"), 9, 3600000};
+    struct store_secret_new n = {
+        .name = STR("any"), .max_registrations = 9, .expires_in_ms = 3600000};
     struct store_secret_made made;
     struct store_collector_new c;
 
@@ -602,7 +609,8 @@ static void every_statement_is_understood(void **state)
 
 static void every_list_and_purge_works(void **state)
 {
-    struct store_secret_new n = {STR("many"), 9, 3600000};
+    struct store_secret_new n = {
+        .name = STR("many"), .max_registrations = 9, .expires_in_ms = 3600000};
     struct store_collector_page page = {.after = "", .limit = 2};
     struct store_target_page targets = {.after_name = "", .after_id = "", .limit = 10};
     struct store_collector_new c;

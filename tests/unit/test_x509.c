@@ -23,6 +23,7 @@
 
 static const struct uuid deployment = {{0xd0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9}};
 static const struct uuid agent_id = {{0xa0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9}};
+static const struct x509_authority first = {NULL, &deployment, 1};
 static struct x509_key *root_key, *issuing_key, *agent_key;
 static struct x509_public issuing_public, agent_public;
 static struct buf root, issuing, agent, bundle;
@@ -58,7 +59,7 @@ static void make_authority(void)
     must(x509_key_make(&root_key, &e));
     must(x509_key_make(&issuing_key, &e));
     x509_key_public(issuing_key, &issuing_public);
-    must(x509_issue_root(root_key, &deployment, NOW, &root, &e));
+    must(x509_issue_root(root_key, &first, NOW, &root, &e));
     by = (struct x509_issuer){root_key, buf_view(&root)};
     must(x509_issue_authority(&by, &(struct x509_authority){&issuing_public, &deployment, 1}, NOW,
                               &issuing, &e));
@@ -177,7 +178,7 @@ static void openssl_verifies_the_chain(void **state)
         "unsuitable certificate purpose");
     /* An agent's certificate issues nothing, and the issuing authority no further authority. */
     has(openssl("x509 -in issuing.pem -noout -text"), "CA:TRUE, pathlen:0");
-    has(openssl("x509 -in root.pem -noout -text"), "CA:TRUE, pathlen:1");
+    has(openssl("x509 -in root.pem -noout -text"), "CA:TRUE, pathlen:2");
     has(openssl("x509 -in root.pem -noout -enddate"), "notAfter=Sep 18 14:13:20 2036 GMT");
     has(openssl("x509 -in issuing.pem -noout -enddate"), "notAfter=Sep 21 14:13:20 2027 GMT");
 }
@@ -389,7 +390,7 @@ static void a_look_alike_authority_is_not_ours(void **state)
     buf_init(&forged, X509_CERTIFICATE_MAX);
     must(x509_key_make(&key, &e));
     x509_key_public(key, &public);
-    must(x509_issue_root(key, &deployment, NOW, &other_root, &e));
+    must(x509_issue_root(key, &first, NOW, &other_root, &e));
     must(x509_issue_agent(&(struct x509_issuer){key, buf_view(&other_root)},
                           &(struct x509_agent){&public, &deployment, &agent_id}, NOW, &forged, &e));
     assert_int_equal(verify(buf_view(&forged), X509_CLIENT, NOW), ERR_DENIED);
@@ -452,7 +453,7 @@ static void pinning_takes_the_named_root_and_what_hangs_from_it(void **state)
     buf_init(&both, X509_BUNDLE_MAX);
     buf_init(&out, X509_BUNDLE_MAX);
     must(x509_key_make(&key, &e));
-    must(x509_issue_root(key, &deployment, NOW, &other, &e));
+    must(x509_issue_root(key, &first, NOW, &other, &e));
     buf_add_str(&both, buf_view(&other));
     buf_add_str(&both, buf_view(&bundle));
     must(x509_fingerprint(buf_view(&root), fingerprint, &e));
@@ -473,6 +474,60 @@ static void pinning_takes_the_named_root_and_what_hangs_from_it(void **state)
     buf_fini(&out);
     buf_fini(&both);
     buf_fini(&other);
+}
+
+/* Who knows only the older root follows the cross certificate; who knows the newer needs it not. */
+static void a_newer_root_hangs_from_the_older(void **state)
+{
+    struct x509_issuer old = {root_key, buf_view(&root)}, next, by;
+    struct x509_key *root2, *issuing2;
+    struct x509_public root2_public, issuing2_public;
+    struct buf root_pem, cross, issuing_pem, leaf, links;
+
+    (void)state;
+    buf_init(&root_pem, X509_CERTIFICATE_MAX);
+    buf_init(&cross, X509_CERTIFICATE_MAX);
+    buf_init(&issuing_pem, X509_CERTIFICATE_MAX);
+    buf_init(&leaf, X509_CERTIFICATE_MAX);
+    buf_init(&links, X509_BUNDLE_MAX);
+    must(x509_key_make(&root2, &e));
+    must(x509_key_make(&issuing2, &e));
+    x509_key_public(root2, &root2_public);
+    x509_key_public(issuing2, &issuing2_public);
+    must(
+        x509_issue_root(root2, &(struct x509_authority){NULL, &deployment, 2}, NOW, &root_pem, &e));
+    must(x509_issue_cross(&old, &(struct x509_authority){&root2_public, &deployment, 2}, NOW,
+                          &cross, &e));
+    next = (struct x509_issuer){root2, buf_view(&root_pem)};
+    must(x509_issue_authority(&next, &(struct x509_authority){&issuing2_public, &deployment, 2},
+                              NOW, &issuing_pem, &e));
+    by = (struct x509_issuer){issuing2, buf_view(&issuing_pem)};
+    must(x509_issue_agent(&by, &(struct x509_agent){&agent_public, &deployment, &agent_id}, NOW,
+                          &leaf, &e));
+    assert_int_equal(verify(buf_view(&leaf), X509_CLIENT, NOW), ERR_DENIED);
+    buf_add_str(&links, buf_view(&issuing_pem));
+    buf_add_str(&links, buf_view(&cross));
+    buf_add_str(&links, buf_view(&root));
+    must(x509_verify(&(struct x509_check){buf_view(&leaf), buf_view(&links), X509_CLIENT, NOW, 0},
+                     &e));
+    put_file("links.pem", buf_view(&links));
+    put_file("leaf.pem", buf_view(&leaf));
+    put_files();
+    has(openssl("verify -x509_strict -purpose sslclient -CAfile root.pem -untrusted links.pem "
+                "-attime 1790000000 leaf.pem"),
+        "leaf.pem: OK");
+    buf_reset(&links);
+    buf_add_str(&links, buf_view(&issuing_pem));
+    buf_add_str(&links, buf_view(&root_pem));
+    must(x509_verify(&(struct x509_check){buf_view(&leaf), buf_view(&links), X509_CLIENT, NOW, 0},
+                     &e));
+    x509_key_free(issuing2);
+    x509_key_free(root2);
+    buf_fini(&links);
+    buf_fini(&leaf);
+    buf_fini(&issuing_pem);
+    buf_fini(&cross);
+    buf_fini(&root_pem);
 }
 
 /* --- keys and requests --- */
@@ -625,6 +680,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_breaks_the_signature),
         cmocka_unit_test(nothing_outlives_its_issuer),
         cmocka_unit_test(pinning_takes_the_named_root_and_what_hangs_from_it),
+        cmocka_unit_test(a_newer_root_hangs_from_the_older),
         cmocka_unit_test(keys_are_read_back_and_only_on_p256),
         cmocka_unit_test(signatures_hold_for_their_bytes_and_key),
         cmocka_unit_test(a_request_gives_its_key_and_nothing_else),

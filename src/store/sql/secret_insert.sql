@@ -1,6 +1,7 @@
 -- secret_insert: add a registration secret; gives its id.
--- $1 name, $2 hash, $3 max registrations, $4 expires (ms), $5 created by, $6 now (ms)
+-- $1 name, $2 hash, $3 max registrations, $4 expires (ms), $5 created by, $6 now (ms), $7 ranges, $8
+-- approval
 INSERT INTO registration_secret (name, secret_hash, max_registrations, total_registrations,
-    expires_ms, created_by, created_ms)
-VALUES ($1, $2, $3, 0, $4, $5, $6)
+    expires_ms, created_by, created_ms, allowed, approval)
+VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8)
 RETURNING id;

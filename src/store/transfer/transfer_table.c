@@ -40,14 +40,25 @@ const struct transfer_table transfer_tables[] = {
      "last_address, created_ms, revoked_ms) FROM STDIN"},
     {"login_failure", TRANSFER_CONTROL, "tii", 1, 3, 3, false, LIST("login_failure"),
      "COPY login_failure (name, failures, last_ms) FROM STDIN"},
-    {"registration_secret", TRANSFER_CONTROL, "ittiiiiiti", 1, 10, 10, false,
+    {"registration_secret", TRANSFER_CONTROL, "ittiiiiititt", 1, 12, 12, false,
      LIST("registration_secret"),
      "COPY registration_secret (id, name, secret_hash, max_registrations, total_registrations, "
-     "expires_ms, revoked_ms, last_used_ms, created_by, created_ms) FROM STDIN"},
+     "expires_ms, revoked_ms, last_used_ms, created_by, created_ms, allowed, approval) FROM "
+     "STDIN"},
     {"collector", TRANSFER_CONTROL, "tttttiiiiiiiiit", 1, 15, 15, false, LIST("collector"),
      "COPY collector (id, name, hostname, address, version, secret_id, samples_total, "
      "last_seen_ms, created_ms, revoked_ms, offline_ms, config_version, config_applied, "
      "config_failed, config_error) FROM STDIN"},
+    {"collector_trust", TRANSFER_CONTROL, "ttttiiitiii", 1, 11, 11, false, LIST("collector_trust"),
+     "COPY collector_trust (collector_id, key_hash, certificate, fingerprint, not_after_ms, "
+     "issued_ms, used_ms, previous, previous_not_after_ms, pending_ms, suspended_ms) FROM STDIN"},
+    {"authority", TRANSFER_CONTROL, "ttittbiiii", 1, 10, 10, false, LIST("authority"),
+     "COPY authority (name, kind, generation, certificate, cross_certificate, sealed_key, "
+     "not_before_ms, not_after_ms, retire_ms, created_ms) FROM STDIN"},
+    {"issued_certificate", TRANSFER_CONTROL, "tttttiii", 1, 8, 8, false,
+     LIST("issued_certificate"),
+     "COPY issued_certificate (serial, kind, subject, authority, fingerprint, not_before_ms, "
+     "not_after_ms, issued_ms) FROM STDIN"},
     {"collector_slot", TRANSFER_CONTROL, "tii", 2, 3, 3, false, LIST("collector_slot"),
      "COPY collector_slot (collector_id, slot, samples) FROM STDIN"},
     {"collector_config", TRANSFER_CONTROL, "titti", 2, 5, 5, false, LIST("collector_config"),
