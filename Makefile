@@ -475,7 +475,7 @@ _unit: $(TEST_BIN)
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 $(B)/fuzz/%.o: tests/fuzz/%.c $(VENDOR_HAVE:%=$(B)/vendor/%.stamp) $(B)/flags
 	$(Q)mkdir -p $(@D)
-	$(Q)echo "CC $<"; $(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@
+	$(Q)echo "CC $<"; $(CC_V) $(CFLAGS_V) $(INC_TEST) -MMD -MP -c $< -o $@
 $(B)/fuzz/replay.o: src/tool/replay.c $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC_V) $(CFLAGS_V) -MMD -MP -c $< -o $@

@@ -2,8 +2,9 @@
 /*
  * api.c: the dispatcher: what happens to every request before and after its route.
  *
- * Order: route (404, 405), listener class, who asks (401), role, origin and proof (403), content
- * type (415), size (413) and form of the body (400, 422), then the handler.
+ * Order: route (404, 405), listener class, who asks (401), role, origin and proof (403), whether he
+ * asks too often (429, instead of any of these), content type (415), size (413) and form of the
+ * body (400, 422), then the handler.
  */
 #include "api/api.h"
 
@@ -38,6 +39,7 @@ struct api *api_new(const struct api_config *config)
     api->targets = prometheus_target_cache_new();
     api->count = api_count_new();
     api->forms = api_forms_new();
+    api->rate = api_rate_new(&config->rates);
     return api;
 }
 
@@ -50,6 +52,7 @@ void api_free(struct api *api)
     map_free(api->announced, alloc_free);
     lock_fini(&api->seen_lock);
     lock_fini(&api->setup.lock);
+    api_rate_free(api->rate);
     api_forms_free(api->forms);
     api_count_free(api->count);
     crypto_wipe(&api->people, sizeof(api->people));
@@ -110,6 +113,31 @@ static bool admit(struct api_call *call)
     if (rc != ERR_OK)
         api_fail(call, &e);
     return rc == ERR_OK;
+}
+
+/*
+ * Whether the client may ask once more. One that showed no valid credential is its address, and
+ * pays for what is refused as well.
+ */
+static bool charge(struct api_call *call)
+{
+    const struct api_principal *who = &call->who;
+    enum api_rate_kind kind = who->kind == API_USER        ? API_RATE_SESSION
+                              : who->kind == API_COLLECTOR ? API_RATE_COLLECTOR
+                                                           : API_RATE_ADDRESS;
+    const char *name = who->kind == API_USER        ? who->session.id
+                       : who->kind == API_COLLECTOR ? who->collector_id
+                                                    : call->req->peer;
+    int64_t wait_ms = api_rate_take(call->api->rate, kind, str_of(name), clock_mono_us());
+
+    if (wait_ms == 0)
+        return true;
+    buf_reset(&call->resp->head);
+    api_retry_after(call, (wait_ms + 999) / 1000);
+    (void)api_problem(call, 429, "too many requests; try again later");
+    if (!call->req->body_done)
+        call->resp->close = true;
+    return false;
 }
 
 static bool is_known_member(const char *const *members, struct str key)
@@ -221,9 +249,11 @@ void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
 {
     struct api_call call = {.api = arg, .arena = r->arena, .req = r, .resp = w};
     struct err e;
+    bool good;
 
     api_count_in_flight(call.api->count, 1);
-    if (find_route(&call) && admit(&call) && take_body(&call)) {
+    good = find_route(&call) && admit(&call);
+    if (charge(&call) && good && take_body(&call)) {
         enum err_code rc = call.route->handle(&call, &e);
 
         if (rc == ERR_OK)

@@ -9,6 +9,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "api/api_rate.h"
 #include "base/err.h"
 #include "httpd/httpd.h"
 #include "store/store.h"
@@ -39,7 +40,8 @@ struct api_config {
     void *arg;
     enum api_metrics_access metrics_access;
     size_t push_bytes; /* of a push, inflated; 0 = LIMIT_PUSH_INFLATED_BYTES */
-    bool open_ingest;  /* a push without a token is taken for the collector that it names */
+    struct api_rate_limits rates;
+    bool open_ingest; /* a push without a token is taken for the collector that it names */
 };
 
 struct api *api_new(const struct api_config *config);

@@ -45,6 +45,7 @@ struct api {
     struct prometheus_target_cache *targets; /* prometheus/prometheus.h */
     struct api_count *count;
     struct api_forms *forms; /* api_form.h */
+    struct api_rate *rate;
 };
 
 /* How long a proof of who somebody is counts for what asks for a fresh one (route.h, step_up). */

@@ -180,7 +180,9 @@ static void put_http(struct openmetrics *m, const struct api_call *call)
         {"pga_http_connections_refused", OPENMETRICS_COUNTER, NULL,
          "New connections answered 503, at a cap.", now.refused},
         {"pga_http_connections_expired", OPENMETRICS_COUNTER, NULL,
-         "Connections closed as idle or slow with a head.", now.expired},
+         "Connections closed as idle or slow with a request.", now.expired},
+        {"pga_http_bodies_late", OPENMETRICS_COUNTER, NULL,
+         "Bodies given up because they came too slowly.", now.late},
     };
 
     PUT_FACTS(m, facts);

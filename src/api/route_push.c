@@ -11,11 +11,13 @@
 #include "model/push.h"
 #include "os/clock.h"
 
-#define INFLATED_BUDGET ((long long)512 * 1024 * 1024) /* of all pushes in work */
+#define BUDGET ((long long)512 * 1024 * 1024) /* memory of the bodies of all pushes in work */
+/* What a text of JSON may take once it is parsed, beside itself: a copy, and 16 bytes a value. */
+#define PARSED_TIMES 4
 
 struct delivery {
     struct buf raw, plain;
-    long long held; /* bytes of both, counted in api->inflated_bytes */
+    long long held; /* bytes of both and of doc, counted in api->inflated_bytes */
     struct str text;
     struct json_doc *doc;
     struct push push;
@@ -26,32 +28,55 @@ struct delivery {
 
 /* --- taking the body --- */
 
-/* Count bytes as held by this push. False when all pushes together hold too much. */
-static bool hold(struct api_call *call, struct delivery *d, long long bytes)
+/* For all pushes; one of the largest kind must fit, whatever is configured. */
+static long long budget(const struct api *api)
+{
+    long long largest = (long long)api->config.push_bytes + LIMIT_PUSH_BYTES +
+                        LIMIT_JSON_MEMORY_BYTES;
+
+    return largest > BUDGET ? largest : BUDGET;
+}
+
+/* Count bytes as held by this push, before they are. ERR_CANCELLED: all together hold too much. */
+static enum err_code hold(struct api_call *call, struct delivery *d, long long bytes, struct err *e)
 {
     d->held += bytes;
-    return atomic_fetch_add(&call->api->inflated_bytes, bytes) + bytes <= INFLATED_BUDGET;
+    if (atomic_fetch_add(&call->api->inflated_bytes, bytes) + bytes <= budget(call->api))
+        return ERR_OK;
+    return err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
 }
 
-static void let_go(struct api_call *call, struct delivery *d)
+static void let_go(struct api_call *call, struct delivery *d, long long bytes)
 {
-    atomic_fetch_sub(&call->api->inflated_bytes, d->held);
-    d->held = 0;
+    atomic_fetch_sub(&call->api->inflated_bytes, bytes);
+    d->held -= bytes;
 }
 
-/* ERR_CANCELLED: all pushes together hold too much. */
-static enum err_code read_text(struct api_call *call, struct delivery *d, struct err *e)
+/* Room is asked for before anything is read; without a length, for the most that may come. */
+static enum err_code read_raw(struct api_call *call, struct delivery *d, struct err *e)
 {
-    long long told = call->req->content_length > 0 ? call->req->content_length : 0;
+    long long told = call->req->content_length;
     enum err_code rc = ERR_OK;
-    enum pack_kind kind;
 
-    if (told <= (long long)d->raw.max && !hold(call, d, told))
-        rc = err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
+    if (told < 0 && d->raw.max > LIMIT_PUSH_BYTES)
+        d->raw.max = LIMIT_PUSH_BYTES;
+    if (told < 0)
+        told = (long long)d->raw.max;
+    if (told <= (long long)d->raw.max)
+        rc = hold(call, d, told, e);
     if (rc == ERR_OK)
         rc = httpd_read_body(call->req, &d->raw, e);
-    if (rc == ERR_OK && told == 0 && !hold(call, d, (long long)d->raw.len)) /* chunks */
-        rc = err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
+    if (rc == ERR_OK)
+        let_go(call, d, told - (long long)d->raw.len);
+    return rc;
+}
+
+static enum err_code read_text(struct api_call *call, struct delivery *d, struct err *e)
+{
+    enum err_code rc = read_raw(call, d, e);
+    enum pack_kind kind;
+    size_t claim;
+
     if (rc != ERR_OK)
         return rc;
     kind = pack_sniff(buf_view(&d->raw));
@@ -60,10 +85,13 @@ static enum err_code read_text(struct api_call *call, struct delivery *d, struct
         return ERR_OK;
     if (d->raw.len > LIMIT_PUSH_BYTES)
         return err_set(e, ERR_LIMIT, "a compressed body of more than %d bytes", LIMIT_PUSH_BYTES);
-    rc = pack_unpack(d->text, kind, &d->plain, e);
+    claim = pack_claim(d->text, kind, d->plain.max);
+    rc = hold(call, d, (long long)claim, e);
+    if (rc == ERR_OK)
+        rc = pack_unpack(d->text, kind, &d->plain, e);
+    if (rc == ERR_OK)
+        let_go(call, d, (long long)claim - (long long)d->plain.len);
     d->text = buf_view(&d->plain);
-    if (rc == ERR_OK && !hold(call, d, (long long)d->plain.len))
-        return err_set(e, ERR_CANCELLED, "too much is being taken in; try again later");
     return rc;
 }
 
@@ -71,11 +99,17 @@ static enum err_code read_text(struct api_call *call, struct delivery *d, struct
 static enum err_code parse(struct api_call *call, struct delivery *d, struct err *e)
 {
     const struct json_limits limits = {call->api->config.push_bytes, LIMIT_JSON_DEPTH, false};
-    enum err_code rc = json_parse(d->text, &limits, &d->doc, e);
+    long long room = (long long)d->text.len * PARSED_TIMES;
+    enum err_code rc = hold(call, d,
+                            room < LIMIT_JSON_MEMORY_BYTES ? room : LIMIT_JSON_MEMORY_BYTES, e);
     const struct json *root;
 
+    if (rc == ERR_OK)
+        rc = json_parse(d->text, &limits, &d->doc, e);
     if (rc != ERR_OK)
         return rc;
+    if (json_members(d->doc) > LIMIT_PUSH_MEMBERS)
+        return err_set(e, ERR_LIMIT, "JSON: more than %d members", LIMIT_PUSH_MEMBERS);
     root = json_root(d->doc);
     if (json_type(root) != JSON_OBJECT)
         return err_set(e, ERR_INVALID, "the body is not a JSON object");
@@ -299,10 +333,10 @@ static enum err_code push(struct api_call *call, struct err *e)
     buf_init(&d.plain, call->api->config.push_bytes);
     rc = take(call, &d, e);
     api_push_old_end(call, &d.old);
-    let_go(call, &d);
     json_doc_free(d.doc);
     buf_fini(&d.plain);
     buf_fini(&d.raw);
+    let_go(call, &d, d.held);
     return rc;
 }
 

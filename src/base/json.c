@@ -21,6 +21,7 @@
 
 struct json_doc {
     yyjson_doc *doc;
+    size_t members;
 };
 
 /* What a parse has taken; the context of yyjson's allocator. */
@@ -113,7 +114,7 @@ static enum err_code json_check_keys(yyjson_val *object, struct err *e)
 
 /* One walk over the array of values; `open` holds where each open container ends. */
 static enum err_code json_check_tree(yyjson_doc *doc, const struct json_limits *limits,
-                                     struct err *e)
+                                     size_t *members, struct err *e)
 {
     const yyjson_val *open[JSON_DEPTH_MAX];
     size_t depth = 0, max = limits->max_depth < JSON_DEPTH_MAX ? limits->max_depth : JSON_DEPTH_MAX;
@@ -129,7 +130,10 @@ static enum err_code json_check_tree(yyjson_doc *doc, const struct json_limits *
         if (depth == max)
             return err_set(e, ERR_LIMIT, "JSON: nested deeper than %zu levels", max);
         open[depth++] = unsafe_yyjson_get_next(v);
-        if (!limits->refuse_duplicate_keys || !unsafe_yyjson_is_obj(v))
+        if (!unsafe_yyjson_is_obj(v))
+            continue;
+        *members += unsafe_yyjson_get_len(v);
+        if (!limits->refuse_duplicate_keys)
             continue;
         rc = json_check_keys(v, e);
         if (rc != ERR_OK)
@@ -162,6 +166,7 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
     struct json_memory memory = {0};
     const yyjson_alc alc = {json_malloc, json_realloc, json_release, &memory};
     yyjson_read_err why = {0};
+    size_t members = 0;
     enum err_code rc;
     yyjson_doc *doc;
 
@@ -174,13 +179,14 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
     if (!doc)
         return json_read_error(text, &why, e);
     doc->alc.ctx = NULL; /* json_release does not use it, and `memory` ends here */
-    rc = json_check_tree(doc, limits, e);
+    rc = json_check_tree(doc, limits, &members, e);
     if (rc != ERR_OK) {
         yyjson_doc_free(doc);
         return rc;
     }
     *out = alloc_new(sizeof(**out));
     (*out)->doc = doc;
+    (*out)->members = members;
     return ERR_OK;
 }
 
@@ -190,6 +196,11 @@ void json_doc_free(struct json_doc *doc)
         return;
     yyjson_doc_free(doc->doc);
     alloc_free(doc);
+}
+
+size_t json_members(const struct json_doc *doc)
+{
+    return doc->members;
 }
 
 const struct json *json_root(const struct json_doc *doc)

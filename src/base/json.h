@@ -43,7 +43,8 @@ struct json_limits {
 /* ERR_INVALID with position, ERR_LIMIT. The document copies what it needs of `text`. */
 enum err_code json_parse(struct str text, const struct json_limits *limits, struct json_doc **out,
                          struct err *e) ERR_MUST_CHECK;
-void json_doc_free(struct json_doc *doc); /* NULL allowed */
+void json_doc_free(struct json_doc *doc);        /* NULL allowed */
+size_t json_members(const struct json_doc *doc); /* of all its objects together */
 const struct json *json_root(const struct json_doc *doc);
 
 enum json_type json_type(const struct json *n); /* JSON_U64 only for values above INT64_MAX */

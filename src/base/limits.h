@@ -6,20 +6,25 @@
 #define BASE_LIMITS_H
 
 /* HTTP (security H1-H3) */
-#define LIMIT_HTTP_HEAD_BYTES     (16 * 1024)
-#define LIMIT_HTTP_URI_BYTES      (4 * 1024)
-#define LIMIT_HTTP_HEADERS        64
-#define LIMIT_TLS_SHAKE_MS        5000  /* from a new connection to the end of its handshake */
-#define LIMIT_TLS_SHAKES          64    /* handshakes begun and not finished, in all (T6) */
-#define LIMIT_TLS_SHAKES_EACH     8     /* the same of one address */
-#define LIMIT_HTTP_IDLE_MS        75000 /* a connection without a byte (security T5) */
-#define LIMIT_HTTP_HEAD_MS        10000 /* from the first byte of a head to its end */
-#define LIMIT_JSON_BODY_BYTES     (64 * 1024)       /* every route but push */
-#define LIMIT_PUSH_BYTES          (8 * 1024 * 1024) /* as it arrives, when it is compressed */
-#define LIMIT_PUSH_INFLATED_BYTES (64 * 1024 * 1024)
-#define LIMIT_JSON_DEPTH          16
-#define LIMIT_JSON_MEMORY_BYTES   (256 * 1024 * 1024) /* of one parsed document: 16 bytes a value */
-#define LIMIT_LIST_PAGE           1000                /* rows a page of a list */
+#define LIMIT_HTTP_HEAD_BYTES       (16 * 1024)
+#define LIMIT_HTTP_URI_BYTES        (4 * 1024)
+#define LIMIT_HTTP_HEADERS          64
+#define LIMIT_TLS_SHAKE_MS          5000  /* from a new connection to the end of its handshake */
+#define LIMIT_TLS_SHAKES            64    /* handshakes begun and not finished, in all (T6) */
+#define LIMIT_TLS_SHAKES_EACH       8     /* the same of one address */
+#define LIMIT_HTTP_IDLE_MS          75000 /* a connection without a byte (security T5) */
+#define LIMIT_HTTP_HEAD_MS          10000 /* from the first byte of a head to its end */
+#define LIMIT_HTTP_BODY_MS          10000 /* for a body; a second more for each of these: */
+#define LIMIT_HTTP_BODY_BYTES_PER_S 65536
+#define LIMIT_HTTP_BODY_CROWDED_MS  1000              /* the same while half of the workers wait */
+#define LIMIT_HTTP_SMALL_BODY       (32 * 1024)       /* waits in the kernel until it is whole */
+#define LIMIT_JSON_BODY_BYTES       (64 * 1024)       /* every route but push */
+#define LIMIT_PUSH_BYTES            (8 * 1024 * 1024) /* as it arrives, when it is compressed */
+#define LIMIT_PUSH_INFLATED_BYTES   (64 * 1024 * 1024)
+#define LIMIT_JSON_DEPTH            16
+#define LIMIT_JSON_MEMORY_BYTES     (256 * 1024 * 1024) /* of one document: 16 bytes a value */
+#define LIMIT_PUSH_MEMBERS          4000000             /* of all objects of a push (security H3) */
+#define LIMIT_LIST_PAGE             1000                /* rows a page of a list */
 
 /* Push contents */
 #define LIMIT_PUSH_RECORDS      256
@@ -60,6 +65,8 @@
 #define LIMIT_QUERY_SERIES        1000
 #define LIMIT_QUERY_POINTS        11000 /* a series, as Prometheus has it */
 #define LIMIT_REQUEST_ARENA_BYTES (256 * 1024 * 1024)
+
+#define LIMIT_RATE_BUCKETS 65536 /* clients whose rate is told apart: about 10 MB */
 
 /* PromQL */
 #define LIMIT_QUERY_BYTES    (64 * 1024)

@@ -242,6 +242,17 @@ static enum err_code pack_unzstd(struct str in, struct buf *out, struct err *e)
     return rc;
 }
 
+size_t pack_claim(struct str in, enum pack_kind kind, size_t max)
+{
+    unsigned long long size = in.len;
+
+    if (kind == PACK_GZIP)
+        size = in.len < PACK_GZIP_MIN ? 0 : pack_load32(in.ptr + in.len - 4);
+    if (kind == PACK_ZSTD) /* unknown and damaged are huge numbers */
+        size = ZSTD_getFrameContentSize(in.ptr, in.len);
+    return size > max ? max : (size_t)size;
+}
+
 enum err_code pack_unpack(struct str in, enum pack_kind kind, struct buf *out, struct err *e)
 {
     switch (kind) {

@@ -18,6 +18,11 @@ enum pack_kind pack_sniff(struct str bytes);
 enum err_code pack_gzip(struct str in, int level, struct buf *out, struct err *e) ERR_MUST_CHECK;
 enum err_code pack_zstd(struct str in, int level, struct buf *out, struct err *e) ERR_MUST_CHECK;
 /*
+ * How many bytes unpacking would take, to ask for them before it begins: what the packed bytes say,
+ * or `max` when they do not say or say more. Nothing but pack_unpack finds out whether it is true.
+ */
+size_t pack_claim(struct str in, enum pack_kind kind, size_t max);
+/*
  * Unpack into `out` (appended), never beyond out->max. One gzip member or one zstd frame exactly;
  * trailing bytes are refused. ERR_LIMIT over the maximum, ERR_INVALID for damaged input.
  */

@@ -53,10 +53,16 @@ static void serve(struct httpd_request *r, struct httpd_response *w,
                   const struct mg_request_info *info)
 {
     struct httpd *h = r->server;
+    enum err_code rc;
     struct err e;
 
-    if (httpd_gate_check(h, info, r->listener, &e) != ERR_OK &&
-        !(e.code == ERR_DENIED && httpd_gate_is_here(r))) {
+    rc = httpd_gate_check(h, info, r->listener, &e);
+    if (rc == ERR_DENIED && httpd_gate_is_here(r))
+        rc = ERR_OK;
+    if (rc == ERR_OK)
+        rc = httpd_proxy_client(r, info, &e);
+    httpd_proxy_path(r);
+    if (rc != ERR_OK) {
         httpd_response_problem(w, e.code == ERR_DENIED ? 421 : 400, e.text, r->id);
         w->close = true;
     } else if (atomic_load(&h->draining)) {
@@ -95,6 +101,8 @@ static int on_error(struct mg_connection *conn, int status, const char *text)
     struct httpd_response w;
 
     (void)text;
+    if (status == 411) /* it says so of a length that is there and is no number */
+        status = 400;
     httpd_response_init(&w);
     if (mg_connection_tls(conn) != NULL)
         httpd_add_header(&w, "Strict-Transport-Security", HTTPD_HSTS);
@@ -273,6 +281,7 @@ void httpd_set_tls(struct httpd *h, size_t listener, struct tls_config *tls)
 void httpd_count(const struct httpd *h, struct httpd_counts *out)
 {
     httpd_room_count(h->room, out);
+    out->late = atomic_load(&h->bodies_late);
 }
 
 void httpd_stop(struct httpd *h)

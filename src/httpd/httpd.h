@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "os/cidr.h"
 #include "os/net.h"
 
 struct httpd;
@@ -60,7 +61,7 @@ struct httpd_request {
     struct str path;  /* as it came, still percent-encoded, without query */
     struct str query; /* as it came */
     char id[HTTPD_ID_SIZE];
-    const char *peer; /* address of the other end, as text */
+    const char *peer; /* address of the client as text; see trusted */
     struct httpd_peer peer_certificate;
     const struct httpd_listener *listener;
     int64_t content_length; /* -1 = chunked, 0 = no body */
@@ -98,7 +99,10 @@ typedef void httpd_handler(void *arg, struct httpd_request *r, struct httpd_resp
 struct httpd_config {
     const struct httpd_listener *listeners; /* borrowed until httpd_stop */
     size_t listener_count;
-    const char *public_host; /* a further name that Host may have; NULL = none */
+    const char *public_host;    /* a further name that Host may have; NULL = none */
+    const char *base_path;      /* "/pga": addresses may begin with it; NULL = none */
+    const struct cidr *trusted; /* proxies whose X-Forwarded-For is believed; borrowed */
+    size_t trusted_count;
     unsigned threads;
     unsigned connections;             /* in all; over it see httpd_room.h */
     unsigned connections_per_address; /* an IPv6 address counts as its /64 */
@@ -112,10 +116,11 @@ struct httpd_counts {
     unsigned open, working;      /* working: a request has come whole and is not answered */
     uint64_t displaced;          /* closed in favour of a new one, at a cap */
     uint64_t refused;            /* new ones answered 503, at a cap */
-    uint64_t expired;            /* idle, or slow with a head or a handshake, for too long */
+    uint64_t expired;            /* idle, or slow with a request or handshake, for too long */
     unsigned handshakes;         /* begun and not finished */
     uint64_t shaken, unshaken;   /* handshakes that were finished, and that failed */
     uint64_t handshakes_dropped; /* in favour of a new one, at a cap */
+    uint64_t late;               /* bodies that came too slowly while a worker read them */
 };
 
 /* --- Life cycle --- */

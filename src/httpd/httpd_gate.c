@@ -34,17 +34,40 @@ static bool is_token(struct str s)
     return s.len > 0;
 }
 
-/* "METHOD target HTTP/1.x" with single spaces and visible characters. */
+/* "METHOD /target HTTP/1.x" with single spaces, visible characters of ASCII, no fragment. */
 static bool is_request_line(struct str line)
 {
     struct str method = str_split(&line, ' '), target = str_split(&line, ' ');
 
     for (size_t i = 0; i < target.len; i++) {
-        if ((unsigned char)target.ptr[i] <= ' ' || target.ptr[i] == 0x7f)
+        unsigned char c = (unsigned char)target.ptr[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '#')
             return false;
     }
-    return is_token(method) && target.len > 0 &&
+    return is_token(method) && str_starts(target, STR("/")) &&
            (str_eq_c(line, "HTTP/1.1") || str_eq_c(line, "HTTP/1.0"));
+}
+
+/*
+ * Whether an underscore stands for a dash in a name that frames requests or routes them: some
+ * programs take both for the same.
+ */
+static bool is_disguised(struct str name)
+{
+    static const char *const names[] = {"Content-Length", "Transfer-Encoding"};
+    char plain[24];
+    size_t len = 0;
+
+    if (memchr(name.ptr, '_', name.len) == NULL || name.len >= sizeof(plain))
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        plain[len++] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (str_eq_nocase(str_make(plain, len), str_of(names[i])))
+            return true;
+    }
+    return false;
 }
 
 /* "name: value"; a line that begins with a blank would continue the one before (obs-fold). */
@@ -52,7 +75,7 @@ static bool is_header_line(struct str line)
 {
     struct str name = str_split(&line, ':');
 
-    if (line.ptr == NULL || !is_token(name))
+    if (line.ptr == NULL || !is_token(name) || is_disguised(name))
         return false;
     for (size_t i = 0; i < line.len; i++) {
         unsigned char c = (unsigned char)line.ptr[i];
@@ -91,6 +114,38 @@ int httpd_gate_raw(const char *head, size_t len)
     return 0;
 }
 
+static bool is_length_text(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len > 0 && text.len <= 10;
+}
+
+size_t httpd_gate_small_body(const char *head, size_t len)
+{
+    struct str rest = str_make(head, len), line, name;
+    size_t size = 0;
+    int lengths = 0;
+
+    if (!httpd_gate_raw(head, len))
+        return 0;
+    while (take_line(&rest, &line) && line.len > 0) {
+        name = str_split(&line, ':');
+        line = str_trim(line);
+        if (str_eq_nocase(name, STR("Transfer-Encoding")) || str_eq_nocase(name, STR("Expect")))
+            return 0;
+        if (!str_eq_nocase(name, STR("Content-Length")))
+            continue;
+        if (++lengths > 1 || !is_length_text(line))
+            return 0;
+        for (size_t i = 0; i < line.len; i++)
+            size = size * 10 + (size_t)(line.ptr[i] - '0');
+    }
+    return size <= LIMIT_HTTP_SMALL_BODY ? size : 0;
+}
+
 /* --- the meaning --- */
 
 static int count_headers(const struct mg_request_info *info, const char *name, const char **value)
@@ -106,13 +161,6 @@ static int count_headers(const struct mg_request_info *info, const char *name, c
     return count;
 }
 
-static bool is_length(const char *text)
-{
-    size_t len = strspn(text, "0123456789");
-
-    return len > 0 && len <= 10 && text[len] == '\0';
-}
-
 static enum err_code check_framing(const struct mg_request_info *info, struct err *e)
 {
     const char *length = "", *coding = "";
@@ -121,7 +169,7 @@ static enum err_code check_framing(const struct mg_request_info *info, struct er
 
     if (lengths > 1 || codings > 1 || lengths + codings > 1)
         return err_set(e, ERR_INVALID, "the length of the body is given twice");
-    if (lengths == 1 && !is_length(length))
+    if (lengths == 1 && !is_length_text(str_of(length)))
         return err_set(e, ERR_INVALID, "Content-Length is not a number");
     if (codings == 1 && strcasecmp(coding, "chunked") != 0)
         return err_set(e, ERR_INVALID, "Transfer-Encoding other than chunked");
@@ -130,18 +178,28 @@ static enum err_code check_framing(const struct mg_request_info *info, struct er
     return ERR_OK;
 }
 
+/* ":80", or nothing. */
+static bool is_port(const char *text)
+{
+    size_t digits;
+
+    if (text[0] == '\0')
+        return true;
+    digits = text[0] == ':' ? strspn(text + 1, "0123456789") : 0;
+    return digits > 0 && digits <= 5 && text[1 + digits] == '\0';
+}
+
 /* The host part of "name", "name:port", "[v6]" or "[v6]:port"; empty when malformed. */
 static struct str host_part(const char *text)
 {
-    const char *end;
+    size_t len = strcspn(text, ":");
 
     if (text[0] == '[') {
-        end = strchr(text, ']');
-        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
-            return (struct str){NULL, 0};
-        return str_make(text + 1, (size_t)(end - text - 1));
+        len = strcspn(text, "]");
+        return text[len] == ']' && is_port(text + len + 1) ? str_make(text + 1, len - 1)
+                                                           : (struct str){NULL, 0};
     }
-    return str_make(text, strcspn(text, ":"));
+    return is_port(text + len) ? str_make(text, len) : (struct str){NULL, 0};
 }
 
 static enum err_code check_host(const struct httpd *h, const struct mg_request_info *info,

@@ -14,6 +14,8 @@ struct httpd {
     struct mg_context *context;
     struct httpd_room *room;
     atomic_bool draining;
+    atomic_uint body_waiting; /* workers that wait for bytes of a body */
+    atomic_ullong bodies_late;
 };
 
 /* Whether a head is well formed, byte by byte; the hook of vendor/civetweb/strict-head.patch. */
@@ -26,6 +28,20 @@ bool httpd_gate_is_here(const struct httpd_request *r);
 /* Browsers come back by TLS alone for a year. */
 #define HTTPD_HSTS "max-age=31536000"
 
+/* Find out who the client is behind trusted proxies: r->peer. ERR_INVALID: they say nonsense. */
+enum err_code httpd_proxy_client(struct httpd_request *r, const struct mg_request_info *info,
+                                 struct err *e) ERR_MUST_CHECK;
+/* Take base_path off r->path; a proxy that has done so is right, too. */
+void httpd_proxy_path(struct httpd_request *r);
+/*
+ * How many bytes of body the client announced, when the head is well formed, they are few, and the
+ * client sends them unasked; else 0.
+ */
+size_t httpd_gate_small_body(const char *head, size_t len);
+/* The value of a hexadecimal digit; -1 = none. */
+int httpd_hex_digit(char c);
+/* The size in a line of the framing of chunks; -1 = malformed. */
+int64_t httpd_body_chunk_size(struct str line);
 void httpd_response_init(struct httpd_response *w);
 void httpd_response_fini(struct httpd_response *w);
 /* Send the answer. `r` may be NULL when the request could not be read. */

@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * httpd_request.c: reading of headers, query and body.
+ * httpd_request.c: reading of headers and query.
  */
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/limits.h"
 #include "httpd/httpd_private.h"
-#include "os/clock.h"
 
 #define PARAMS_MAX 64
-#define READ_PIECE 65536
-#define ROOM_MAX   ((size_t)1024 * 1024) /* made at once for a body of known length */
-/* A body has 10 s and then a second for each 64 KiB; see also request_timeout_ms in httpd.c. */
-#define BODY_BASE_US     (10 * (int64_t)1000000)
-#define BODY_BYTES_PER_S 65536
 
 struct str httpd_header(const struct httpd_request *r, const char *name)
 {
     return str_of(mg_get_header(r->connection, name));
 }
 
-static int hex_digit(char c)
+int httpd_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -37,8 +30,8 @@ static int unescape(struct str s, size_t at)
 
     if (at + 2 >= s.len)
         return -1;
-    high = hex_digit(s.ptr[at + 1]);
-    low = hex_digit(s.ptr[at + 2]);
+    high = httpd_hex_digit(s.ptr[at + 1]);
+    low = httpd_hex_digit(s.ptr[at + 2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
@@ -171,89 +164,4 @@ bool httpd_matches_etag(const struct httpd_request *r, const char *etag)
             return true;
     }
     return false;
-}
-
-static void answer_expect(struct httpd_request *r)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-    if (str_eq_nocase(httpd_header(r, "Expect"), STR("100-continue")))
-        (void)mg_write(r->connection, go_on, sizeof(go_on) - 1);
-}
-
-/* Up to `want` bytes more. */
-static enum err_code read_piece(struct httpd_request *r, struct buf *out, size_t want, bool *end,
-                                struct err *e)
-{
-    size_t room = out->max - out->len + 1; /* one more, to notice a body that is too long */
-    char *to;
-    int got;
-
-    if (want > READ_PIECE)
-        want = READ_PIECE;
-    if (room > want + 1)
-        room = want + 1;
-    to = buf_room(out, out->max == out->len ? 0 : room - 1);
-    if (to == NULL)
-        return buf_check(out, e);
-    if (room == 1) {
-        char extra;
-
-        got = mg_read(r->connection, &extra, 1);
-        if (got > 0)
-            return err_set(e, ERR_LIMIT, "the body is larger than %zu bytes", out->max);
-    } else {
-        got = mg_read(r->connection, to, room - 1);
-    }
-    if (got < 0)
-        return err_set(e, ERR_INVALID, "the body cannot be read");
-    if (got > 0)
-        buf_grew(out, (size_t)got);
-    *end = got == 0;
-    return ERR_OK;
-}
-
-/* Bytes that are to come; of a body without a length all that fit into one piece. */
-static size_t bytes_left(const struct httpd_request *r, const struct buf *out, size_t start)
-{
-    return r->content_length < 0 ? READ_PIECE : (size_t)r->content_length - (out->len - start);
-}
-
-static enum err_code read_all(struct httpd_request *r, struct buf *out, struct err *e)
-{
-    int64_t deadline = clock_mono_us() + BODY_BASE_US;
-    size_t start = out->len, left = bytes_left(r, out, start);
-    enum err_code rc;
-    bool end = false;
-
-    if (r->content_length > 0)
-        (void)buf_room(out, left < ROOM_MAX ? left : ROOM_MAX);
-    for (; left > 0; left = bytes_left(r, out, start)) {
-        int64_t now = clock_mono_us();
-        int64_t earned = (int64_t)(out->len - start) * 1000000 / BODY_BYTES_PER_S;
-
-        if (now > deadline + earned)
-            return err_set(e, ERR_TIMEOUT, "the body came too slowly");
-        rc = read_piece(r, out, left, &end, e);
-        if (rc != ERR_OK)
-            return rc;
-        if (!end)
-            continue;
-        if (r->content_length < 0)
-            return ERR_OK;
-        return err_set(e, ERR_TIMEOUT, "the body did not come whole");
-    }
-    return ERR_OK;
-}
-
-enum err_code httpd_read_body(struct httpd_request *r, struct buf *out, struct err *e)
-{
-    enum err_code rc;
-
-    if (r->content_length > 0 && (uint64_t)r->content_length > out->max - out->len)
-        return err_set(e, ERR_LIMIT, "the body is larger than %zu bytes", out->max);
-    answer_expect(r);
-    rc = read_all(r, out, e);
-    r->body_done = rc == ERR_OK;
-    return rc;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,36 +137,62 @@ void httpd_room_wake(struct httpd_room *room)
 
 /* --- what has arrived --- */
 
-/* What to do about `got` bytes of a head. *head_len: for the worker. */
-static enum guest_state judge_head(const char *head, size_t got, bool at_end, int *head_len)
+struct arrival {
+    struct str seen; /* what of it can be looked at */
+    size_t all;      /* bytes in all */
+    size_t room;     /* how many can wait to be read */
+    bool at_end;     /* no more will come */
+};
+
+/* Whether a small body behind the head is still on its way: no worker waits for it. */
+static bool lacks_body(const struct arrival *a, size_t head_len)
 {
-    *head_len = mg_head_length(head, (int)got);
-    if (*head_len == 0 && !at_end && got < LIMIT_HTTP_HEAD_BYTES)
+    size_t want = httpd_gate_small_body(a->seen.ptr, head_len);
+
+    return want > 0 && a->all < head_len + want && head_len + want <= a->room;
+}
+
+/* What to do about it. *head_len: for the worker. */
+static enum guest_state judge(const struct arrival *a, int *head_len)
+{
+    *head_len = mg_head_length(a->seen.ptr, (int)a->seen.len);
+    if (*head_len == 0 && !a->at_end && a->seen.len < LIMIT_HTTP_HEAD_BYTES)
+        return PARTIAL;
+    if (*head_len > 0 && !a->at_end && lacks_body(a, (size_t)*head_len))
         return PARTIAL;
     if (*head_len <= 0)
-        *head_len = (int)got; /* too large, malformed or cut off: the worker refuses it */
+        *head_len = (int)a->seen.len; /* too large, malformed, cut off: the worker refuses it */
     return WORKING;
 }
 
 static enum guest_state judge_plain(struct httpd_room *room, int fd, bool at_end, int *head_len)
 {
     ssize_t got = recv(fd, room->head, sizeof(room->head), MSG_PEEK | MSG_DONTWAIT);
+    struct arrival a = {.at_end = at_end};
+    int all = 0, kernel = 0;
+    socklen_t len = sizeof(kernel);
 
     if (got == 0)
         return LEAVING;
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? IDLE : LEAVING;
-    return judge_head(room->head, (size_t)got, at_end, head_len);
+    a.seen = str_make(room->head, (size_t)got);
+    /* Its buffer counts what a packet takes beside its bytes; half of it is safe. */
+    if (ioctl(fd, FIONREAD, &all) == 0 && getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kernel, &len) == 0)
+        a.room = (size_t)kernel / 2;
+    a.all = (size_t)all;
+    return judge(&a, head_len);
 }
 
 static enum guest_state judge_tls(struct mg_tls *tls, int *head_len)
 {
     bool at_end = !httpd_tls_fill(tls);
     struct str early = httpd_tls_early(tls);
+    struct arrival a = {early, early.len, LIMIT_HTTP_HEAD_BYTES, at_end};
 
     if (early.len == 0)
         return at_end ? LEAVING : IDLE;
-    return judge_head(early.ptr, early.len, at_end, head_len);
+    return judge(&a, head_len);
 }
 
 /* --- coming in --- */
@@ -416,7 +443,7 @@ static void close_guest(struct httpd_room *room, struct guest *g)
     struct mg_tls **tls = mg_rest_tls(g->rest);
 
     if (g->head_late && *tls == NULL)
-        say(fd, 408, "the request head did not come in time");
+        say(fd, 408, "the request did not come in time");
     if (*tls != NULL)
         (*tls)->ops->close(*tls); /* its last word goes before the end of the stream */
     *tls = NULL;

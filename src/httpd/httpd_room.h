@@ -2,12 +2,13 @@
 /*
  * httpd_room.h: the room in which connections wait that have nothing to say.
  *
- * A worker is given to a connection only when a whole request head has arrived, so any number of
- * idle browsers and agents, and of clients that drip, hold no worker. Between an answer and the
- * next head the connection is back here. Three bounds end the waiting: LIMIT_HTTP_IDLE_MS without
- * a byte (closed), LIMIT_HTTP_HEAD_MS after the first byte of a head (408), and the caps in all
- * and per address: over a cap the connection that has waited longest is closed in favour of the
- * new one, unfinished heads first; when none of them waits, the new one gets 503.
+ * A worker is given to a connection only when a whole request head has arrived, and a small body
+ * of announced length with it. So any number of idle browsers and agents, and of clients that drip,
+ * hold no worker. Between an answer and the next head the connection is back here. Three bounds end
+ * the waiting: LIMIT_HTTP_IDLE_MS without a byte (closed), LIMIT_HTTP_HEAD_MS after the first byte
+ * of a request that is not whole (408), and the caps in all and per address: over a cap the
+ * connection that has waited longest is closed in favour of the new one, unfinished requests first;
+ * when none of them waits, the new one gets 503.
  *
  *     accept --> IDLE <--> PARTIAL --> WORKING --> (gone)      IDLE, PARTIAL --> LEAVING
  *                  ^___________________________|

@@ -152,6 +152,16 @@ static void settle(struct httpd_tls *t)
     t->early_at = 0;
 }
 
+/* A whole head, with its body when that is small enough to wait here; or what is none. */
+static bool is_enough(struct str early)
+{
+    int head_len = early.len > 0 ? mg_head_length(early.ptr, (int)early.len) : 0;
+
+    if (head_len <= 0)
+        return head_len < 0;
+    return early.len >= (size_t)head_len + httpd_gate_small_body(early.ptr, (size_t)head_len);
+}
+
 bool httpd_tls_fill(struct mg_tls *tls)
 {
     struct httpd_tls *t = of(tls);
@@ -163,7 +173,7 @@ bool httpd_tls_fill(struct mg_tls *tls)
         enum tls_step step;
         char *to;
 
-        if (room == 0 || (early.len > 0 && mg_head_length(early.ptr, (int)early.len) != 0))
+        if (room == 0 || is_enough(early))
             return true;
         to = buf_room(&t->early, room < PIECE ? room : PIECE);
         if (to == NULL)

@@ -26,6 +26,8 @@ IDLE_S, HEAD_S = 75, 10  # base/limits.h
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LOGIN = (b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\n"
          b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+LONG = 40000  # a body that is not small (base/limits.h): a worker waits for it
+BUSY = LOGIN.replace(b"Length: 2", b"Length: %d" % LONG)
 
 
 class Tap:
@@ -226,14 +228,14 @@ def stage_caps(tap, o):
     time.sleep(0.5)
     busy = [connect(o.port, "127.0.3.1") for _ in range(16)]
     for s in busy:
-        s.sendall(LOGIN)
+        s.sendall(BUSY)
     time.sleep(0.5)
     extra = connect(o.port, "127.0.3.1")
     tap.equal(read_answer(extra), 503, "when all of an address are at work, one more gets 503")
     tap.ok(wait_for(PATIENCE_S, lambda: is_closed(extra)), "and is closed")
     tap.equal(ask(connect(o.port, "127.0.3.2")), 200, "another address is answered")
     for s in busy:
-        s.sendall(b"{}")
+        s.sendall(b"{" + b" " * (LONG - 2) + b"}")
     answers = {read_answer(s) for s in busy}
     tap.ok(None not in answers and all(400 <= a < 500 for a in answers),
            "those at work end as if nothing were", repr(answers))
@@ -277,14 +279,14 @@ def stage_stop(tap, o):
     idle = idle_crowd(o.port, o.idle)
     drip = Drip(o.port, o.drip)
     busy = connect(o.port)
-    busy.sendall(LOGIN + b"{")
+    busy.sendall(BUSY + b"{")
     time.sleep(1)
     os.kill(o.pid, signal.SIGTERM)
     tap.ok(wait_for(PATIENCE_S, lambda: count_closed(idle) == o.idle),
            "idle connections are closed at once", "%d are" % count_closed(idle))
     tap.ok(not is_closed(busy), "the request at work is not")
     tap.equal(ask(connect(o.port)), 503, "a new one gets 503")
-    busy.sendall(b"}")
+    busy.sendall(b" " * (LONG - 2) + b"}")
     tap.equal(read_answer(busy), 400, "it is answered")
     drip.end()
 

@@ -40,6 +40,52 @@ static void refuses_what_two_readers_could_read_differently(void **state)
     assert_false(HEAD("GET /\r\n\r\n"));
     assert_false(HEAD("G@T / HTTP/1.1\r\nHost: a\r\n\r\n"));
     assert_false(HEAD("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_false(HEAD("GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_false(HEAD("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_false(HEAD("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_false(HEAD("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_false(HEAD(GOOD "Content_Length: 2\r\n\r\n"));
+    assert_false(HEAD(GOOD "transfer_encoding: chunked\r\n\r\n"));
+    assert_true(HEAD(GOOD "X_Y: 2\r\n\r\n"));
+}
+
+static size_t small_body(const char *rest)
+{
+    char head[512];
+
+    strcpy(head, GOOD);
+    strcat(head, rest);
+    strcat(head, "\r\n");
+    return httpd_gate_small_body(head, strlen(head));
+}
+
+static void tells_the_small_bodies_that_come_unasked(void **state)
+{
+    (void)state;
+    assert_int_equal(small_body("Content-Length: 12\r\n"), 12);
+    assert_int_equal(small_body("content-length:\t32768 \r\n"), 32768);
+    assert_int_equal(small_body("Content-Length: 32769\r\n"), 0);
+    assert_int_equal(small_body(""), 0);
+    assert_int_equal(small_body("Content-Length: 12\r\nExpect: 100-continue\r\n"), 0);
+    assert_int_equal(small_body("Content-Length: 12\r\nTransfer-Encoding: chunked\r\n"), 0);
+    assert_int_equal(small_body("Content-Length: 12\r\nContent-Length: 12\r\n"), 0);
+    assert_int_equal(small_body("Content-Length: x\r\n"), 0);
+    assert_int_equal(small_body("Content-Length : 12\r\n"), 0);
+}
+
+static void a_chunk_size_is_a_few_digits(void **state)
+{
+    (void)state;
+    assert_int_equal(httpd_body_chunk_size(STR("0")), 0);
+    assert_int_equal(httpd_body_chunk_size(STR("1aF")), 0x1af);
+    assert_int_equal(httpd_body_chunk_size(STR("ffffffff")), 0xffffffff);
+    assert_int_equal(httpd_body_chunk_size(STR("")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("000000000")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("-1")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("0x1")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("1 ")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("1;a")), -1);
+    assert_int_equal(httpd_body_chunk_size(STR("g")), -1);
 }
 
 static void refuses_too_many_headers(void **state)
@@ -92,6 +138,11 @@ static void the_host_must_be_ours(void **state)
     assert_int_equal(host("127.0.0.1.evil.example"), ERR_DENIED);
     assert_int_equal(host(""), ERR_INVALID);
     assert_int_equal(host("[::1"), ERR_INVALID);
+    assert_int_equal(host("127.0.0.1:"), ERR_INVALID);
+    assert_int_equal(host("127.0.0.1:80:80"), ERR_INVALID);
+    assert_int_equal(host("127.0.0.1:80, a"), ERR_INVALID);
+    assert_int_equal(host("[::1]x"), ERR_INVALID);
+    assert_int_equal(host("127.0.0.1/x"), ERR_DENIED);
     assert_int_equal(check("1.1", NULL, 0), ERR_INVALID);
 }
 
@@ -125,6 +176,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_well_formed_heads),
         cmocka_unit_test(refuses_what_two_readers_could_read_differently),
+        cmocka_unit_test(tells_the_small_bodies_that_come_unasked),
+        cmocka_unit_test(a_chunk_size_is_a_few_digits),
         cmocka_unit_test(refuses_too_many_headers),
         cmocka_unit_test(the_host_must_be_ours),
         cmocka_unit_test(the_length_is_given_once_and_plainly),

@@ -63,6 +63,19 @@ static const struct conf_key keys[] = {
      .offset = AT(public_url),
      .help = "The address people use, when it differs from the listen address."},
     {.section = "server",
+     .name = "base_path",
+     .type = CONF_STRING,
+     .offset = AT(base_path),
+     .help = "The path under which a reverse proxy shows the server, such as \"/pga\"; by default "
+             "that of public_url. Requests may come with it or without."},
+    {.section = "server",
+     .name = "trusted_proxies",
+     .type = CONF_STRINGS,
+     .offset = AT(trusted_proxies),
+     .help = "Addresses and ranges of reverse proxies. From these alone X-Forwarded-For is "
+             "believed: it tells the address by which clients are limited and logged, and whether "
+             "a request comes from this machine."},
+    {.section = "server",
      .name = "state_dir",
      .type = CONF_STRING,
      .offset = AT(state_dir),
@@ -308,6 +321,32 @@ static const struct conf_key keys[] = {
      .max = 1e12,
      .text = "256MB",
      .help = "What its texts may take, as stored."},
+    {.section = "limits",
+     .name = "requests_per_address",
+     .type = CONF_INTEGER,
+     .offset = AT(rate_address),
+     .min = 0,
+     .max = 1e6,
+     .text = "200",
+     .help = "Requests in a second of one client address (of IPv6 its /64) that show no valid "
+             "credential, on average: ten seconds' worth may come at once, then 429 is answered. "
+             "0 is no limit."},
+    {.section = "limits",
+     .name = "requests_per_session",
+     .type = CONF_INTEGER,
+     .offset = AT(rate_session),
+     .min = 0,
+     .max = 1e6,
+     .text = "200",
+     .help = "The same for one session of a person."},
+    {.section = "limits",
+     .name = "requests_per_collector",
+     .type = CONF_INTEGER,
+     .offset = AT(rate_collector),
+     .min = 0,
+     .max = 1e6,
+     .text = "500",
+     .help = "The same for one agent."},
     {.section = "metrics",
      .name = "access",
      .type = CONF_ENUM,
@@ -389,6 +428,50 @@ const char *server_config_store_shown(struct arena *a, const char *store)
                         place.dbname);
 }
 
+/* The path of "https://host/path/"; empty when there is none. */
+static struct str path_of(const char *url)
+{
+    struct str rest = str_of(url);
+    size_t at;
+
+    if (str_find(rest, STR("://"), &at))
+        rest = str_make(rest.ptr + at + 3, rest.len - at - 3);
+    return str_find(rest, STR("/"), &at) ? str_make(rest.ptr + at, rest.len - at) : STR("");
+}
+
+/* "/a/b": no slash at the end, no letter that an address would write in another way. */
+static bool is_base_path(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!plain && c != '-' && c != '_' && (c != '/' || (i > 0 && s.ptr[i - 1] == '/')))
+            return false;
+    }
+    return s.len == 0 || (s.ptr[0] == '/' && s.ptr[s.len - 1] != '/');
+}
+
+static enum err_code check_proxy(struct arena *a, struct server_config *c, struct err *e)
+{
+    struct str base = c->base_path != NULL ? str_of(c->base_path) : path_of(c->public_url);
+    struct cidr *trusted = arena_array(a, c->trusted_proxies.count + 1, sizeof(*trusted));
+
+    if (trusted == NULL)
+        return arena_fail(a, e);
+    while (base.len > 0 && base.ptr[base.len - 1] == '/')
+        base.len--;
+    if (!is_base_path(base))
+        return err_set(e, ERR_INVALID, "server.base_path: must be like \"/pga\"");
+    c->base_path = base.len > 0 ? arena_cstr(a, base) : NULL;
+    for (size_t i = 0; i < c->trusted_proxies.count; i++) {
+        if (cidr_parse(str_of(c->trusted_proxies.items[i]), &trusted[i], e) != ERR_OK)
+            return err_wrap(e, "server.trusted_proxies");
+    }
+    c->trusted = trusted;
+    return ERR_OK;
+}
+
 static enum err_code apply_options(struct arena *a, const struct server_options *o,
                                    struct server_config *c, struct err *e)
 {
@@ -410,6 +493,8 @@ static enum err_code apply_options(struct arena *a, const struct server_options 
         rc = check_postgresql(c->store, e);
     if (rc == ERR_OK && c->listen.count == 0)
         return err_set(e, ERR_INVALID, "server.listen: no address");
+    if (rc == ERR_OK)
+        rc = check_proxy(a, c, e);
     return rc == ERR_OK ? arena_check(a, e) : rc;
 }
 

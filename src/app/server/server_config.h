@@ -9,16 +9,20 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "conf/conf.h"
+#include "os/cidr.h"
 
 struct server_config {
     struct conf_strings listen, agent_listen;
     const char *tls_certificate, *tls_key, *agent_ca; /* files; NULL = none */
     const char *public_url;
-    const char *state_dir; /* filled in when it was not set */
-    const char *store;     /* filled in when it was not set */
-    int log_level;         /* enum log_level */
-    int log_format;        /* enum log_format */
-    const char *log_file;  /* NULL = standard error */
+    const char *base_path; /* "/pga"; NULL = none */
+    struct conf_strings trusted_proxies;
+    const struct cidr *trusted; /* the same, read */
+    const char *state_dir;      /* filled in when it was not set */
+    const char *store;          /* filled in when it was not set */
+    int log_level;              /* enum log_level */
+    int log_format;             /* enum log_format */
+    const char *log_file;       /* NULL = standard error */
     uint64_t flush_bytes;
     int64_t flush_age_ms;
     int64_t check_interval_ms;
@@ -38,6 +42,7 @@ struct server_config {
     int64_t limit_relations, limit_groups, limit_objects, limit_new_objects, limit_values;
     int64_t limit_texts;
     uint64_t limit_text_bytes;
+    int64_t rate_address, rate_session, rate_collector; /* requests in a second; 0 = no limit */
 };
 
 /* What the command line says; NULL = nothing. */

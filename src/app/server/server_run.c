@@ -213,6 +213,9 @@ static enum err_code start_api(struct server *s, struct err *e)
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
         .push_bytes = (size_t)s->config->push_bytes,
         .open_ingest = s->config->open_ingest != 0,
+        .rates = {.per_s = {[API_RATE_ADDRESS] = s->config->rate_address,
+                            [API_RATE_SESSION] = s->config->rate_session,
+                            [API_RATE_COLLECTOR] = s->config->rate_collector}},
     };
 
     if (config.open_ingest)
@@ -267,6 +270,9 @@ static enum err_code start_http(struct server *s, struct err *e)
         .listeners = s->listen.items,
         .listener_count = s->listen.count,
         .public_host = host_of(&s->arena, s->config->public_url),
+        .base_path = s->config->base_path,
+        .trusted = s->config->trusted,
+        .trusted_count = s->config->trusted_proxies.count,
         .threads = HTTP_THREADS,
         .connections = connections_allowed(s->config),
         .connections_per_address = (unsigned)s->config->max_connections_per_address,
