@@ -62,8 +62,8 @@ is "$(status_of /dbx/healthz)" 404 "T9: no other may"
 # The back-off of logins outlives the process (H10).
 guess() { # its status
     curl -s -o /dev/null -w '%{http_code}' --interface 127.0.7.1 \
-        -H 'Content-Type: application/json' -d '{"username":"owner","password":"wrong wrong wrong"}' \
-        "$SERVER_URL/api/v1/auth/login"
+        -H 'Content-Type: application/json' "$SERVER_URL/api/v1/auth/login" \
+        -d '{"username":"owner","password":"wrong wrong wrong"}'
 }
 guesses=
 for _ in 1 2 3 4 5 6; do guesses+="$(guess) "; done
