@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "httpd/httpd_private.h"
 #include "tls/hash.h"
 
 #define PIECE 2048
