@@ -50,7 +50,7 @@ unlike "$BODY" 'password|argon' "and tells no password"
 
 # A cookie session needs the CSRF token for unsafe methods.
 anonymous POST auth/login "{\"username\":\"owner\",\"password\":\"$OWNER_PASSWORD\"}" --show-headers
-cookie=$(sed -n 's/^[Ss]et-[Cc]ookie: \([^;]*\).*/\1/p' <<<"$BODY")
+cookie=$(sed -n 's/^[Ss]et-[Cc]ookie: \(pga_session=[^;]*\).*/\1/p' <<<"$BODY")
 like "$BODY" '[Ss]et-[Cc]ookie: .*HttpOnly' "the session cookie is HttpOnly"
 like "$BODY" '[Ss]et-[Cc]ookie: .*SameSite=Strict' "and SameSite=Strict"
 csrf=$(sed -n '/^{/,$p' <<<"$BODY" | python3 "$TOOL/api.py" --get csrf_token)
