@@ -11,8 +11,10 @@
 
 #include "api/api_call.h"
 #include "os/clock.h"
+#include "base/log.h"
 #include "store/store_collector.h"
 #include "store/store_token.h"
+#include "store/store_trust.h"
 #include "tls/hash.h"
 
 #define BEARER "Bearer "
@@ -141,18 +143,78 @@ enum err_code api_be_collector(struct api_call *call, struct str id, struct err 
     return be_collector(call, e);
 }
 
+/*
+ * Who shows the certificate of the connection. What was refused ends the connection: a revoked agent
+ * keeps none open.
+ */
+static enum err_code collector_by_certificate(struct api_call *call, struct err *e)
+{
+    struct api_principal *who = &call->who;
+    const struct store_actor actor = {"handshake", call->req->peer, call->req->id};
+    struct store_trust_holder holder;
+    enum err_code rc;
+
+    text_hex(call->req->peer_certificate.sha256, X509_HASH_BYTES, who->fingerprint);
+    rc = store_trust_use(call->api->config.store, &actor, who->fingerprint, &holder, e);
+    if (rc == ERR_DENIED)
+        call->resp->close = true;
+    if (rc != ERR_OK)
+        return rc;
+    (void)text_parse_uuid(str_of(holder.id), &who->collector);
+    memcpy(who->collector_id, holder.id, sizeof(who->collector_id));
+    who->config_version = holder.config_version;
+    who->kind = API_COLLECTOR;
+    who->name = arena_printf(call->arena, "collector:%s", who->collector_id);
+    return ERR_OK;
+}
+
+/* Certificate and token have to name the same agent, and the token this certificate. */
+static enum err_code check_binding(struct api_call *call, const struct jwt_claims *claims,
+                                   struct err *e)
+{
+    const struct httpd_peer *peer = &call->req->peer_certificate;
+    struct log_ctx ctx = {.component = "api", .request = call->req->id};
+    char thumbprint[JWT_ID_SIZE] = "";
+
+    if (peer->present)
+        jwt_thumbprint(peer->sha256, thumbprint);
+    if (crypto_equal(str_of(thumbprint), str_of(claims->thumbprint)) &&
+        (!peer->present || strcmp(call->who.collector_id, claims->subject) == 0))
+        return ERR_OK;
+    if (claims->thumbprint[0] != '\0')
+        log_warn(&ctx, "a token of agent %s came from %s %s", claims->subject, call->req->peer,
+                 peer->present ? "with another certificate" : "without its certificate");
+    call->who.kind = API_NOBODY;
+    return err_set(e, ERR_DENIED, "the token is not bound to the certificate of this connection");
+}
+
 static enum err_code collector_by_token(struct api_call *call, struct str token, struct err *e)
 {
     struct api_principal *who = &call->who;
     struct jwt_claims claims;
-    enum err_code rc = jwt_verify(&call->api->agents, token,
-                                  (struct jwt_moment){clock_wall_ms() / 1000, 0}, &claims, e);
+    enum err_code rc = ERR_OK;
 
-    if (rc != ERR_OK)
+    if (call->req->peer_certificate.present)
+        rc = collector_by_certificate(call, e);
+    if (rc == ERR_OK)
+        rc = jwt_verify(&call->api->agents, token,
+                        (struct jwt_moment){clock_wall_ms() / 1000, 0}, &claims, e);
+    if (rc == ERR_OK)
+        rc = check_binding(call, &claims, e);
+    if (rc != ERR_OK) {
+        who->kind = API_NOBODY;
         return rc;
+    }
     if (!text_parse_uuid(str_of(claims.subject), &who->collector))
         return err_set(e, ERR_DENIED, "the token names no collector");
     return be_collector(call, e);
+}
+
+enum err_code api_sign_in_certificate(struct api_call *call, struct err *e)
+{
+    if (!call->req->peer_certificate.present)
+        return err_set(e, ERR_DENIED, "no certificate");
+    return collector_by_certificate(call, e);
 }
 
 enum err_code api_sign_in(struct api_call *call, struct err *e)
@@ -188,6 +250,8 @@ enum err_code api_authenticate(struct api_call *call, struct err *e)
     call->who.name = "";
     if (role == ROUTE_ANYONE || (role == ROUTE_LOCAL && net_is_loopback(call->req->peer)))
         return ERR_OK;
+    if (call->route->certificate)
+        return api_sign_in_certificate(call, e);
     if (call->route->open_door && call->api->config.open_ingest &&
         httpd_header(call->req, "Authorization").len == 0)
         return ERR_OK;

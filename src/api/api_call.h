@@ -65,6 +65,7 @@ struct api_principal {
     struct uuid collector;        /* of a collector */
     char collector_id[TEXT_UUID_SIZE];
     int64_t config_version; /* the newest for that collector */
+    char fingerprint[X509_FINGERPRINT_SIZE]; /* of the certificate it showed; "" = none */
     const char *name;       /* for audit: "user:alice", "collector:<id>", "" */
 };
 
@@ -179,6 +180,8 @@ struct store_actor api_actor(const struct api_call *call);
 enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The same where the route is open to anyone and its handler wants to know after all. */
 enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
+/* The agent whose certificate the connection has. ERR_DENIED when it has none or a bad one. */
+enum err_code api_sign_in_certificate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* Through an open door: be the collector of that id. ERR_DENIED (401) when there is none. */
 enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e) ERR_MUST_CHECK;
 /* Whether a user proved who it is just now, for what asks for it at times. ERR_DENIED (403). */

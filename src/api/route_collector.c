@@ -8,18 +8,25 @@
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "store/store_collector.h"
+#include "tls/x509_csr.h"
 
 #define TOKEN_S         900
 #define REFRESH_GRACE_S (30 * 24 * 3600)
+#define PENDING_RETRY_S 30
 
-/* Sign a token for a collector and put it, with its end, into an open object. */
-static enum err_code put_token(struct api_call *call, const char *id, struct buf *token,
-                               int64_t *expires_ms, struct err *e)
+/*
+ * Sign a token for a collector. sha256: of the certificate that it is bound to, where agents have a
+ * listener that asks for it; NULL = none
+ */
+static enum err_code put_token(struct api_call *call, const char *id, const unsigned char *sha256,
+                               struct buf *token, int64_t *expires_ms, struct err *e)
 {
     int64_t now_s = clock_wall_ms() / 1000;
     struct jwt_claims claims = {.issued_s = now_s, .expires_s = now_s + TOKEN_S};
     struct uuid jti;
 
+    if (sha256 != NULL && call->api->config.agent_port != 0)
+        jwt_thumbprint(sha256, claims.thumbprint);
     entropy_uuid(&jti);
     text_uuid(&jti, claims.session);
     memcpy(claims.subject, id, TEXT_UUID_SIZE);
@@ -29,29 +36,78 @@ static enum err_code put_token(struct api_call *call, const char *id, struct buf
 
 /* --- enrolment --- */
 
-static enum err_code answer_enrolment(struct api_call *call, const char *id, int status,
-                                      struct err *e)
+/* What an agent with a certificate needs: it, whom to believe, and where to push with it. */
+static enum err_code put_certificate(struct api_call *call, struct str certificate, struct err *e)
 {
+    struct json_writer *w = &call->out;
+    struct buf bundle;
+    enum err_code rc = ERR_OK;
+
+    json_member_str(w, "certificate", certificate);
+    json_member_null(w, "private_key");
+    buf_init(&bundle, X509_BUNDLE_MAX);
+    rc = store_ca_bundle(call->api->config.ca, &bundle, e);
+    json_member_str(w, "ca", buf_view(&bundle));
+    buf_fini(&bundle);
+    if (call->api->config.agent_port != 0)
+        json_member_i64(w, "agent_port", call->api->config.agent_port);
+    else
+        json_member_null(w, "agent_port");
+    return rc;
+}
+
+static void put_no_certificate(struct json_writer *w)
+{
+    json_member_null(w, "certificate");
+    json_member_null(w, "private_key");
+    json_member_null(w, "ca");
+    json_member_null(w, "agent_port");
+}
+
+static enum err_code answer_enrolment(struct api_call *call,
+                                      const struct store_collector_identity *id, struct err *e)
+{
+    struct x509_facts facts;
+    bool has = id->certificate->len > 0;
     struct json_writer *w;
     int64_t expires_ms;
     struct buf token;
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
+    if (has)
+        rc = x509_read(call->arena, buf_view(id->certificate), &facts, e);
     buf_init(&token, JWT_TOKEN_MAX);
-    rc = put_token(call, id, &token, &expires_ms, e);
+    if (rc == ERR_OK)
+        rc = put_token(call, id->id, has ? facts.sha256 : NULL, &token, &expires_ms, e);
     if (rc == ERR_OK) {
-        w = api_json(call, status);
+        w = api_json(call, id->again ? 200 : 201);
         json_object_begin(w);
-        json_member_c(w, "collector_id", id);
+        json_member_c(w, "collector_id", id->id);
         json_member_str(w, "token", buf_view(&token));
         api_member_time(w, "expires_at", expires_ms);
-        json_member_null(w, "certificate");
-        json_member_null(w, "private_key");
-        json_member_null(w, "ca");
+        if (has)
+            rc = put_certificate(call, buf_view(id->certificate), e);
+        else
+            put_no_certificate(w);
         json_object_end(w);
     }
     buf_fini(&token);
     return rc;
+}
+
+static enum err_code answer_pending(struct api_call *call,
+                                    const struct store_collector_identity *id)
+{
+    struct json_writer *w = api_json(call, 202);
+
+    json_object_begin(w);
+    json_member_c(w, "collector_id", id->id);
+    json_member_null(w, "token");
+    json_member_null(w, "expires_at");
+    put_no_certificate(w);
+    json_object_end(w);
+    api_retry_after(call, PENDING_RETRY_S);
+    return ERR_OK;
 }
 
 static enum err_code read_enrolment(struct api_call *call, struct store_collector_new *n,
@@ -70,20 +126,47 @@ static enum err_code read_enrolment(struct api_call *call, struct store_collecto
     return rc;
 }
 
+/* Nothing of the request is taken but its key. */
+static enum err_code read_request(struct api_call *call, struct store_collector_new *n,
+                                  struct x509_public *key, struct err *e)
+{
+    struct str csr;
+    enum err_code rc = api_member_text(call, "csr", (struct api_length){0, X509_CSR_MAX}, &csr, e);
+
+    if (rc != ERR_OK || csr.len == 0)
+        return rc;
+    rc = x509_csr_read(csr, key, e);
+    if (rc != ERR_OK)
+        return err_set(e, ERR_INVALID, "csr: no request for a certificate, signed with its own "
+                                       "P-256 key by ECDSA with SHA-256");
+    n->key = key;
+    n->ca = call->api->config.ca;
+    return ERR_OK;
+}
+
 static enum err_code enrol(struct api_call *call, struct err *e)
 {
     struct store_collector_new n = {.secret = httpd_header(call->req, "X-Registration-Secret")};
     struct store_actor who = api_actor(call);
-    struct store_collector_identity identity = {0};
+    struct buf certificate;
+    struct store_collector_identity identity = {.certificate = &certificate};
+    struct x509_public key;
     enum err_code rc = read_enrolment(call, &n, e);
 
+    if (rc == ERR_OK)
+        rc = read_request(call, &n, &key, e);
     if (rc != ERR_OK)
         return rc;
     who.name = "enrolment";
+    buf_init(&certificate, X509_CERTIFICATE_MAX);
     rc = store_collector_register(call->api->config.store, &who, &n, &identity, e);
     if (rc == ERR_DENIED)
-        return api_problem(call, 401, "%s", e->text);
-    return rc == ERR_OK ? answer_enrolment(call, identity.id, identity.again ? 200 : 201, e) : rc;
+        rc = api_problem(call, 401, "%s", e->text);
+    else if (rc == ERR_OK)
+        rc = identity.pending ? answer_pending(call, &identity)
+                              : answer_enrolment(call, &identity, e);
+    buf_fini(&certificate);
+    return rc;
 }
 
 static const char *const enrol_members[] = {
@@ -91,7 +174,7 @@ static const char *const enrol_members[] = {
     "hostname text!: the same host keeps its identity",
     "version text: of the agent",
     "address text: where it can be reached",
-    "csr text: a certificate request; not used yet",
+    "csr text: a certificate request (PKCS #10, PEM); nothing of it is taken but its P-256 key",
     NULL,
 };
 
@@ -112,23 +195,36 @@ const struct route route_collector_register = {
     .handle = enrol,
     .summary = "Enrol an agent with a registration secret.",
     .status = 201,
-    .answer = "{collector_id: uuid, token: text, expires_at: time, certificate: text?,"
-              " private_key: text?, ca: text?}",
-    .also = "200 401",
+    .answer = "{collector_id: uuid, token: text? 'null while it waits for approval',"
+              " expires_at: time?, certificate: text? 'PEM, when there was a csr',"
+              " private_key: text? 'always null: keys stay where they were made',"
+              " ca: text? 'all that is to be believed, PEM', agent_port: int? 'of the listener"
+              " for which the certificate is'}",
+    .also = "200 202 401",
 };
 
 /* --- renewal --- */
 
-/* Not by the dispatcher: here a token that has expired is still good for a while. */
+/*
+ * Not by the dispatcher: here a token that has expired is still good for a while, and a certificate
+ * alone is enough.
+ */
 static enum err_code who_renews(struct api_call *call, struct jwt_claims *claims, struct err *e)
 {
     struct str header = httpd_header(call->req, "Authorization");
     enum err_code rc;
 
+    if (call->req->peer_certificate.present) {
+        rc = api_sign_in_certificate(call, e);
+        memcpy(claims->subject, call->who.collector_id, TEXT_UUID_SIZE);
+        return rc;
+    }
     if (!str_starts(header, STR("Bearer ")))
         return err_set(e, ERR_DENIED, "no token");
     rc = jwt_verify(&call->api->agents, str_make(header.ptr + 7, header.len - 7),
                     (struct jwt_moment){clock_wall_ms() / 1000, REFRESH_GRACE_S}, claims, e);
+    if (rc == ERR_OK && claims->thumbprint[0] != '\0')
+        rc = err_set(e, ERR_DENIED, "the token is bound to a certificate");
     if (rc == ERR_OK)
         rc = store_collector_check(call->api->config.store, claims->subject, NULL, e);
     return rc == ERR_NOT_FOUND ? err_set(e, ERR_DENIED, "not known or revoked") : rc;
@@ -149,7 +245,10 @@ static enum err_code renew(struct api_call *call, struct err *e)
     if (rc != ERR_OK)
         return rc;
     buf_init(&token, JWT_TOKEN_MAX);
-    rc = put_token(call, claims.subject, &token, &expires_ms, e);
+    rc = put_token(call, claims.subject, call->req->peer_certificate.present
+                                             ? call->req->peer_certificate.sha256
+                                             : NULL,
+                   &token, &expires_ms, e);
     if (rc == ERR_OK) {
         api_seen(call->api, claims.subject, 0);
         w = api_json(call, 200);
@@ -185,6 +284,10 @@ static const char *status_of(const struct store_collector *c)
 {
     if (c->revoked_ms != 0)
         return "revoked";
+    if (c->pending_ms != 0)
+        return "pending";
+    if (c->suspended_ms != 0)
+        return "suspended";
     if (c->last_seen_ms == 0)
         return "registered";
     if (c->offline_ms == 0 && c->config_failed != 0)
@@ -233,8 +336,8 @@ static void put_collector(struct api_call *call, const struct uses *uses,
     json_member_c(w, "version", c->version);
     json_member_c(w, "status", status_of(c));
     api_member_time(w, "last_seen", c->last_seen_ms);
-    json_member_null(w, "certificate_thumbprint");
-    json_member_null(w, "certificate_expires_at");
+    json_member_c(w, "certificate_thumbprint", c->fingerprint[0] != '\0' ? c->fingerprint : NULL);
+    api_member_time(w, "certificate_expires_at", c->certificate_ms);
     json_member_i64(w, "config_version", c->config_applied);
     json_member_i64(w, "config_version_newest", c->config_version);
     if (c->config_failed != 0)
@@ -344,5 +447,5 @@ const struct route route_collector_revoke = {
     .role = ROUTE_OPERATOR,
     .classes = HTTPD_API,
     .handle = revoke,
-    .summary = "Revoke an agent; its tokens are dead at once.",
+    .summary = "Revoke an agent; its tokens and certificates are dead at once.",
 };

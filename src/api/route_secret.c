@@ -12,14 +12,25 @@
 #define EXPIRES_MAX_S     604800
 #define REGISTRATIONS_MAX 100000
 
-/* value: NULL once it was shown */
-static void put_secret(struct json_writer *w, const struct store_secret *secret, const char *value)
+/* What is shown once, to the person who makes the secret. */
+struct shown {
+    const char *value;
+    char fingerprint[X509_FINGERPRINT_SIZE];
+};
+
+/* made: NULL once it was shown */
+static void put_secret(struct json_writer *w, const struct store_secret *secret,
+                       const struct shown *made)
 {
     json_object_begin(w);
     json_member_i64(w, "id", secret->id);
     json_member_c(w, "name", secret->name);
-    if (value != NULL)
-        json_member_c(w, "secret", value);
+    if (made != NULL) {
+        json_member_c(w, "secret", made->value);
+        json_member_c(w, "ca_fingerprint", made->fingerprint);
+    }
+    json_member_c(w, "allowed", secret->allowed);
+    json_member_c(w, "approval", secret->approval);
     json_member_i64(w, "max_registrations", secret->max_registrations);
     json_member_i64(w, "total_registrations", secret->total_registrations);
     api_member_time(w, "expires_at", secret->expires_ms);
@@ -28,14 +39,14 @@ static void put_secret(struct json_writer *w, const struct store_secret *secret,
     json_object_end(w);
 }
 
-static enum err_code answer(struct api_call *call, int status, int64_t id, const char *value,
-                            struct err *e)
+static enum err_code answer(struct api_call *call, int status, int64_t id,
+                            const struct shown *made, struct err *e)
 {
     struct store_secret secret;
     enum err_code rc = store_secret_get(call->api->config.store, call->arena, id, &secret, e);
 
     if (rc == ERR_OK)
-        put_secret(api_json(call, status), &secret, value);
+        put_secret(api_json(call, status), &secret, made);
     return rc;
 }
 
@@ -61,11 +72,28 @@ static enum err_code read_expiry(struct api_call *call, int64_t fallback_s, int6
     return ERR_OK;
 }
 
+/* Where from, and whether a person approves; {NULL, 0} where not given. */
+static enum err_code read_terms(struct api_call *call, struct str *allowed, struct str *approval,
+                                struct err *e)
+{
+    enum err_code rc = api_member_text(call, "allowed", (struct api_length){0, 1024}, allowed, e);
+
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "approval", (struct api_length){0, 16}, approval, e);
+    if (rc == ERR_OK && approval->len > 0 && !str_eq_c(*approval, "auto") &&
+        !str_eq_c(*approval, "manual"))
+        rc = err_set(e, ERR_INVALID, "approval: auto or manual");
+    if (rc == ERR_OK && store_secret_check_ranges(*allowed, e) != ERR_OK)
+        rc = err_wrap(e, "allowed");
+    return rc;
+}
+
 static enum err_code create(struct api_call *call, struct err *e)
 {
     struct store_actor who = api_actor(call);
     struct store_secret_new n = {.max_registrations = 1};
     struct store_secret_made made = {0};
+    struct shown shown = {.value = made.value};
     int64_t expires_ms;
     enum err_code rc = api_member_text(call, "name", (struct api_length){1, 200}, &n.name, e);
 
@@ -74,12 +102,16 @@ static enum err_code create(struct api_call *call, struct err *e)
                             &n.max_registrations, e);
     if (rc == ERR_OK)
         rc = read_expiry(call, EXPIRES_DEFAULT_S, &expires_ms, e);
+    if (rc == ERR_OK)
+        rc = read_terms(call, &n.allowed, &n.approval, e);
+    if (rc == ERR_OK)
+        rc = store_ca_fingerprint(call->api->config.ca, shown.fingerprint, e);
     if (rc != ERR_OK)
         return rc;
     n.expires_in_ms = expires_ms - clock_wall_ms();
     rc = store_secret_create(call->api->config.store, &who, &n, &made, e);
     if (rc == ERR_OK)
-        rc = answer(call, 201, made.id, made.value, e);
+        rc = answer(call, 201, made.id, &shown, e);
     crypto_wipe(&made, sizeof(made));
     return rc;
 }
@@ -89,6 +121,8 @@ static const char *const create_members[] = {
     "max_registrations int: how many agents may enrol with it, default 1",
     "expires_in_s int: seconds until it expires, default an hour, at most 7 days",
     "expires_at time: the same as a moment",
+    "allowed text: ranges of addresses it holds for, with commas; default anywhere",
+    "approval text(auto|manual): manual = each agent waits until a person lets it in",
     NULL,
 };
 
@@ -181,6 +215,8 @@ static enum err_code update(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = read_expiry(call, 0, &change.expires_ms, e);
     if (rc == ERR_OK)
+        rc = read_terms(call, &change.allowed, &change.approval, e);
+    if (rc == ERR_OK)
         rc = store_secret_update(call->api->config.store, &who, &change, e);
     return rc == ERR_OK ? answer(call, 200, change.id, NULL, e) : rc;
 }
@@ -190,6 +226,8 @@ static const char *const update_members[] = {
     "max_registrations int: how many agents may enrol with it, those that did included",
     "expires_in_s int: seconds from now until it expires, at most 7 days",
     "expires_at time: the same as a moment",
+    "allowed text: ranges of addresses it holds for, with commas; empty = anywhere",
+    "approval text(auto|manual): manual = each agent waits until a person lets it in",
     NULL,
 };
 

@@ -11,8 +11,12 @@
     " first_seen_ms: ms, load_aas: num? 'average active sessions, last minute', vcpus: num?"
 
 const struct shape_named shape_list[] = {
+    {"Authority", "{name: text, kind: text(issuing|root), generation: int, fingerprint: text,"
+                  " not_before: time?, not_after: time?, retires_at: time? 'when it is no longer"
+                  " trusted, before its end'}"},
     {"Collector", "{id: uuid, name: text, hostname: text, address: text, version: text,"
-                  " status: text(registered|active|offline|error|revoked), last_seen: time?,"
+                  " status: text(registered|active|offline|error|revoked|pending|suspended),"
+                  " last_seen: time?,"
                   " certificate_thumbprint: text?, certificate_expires_at: time?,"
                   " config_version: int 'in effect', config_version_newest: int,"
                   " config_error: text? 'why a version is not in effect', metrics_count_total: int,"
@@ -38,6 +42,8 @@ const struct shape_named shape_list[] = {
                  " last_flags: [text(complete|keyframe|failed)], truncated: bool,"
                  " reason: text?}]}"},
     {"Secret", "{id: int, name: text, secret~: text 'in the answer that made it alone',"
+               " ca_fingerprint~: text 'the same, for pga agent enroll',"
+               " allowed: text 'ranges of addresses it holds for', approval: text(auto|manual),"
                " max_registrations: int, total_registrations: int, expires_at: time?,"
                " last_used_at: time?, created_at: time?}"},
     {"Session", "{token: text, refresh_token: text, expires_at: time, csrf_token: text,"

@@ -15,7 +15,9 @@
 #include "tls/crypto.h"
 #include "tls/hash.h"
 
-#define ISSUER "pga"
+#define ISSUER       "pga"
+#define CONFIRMATION "cnf" /* RFC 7800, RFC 8705 3.1 */
+#define THUMBPRINT   "x5t#S256"
 
 static const struct {
     const char *type, *name, *session;
@@ -32,6 +34,16 @@ void jwt_key_init(struct jwt_key *k, enum jwt_audience audience, const unsigned 
     k->secret = secret;
     hash_hmac(str_make(secret, JWT_KEY_BYTES), STR("kid"), digest);
     text_hex(digest, (JWT_KID_SIZE - 1) / 2, k->kid);
+}
+
+void jwt_thumbprint(const unsigned char sha256[32], char out[JWT_ID_SIZE])
+{
+    struct buf text;
+
+    buf_init(&text, JWT_ID_SIZE - 1);
+    text_base64url(&text, sha256, 32);
+    memcpy(out, text.ptr, text.len + 1);
+    buf_fini(&text);
 }
 
 static void put_header(const struct jwt_key *k, struct buf *out)
@@ -55,6 +67,12 @@ static void put_claims(const struct jwt_key *k, const struct jwt_claims *claims,
     json_member_c(&w, "aud", audiences[k->audience].name);
     json_member_c(&w, "sub", claims->subject);
     json_member_c(&w, audiences[k->audience].session, claims->session);
+    if (claims->thumbprint[0] != '\0') {
+        json_key(&w, CONFIRMATION);
+        json_object_begin(&w);
+        json_member_c(&w, THUMBPRINT, claims->thumbprint);
+        json_object_end(&w);
+    }
     json_member_i64(&w, "iat", claims->issued_s);
     json_member_i64(&w, "nbf", claims->issued_s);
     json_member_i64(&w, "exp", claims->expires_s);
@@ -133,6 +151,10 @@ static enum err_code read_claims(const struct jwt_key *k, const struct json *roo
     if (!copy_id(json_get(root, "sub"), out->subject) ||
         !copy_id(json_get(root, audiences[k->audience].session), out->session))
         return err_set(e, ERR_DENIED, "the token lacks a member");
+    out->thumbprint[0] = '\0';
+    if (json_get(root, CONFIRMATION) != NULL &&
+        !copy_id(json_get(json_get(root, CONFIRMATION), THUMBPRINT), out->thumbprint))
+        return err_set(e, ERR_DENIED, "the token is bound in a way that is not known");
     out->issued_s = json_i64(json_get(root, "iat"), INT64_MAX);
     out->expires_s = json_i64(json_get(root, "exp"), 0);
     return ERR_OK;

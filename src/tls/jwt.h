@@ -31,10 +31,14 @@ struct jwt_key {
 struct jwt_claims {
     char subject[JWT_ID_SIZE]; /* user id in decimal, or collector UUID */
     char session[JWT_ID_SIZE]; /* people: the session that must live; agents: the token's own id */
+    /* agents: SHA-256 of the certificate that has to come with it (RFC 8705), base64url; "" = none */
+    char thumbprint[JWT_ID_SIZE];
     int64_t issued_s;
     int64_t expires_s;
 };
 
+/* The thumbprint of a certificate whose SHA-256 this is. */
+void jwt_thumbprint(const unsigned char sha256[32], char out[JWT_ID_SIZE]);
 /*
  * Name the key after its contents, so that a token of an older key is refused by its kid. secret:
  * JWT_KEY_BYTES, in place as long as the key is used.

@@ -13,7 +13,7 @@
 #define NOW 1790000000
 
 static struct jwt_key people, agents;
-static const struct jwt_claims claims = {"42", "sess-1", NOW, NOW + 900};
+static struct jwt_claims claims = {"42", "sess-1", "", NOW, NOW + 900};
 
 static int setup(void **state)
 {
@@ -47,6 +47,29 @@ static void gives_back_the_claims(void **state)
     assert_string_equal(got.subject, "42");
     assert_string_equal(got.session, "sess-1");
     assert_int_equal(got.expires_s, NOW + 900);
+    buf_fini(&t);
+}
+
+static void is_bound_to_a_certificate(void **state)
+{
+    static const unsigned char sha256[32] = {0xfb, 0xff};
+    struct jwt_claims got;
+    struct buf t;
+    struct err e;
+
+    (void)state;
+    jwt_thumbprint(sha256, claims.thumbprint);
+    assert_string_equal(claims.thumbprint, "-_8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    t = token_of(&agents);
+    claims.thumbprint[0] = '\0';
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW, 0}, &got, &e),
+                     ERR_OK);
+    assert_string_equal(got.thumbprint, "-_8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    buf_fini(&t);
+    t = token_of(&agents);
+    assert_int_equal(jwt_verify(&agents, buf_view(&t), (struct jwt_moment){NOW, 0}, &got, &e),
+                     ERR_OK);
+    assert_string_equal(got.thumbprint, "");
     buf_fini(&t);
 }
 
@@ -123,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_back_the_claims),
+        cmocka_unit_test(is_bound_to_a_certificate),
         cmocka_unit_test(refuses_the_other_audience),
         cmocka_unit_test(refuses_any_changed_byte),
         cmocka_unit_test(refuses_algorithm_none),
