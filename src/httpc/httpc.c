@@ -19,10 +19,12 @@
 #include <strings.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
+#define TLS_PEM_MAX        ((size_t)1 << 20)
 
 struct httpc {
     CURL *easy;
     atomic_bool abort;
+    struct buf ca, certificate, key; /* PEM with its NUL */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -43,6 +45,9 @@ struct httpc *httpc_new(void)
 {
     struct httpc *c = alloc_new(sizeof(*c));
     c->easy = curl_easy_init();
+    buf_init(&c->ca, TLS_PEM_MAX);
+    buf_init(&c->certificate, TLS_PEM_MAX);
+    buf_init(&c->key, TLS_PEM_MAX);
     atomic_init(&c->abort, false);
     return c;
 }
@@ -53,7 +58,32 @@ void httpc_free(struct httpc *c)
         return;
     }
     curl_easy_cleanup(c->easy);
+    if (c->key.len) {
+        explicit_bzero(c->key.ptr, c->key.len);
+    }
+    buf_fini(&c->ca);
+    buf_fini(&c->certificate);
+    buf_fini(&c->key);
     alloc_free(c);
+}
+
+static void keep_pem(struct buf *to, struct str pem)
+{
+    if (to->len) {
+        explicit_bzero(to->ptr, to->len);
+    }
+    buf_reset(to);
+    if (pem.len) {
+        buf_add_str(to, pem);
+        buf_add_char(to, '\0');
+    }
+}
+
+void httpc_set_tls(struct httpc *c, const struct httpc_tls *tls)
+{
+    keep_pem(&c->ca, tls->ca);
+    keep_pem(&c->certificate, tls->certificate);
+    keep_pem(&c->key, tls->key);
 }
 
 void httpc_abort(struct httpc *c)
@@ -166,12 +196,9 @@ enum err_code httpc_check_url(const char *url, struct err *e)
         rc = err_set(e, ERR_INVALID, "\"%.100s\" is no URL of the form http://host:port", url);
         goto out;
     }
-    if (strcmp(scheme, "https") == 0) {
-        rc = err_set(e, ERR_UNSUPPORTED,
-                     "https is not in this build: use http to a loopback address");
-    } else if (strcmp(scheme, "http") != 0) {
-        rc = err_set(e, ERR_INVALID, "\"%.20s\" URLs are not taken, only http", scheme);
-    } else {
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+        rc = err_set(e, ERR_INVALID, "\"%.20s\" URLs are not taken, only https and http", scheme);
+    } else if (strcmp(scheme, "http") == 0) {
         size_t len = strlen(host);
         if (host[0] == '[' && host[len - 1] == ']') { /* an IPv6 literal keeps its brackets */
             host[len - 1] = '\0';
@@ -201,6 +228,9 @@ static enum err_code classify(struct httpc *c, CURLcode code, const struct httpc
     }
     if (code == CURLE_ABORTED_BY_CALLBACK) {
         return err_set(e, ERR_CANCELLED, "the request was cancelled");
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return err_set(e, ERR_DENIED, "the server's certificate is not taken: %s", why);
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return err_set(e, ERR_TIMEOUT, "%s", why);
@@ -243,6 +273,42 @@ static void set_limits(struct httpc *c, const struct httpc_request *request)
     }
 }
 
+static void set_blob(struct httpc *c, CURLoption option, const struct buf *pem)
+{
+    struct curl_blob blob = {pem->ptr, pem->len, CURL_BLOB_NOCOPY};
+    if (pem->len) {
+        curl_easy_setopt(c->easy, option, &blob);
+    }
+}
+
+/* libcurl takes PEM without its NUL for certificates, and with it for keys. */
+static enum err_code set_tls(struct httpc *c, const struct httpc_request *request, struct err *e)
+{
+    struct curl_blob ca = {c->ca.ptr, c->ca.len ? c->ca.len - 1 : 0, CURL_BLOB_NOCOPY};
+    struct curl_blob own = {c->certificate.ptr, c->certificate.len ? c->certificate.len - 1 : 0,
+                            CURL_BLOB_NOCOPY};
+    bool secure = strncasecmp(request->url, "https:", 6) == 0;
+    if (request->unverified && (request->header_count || request->body.len)) {
+        return err_set(e, ERR_BUG, "nothing is sent to a peer that is not verified");
+    }
+    if (secure && !request->unverified && !c->ca.len) {
+        return err_set(e, ERR_UNSUPPORTED,
+                       "no authority is known by which to verify the server: see ca_fingerprint");
+    }
+    curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, request->unverified ? 0L : 1L);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, request->unverified ? 0L : 2L);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    if (secure && !request->unverified) {
+        curl_easy_setopt(c->easy, CURLOPT_CAINFO_BLOB, &ca);
+    }
+    if (secure && !request->unverified && own.len) {
+        curl_easy_setopt(c->easy, CURLOPT_SSLCERT_BLOB, &own);
+        set_blob(c, CURLOPT_SSLKEY_BLOB, &c->key);
+    }
+    return ERR_OK;
+}
+
 static void set_request(struct httpc *c, const struct httpc_request *request, struct body *body,
                         struct curl_slist *lines)
 {
@@ -271,6 +337,10 @@ enum err_code httpc_perform(struct httpc *c, const struct httpc_request *request
     answer_reset(answer, request->max_answer_bytes);
     curl_easy_reset(c->easy);
     c->error[0] = '\0';
+    rc = set_tls(c, request, e);
+    if (rc) {
+        return rc;
+    }
     struct curl_slist *lines = header_lines(request);
     set_limits(c, request);
     set_request(c, request, &body, lines);

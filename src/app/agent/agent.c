@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "httpc/httpc.h"
 #include "os/clock.h"
+#include "tls/crypto.h"
 
 #define CONFIG_ARENA (8 * 1024 * 1024)
 
@@ -28,6 +29,7 @@ static const struct usage_option help_options[] = {
     {"statements-every", "D", "time between the two readings (default 1s; 0 = read once)"},
     {"server", "URL", "address of the server"},
     {"secret-file", "FILE", "registration secret, mode 0600"},
+    {"ca-fingerprint", "HASH", "SHA-256 of the server's root certificate"},
     {"listen", "ADDR", "serve /metrics to Prometheus, such as 127.0.0.1:9187"},
     {"check-config", NULL, "check the configuration and exit"},
     {"dump-config", NULL, "print the configuration in force and exit"},
@@ -42,13 +44,14 @@ static const struct usage_option help_options[] = {
 extern const struct usage app_agent_usage;
 const struct usage app_agent_usage = {
     .name = "agent",
-    .forms = (const struct usage_row[]){{"[options]", "collect and send"},
-                                        {"--once --dsn DSN", "print one collection as JSON"},
-                                        {"doctor --dsn DSN",
-                                         "what can be read, and what a grant would add"},
-                                        {"enroll --server URL --secret-file FILE",
-                                         "register at a server, and end"},
-                                        {NULL, NULL}},
+    .forms =
+        (const struct usage_row[]){
+            {"[options]", "collect and send"},
+            {"--once --dsn DSN", "print one collection as JSON"},
+            {"doctor --dsn DSN", "what can be read, and what a grant would add"},
+            {"enroll --server URL --secret-file FILE [--ca-fingerprint HASH]",
+             "register at a server, and end"},
+            {NULL, NULL}},
     .options = help_options,
     .description =
         (const char *const[]){
@@ -176,6 +179,7 @@ static int parse(int argc, char **argv, struct agent_options *o)
         {"--dsn", &o->dsn, NULL},
         {"--server", &o->server, NULL},
         {"--secret-file", &o->secret_file, NULL},
+        {"--ca-fingerprint", &o->ca_fingerprint, NULL},
         {"--listen", &o->listen, NULL},
         {"--log-level", &o->log_level, NULL},
         {"--log-format", &o->log_format, NULL},
@@ -240,6 +244,7 @@ enum err_code agent_load(const struct agent_options *o, struct arena *a, struct 
     c->listen = o->listen ? o->listen : c->listen;
     c->server_url = o->server ? o->server : c->server_url;
     c->secret_file = o->secret_file ? o->secret_file : c->secret_file;
+    c->ca_fingerprint = o->ca_fingerprint ? o->ca_fingerprint : c->ca_fingerprint;
     if (!c->state_dir) {
         char dir[512];
         agent_config_state_dir(dir, sizeof(dir));
@@ -299,7 +304,7 @@ int app_agent_main(int argc, char **argv)
     /* until the configuration says otherwise: notes about it are information */
     enum log_level level = o.once || o.command == AGENT_DOCTOR ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
     log_setup(&(struct log_config){.level = level, .fd = 2, .wall_us = clock_wall_us});
-    if (httpc_setup(&e)) {
+    if (crypto_init(&e) || httpc_setup(&e)) {
         fprintf(stderr, "pga agent: %s\n", e.text);
         return AGENT_EXIT_FAILURE;
     }

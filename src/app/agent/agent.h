@@ -27,7 +27,7 @@ enum agent_command { AGENT_RUN, AGENT_ENROLL, AGENT_DOCTOR };
 struct agent_options {
     enum agent_command command;
     bool once, check_config, dump_config;
-    const char *config_path, *dsn, *state_dir, *server, *secret_file;
+    const char *config_path, *dsn, *state_dir, *server, *secret_file, *ca_fingerprint;
     const char *log_level, *log_format, *listen;
     int64_t statements_wait_ms; /* between the two readings of --once; 0 = only one */
 };

@@ -80,6 +80,21 @@ static const struct conf_key KEYS[] = {
      .flags = CONF_LOCAL,
      .help = "File with a registration secret (mode 0600), or the name of a systemd credential; "
              "used while the agent has no identity."},
+    {.section = "server",
+     .name = "ca_fingerprint",
+     .type = CONF_STRING,
+     .offset = AT(ca_fingerprint),
+     .flags = CONF_LOCAL,
+     .help = "SHA-256 of the server's root certificate, as pga ctl ca show prints it. With it the "
+             "agent enrols for a certificate of its own, and the registration secret goes to no "
+             "server that does not prove to hang from that root."},
+    {.section = "server",
+     .name = "ca_file",
+     .type = CONF_STRING,
+     .offset = AT(ca_file),
+     .flags = CONF_LOCAL,
+     .help = "File with further authorities (PEM) whose word for a server is taken, for a server "
+             "that shows a certificate of another authority than its own."},
     {.section = "host",
      .name = "enabled",
      .type = CONF_BOOL,

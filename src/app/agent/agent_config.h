@@ -57,6 +57,7 @@ struct agent_config {
     const char *listen;   /* NULL = no metrics are served */
     const char *server_url;
     const char *secret_file;
+    const char *ca_fingerprint, *ca_file; /* NULL = none */
     int host_enabled;
     uint64_t spool_max_bytes;
     int64_t spool_max_age_ms, spool_keep_ms, spool_live_after_ms;

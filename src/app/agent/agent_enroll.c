@@ -15,6 +15,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/host.h"
+#include "tls/x509_csr.h"
 
 #define ANSWER_MAX (1024 * 1024)
 #define TIMEOUT_MS 30000
@@ -27,11 +28,13 @@ enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post 
                                 struct err *e)
 {
     char url[1024];
-    size_t len = strlen(s->config.url);
-    while (len && s->config.url[len - 1] == '/') {
+    bool own = s->identity.agent_url[0] && s->certificate.has && !post->to_api;
+    const char *base = own ? s->identity.agent_url : s->config.url;
+    size_t len = strlen(base);
+    while (len && base[len - 1] == '/') {
         len--;
     }
-    snprintf(url, sizeof(url), "%.*s/api/v1%s", (int)len, s->config.url, post->path);
+    snprintf(url, sizeof(url), "%.*s/api/v1%s", (int)len, base, post->path);
     const struct httpc_request request = {
         .method = post->method ? post->method : "POST",
         .url = url,
@@ -44,8 +47,7 @@ enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post 
     return httpc_perform(s->http, &request, &s->answer, e);
 }
 
-/* What a refusal says: the detail of the problem document, or only the status. */
-static enum err_code refused(struct agent_sender *s, const char *what, struct err *e)
+enum err_code agent_sender_refused(struct agent_sender *s, const char *what, struct err *e)
 {
     struct json_doc *doc = NULL;
     int status = s->answer.status;
@@ -76,6 +78,29 @@ static enum err_code take_token(struct agent_sender *s, const struct json *root,
     return ERR_OK;
 }
 
+/* The host of where we enrolled, with the port at which agents show their certificates. */
+static void take_agent_url(struct agent_sender *s, const struct json *root)
+{
+    int64_t port = json_i64(json_get(root, "agent_port"), 0);
+    struct str rest = str_of(s->config.url);
+    size_t at = 0;
+    s->identity.agent_url[0] = '\0';
+    if (port < 1 || port > UINT16_MAX || !str_find(rest, STR("://"), &at)) {
+        return;
+    }
+    rest = str_make(rest.ptr + at + 3, rest.len - at - 3);
+    struct str host = str_split(&rest, '/');
+    size_t end = host.len;
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9') {
+        end--;
+    }
+    if (end > 1 && host.ptr[end - 1] == ':' && end < host.len) { /* not inside of [::1] */
+        host.len = end - 1;
+    }
+    snprintf(s->identity.agent_url, sizeof(s->identity.agent_url), "https://%.*s:%lld",
+             STR_ARG(host), (long long)port);
+}
+
 static enum err_code take_identity(struct agent_sender *s, struct err *e)
 {
     struct json_doc *doc = NULL;
@@ -91,6 +116,12 @@ static enum err_code take_identity(struct agent_sender *s, struct err *e)
     code = code ? code : take_token(s, root, e);
     if (!code) {
         s->identity.collector = collector;
+        take_agent_url(s, root);
+    }
+    if (!code && json_str(json_get(root, "certificate")).len) {
+        code = agent_sender_take_certificate(s, root, e);
+    }
+    if (!code) {
         s->identity.enrolled = true;
         memset(&s->identity.epoch, 0, sizeof(s->identity.epoch));
         code = agent_identity_save(s->config.state_dir, &s->identity, e);
@@ -99,15 +130,27 @@ static enum err_code take_identity(struct agent_sender *s, struct err *e)
     return code;
 }
 
-static void registration_body(const struct agent_sender *s, struct buf *body)
+/* With a request for a certificate when we know whom to believe. */
+static enum err_code registration_body(struct agent_sender *s, struct buf *body, struct err *e)
 {
     struct json_writer w;
+    struct buf csr;
+    enum err_code code = ERR_OK;
+    buf_init(&csr, X509_CSR_MAX);
+    if (s->certificate.ca.len) {
+        code = agent_certificate_request(&s->certificate, &csr, e);
+    }
     json_writer_init(&w, body);
     json_object_begin(&w);
     json_member_c(&w, "name", s->config.name);
     json_member_c(&w, "hostname", s->config.hostname);
     json_member_c(&w, "version", PGA_VERSION);
+    if (csr.len) {
+        json_member_str(&w, "csr", buf_view(&csr));
+    }
     json_object_end(&w);
+    buf_fini(&csr);
+    return code;
 }
 
 enum err_code agent_sender_register(struct agent_sender *s, struct err *e)
@@ -119,7 +162,10 @@ enum err_code agent_sender_register(struct agent_sender *s, struct err *e)
     }
     buf_init(&secret, SECRET_MAX);
     buf_init(&body, 64 * 1024);
-    enum err_code code = ERR_OK;
+    enum err_code code = agent_sender_pin(s, e);
+    if (code) {
+        goto out;
+    }
     if (s->config.secret_file) {
         code = file_read_secret(agent_config_secret_path(s->config.secret_file, room, sizeof(room)),
                                 &secret, e);
@@ -132,17 +178,25 @@ enum err_code agent_sender_register(struct agent_sender *s, struct err *e)
             {"Content-Type", "application/json"},
             {"X-Registration-Secret", secret.ptr},
         };
-        registration_body(s, &body);
-        code = agent_sender_post(
-            s, &(struct agent_post){"/collectors/register", headers, 2, buf_view(&body), NULL}, e);
+        code = registration_body(s, &body, e);
+        const struct agent_post post = {"/collectors/register", headers, 2,
+                                        buf_view(&body),        NULL,    true};
+        code = code ? code : agent_sender_post(s, &post, e);
+    }
+    if (!code && s->answer.status == 202) {
+        code = err_set(e, ERR_UNREACHABLE,
+                       "registration: a person at the server has to let this agent in first "
+                       "(pga ctl collector approve)");
     }
     if (!code && s->answer.status != 200 && s->answer.status != 201) {
-        code = refused(s, "registration", e);
+        code = agent_sender_refused(s, "registration", e);
     }
     code = code ? code : take_identity(s, e);
     if (!code) {
-        log_info(&CTX, "registered with %s", s->config.url);
+        log_info(&CTX, "registered with %s%s", s->config.url,
+                 s->certificate.has ? ", with a certificate" : "");
     }
+out:
     if (secret.ptr) {
         explicit_bzero(secret.ptr, secret.len);
     }
@@ -159,9 +213,10 @@ enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e)
     const struct httpc_header headers[] = {{"Authorization", bearer},
                                            {"Content-Type", "application/json"}};
     enum err_code code = agent_sender_post(
-        s, &(struct agent_post){"/collectors/refresh-token", headers, 2, {NULL, 0}, NULL}, e);
+        s, &(struct agent_post){"/collectors/refresh-token", headers, 2, {NULL, 0}, NULL, false},
+        e);
     if (!code && s->answer.status != 200) {
-        code = refused(s, "token refresh", e);
+        code = agent_sender_refused(s, "token refresh", e);
     }
     code = code ? code : json_parse(buf_view(&s->answer.body), &LIMITS, &doc, e);
     code = code ? code : take_token(s, json_root(doc), e);
@@ -186,11 +241,14 @@ int agent_enroll(const struct agent_options *o, const struct agent_config *confi
         .url = config->server_url,
         .state_dir = config->state_dir,
         .secret_file = config->secret_file,
+        .ca_fingerprint = config->ca_fingerprint,
+        .ca_file = config->ca_file,
         .name = config->name ? config->name : hostname,
         .hostname = hostname,
     };
     struct agent_sender *s = agent_sender_new(&sender_config);
     enum err_code code = file_make_dirs(config->state_dir, 0700, &e);
+    code = code ? code : agent_sender_open_certificate(s, &e);
     code = code ? code : agent_sender_enroll(s, &e);
     if (code) {
         fprintf(stderr, "pga agent enroll: %s\n", e.text);

@@ -54,6 +54,7 @@ struct agent_sender *agent_sender_new(const struct agent_sender_config *config)
     struct agent_sender *s = alloc_new(sizeof(*s));
     s->config = *config;
     s->http = httpc_new();
+    agent_certificate_init(&s->certificate, config->state_dir);
     s->batch_max = SENDER_RECORDS_MAX;
     httpc_answer_init(&s->answer);
     arena_init(&s->arena, "sender", ARENA_BYTES);
@@ -71,6 +72,7 @@ void agent_sender_free(struct agent_sender *s)
     httpc_free(s->http);
     httpc_answer_fini(&s->answer);
     arena_fini(&s->arena);
+    agent_certificate_fini(&s->certificate);
     explicit_bzero(s->identity.token, sizeof(s->identity.token));
     alloc_free(s);
 }
@@ -180,7 +182,8 @@ static enum err_code post_batch(struct agent_sender *s, const struct batch_of *b
     if (!code) {
         FAULT_POINT("agent.before_send");
         code = agent_sender_post(
-            s, &(struct agent_post){"/metrics/push", headers, 3, buf_view(&packed), NULL}, e);
+            s, &(struct agent_post){"/metrics/push", headers, 3, buf_view(&packed), NULL, false},
+            e);
         FAULT_POINT("agent.after_answer");
     }
     buf_fini(&body);
@@ -531,6 +534,7 @@ static void run(void *arg)
             }
             continue;
         }
+        agent_sender_renew(s);
         renew_token(s);
         agent_sender_configure(s);
         struct outcome live = send_one(s, false);
@@ -553,6 +557,9 @@ static void run(void *arg)
 enum err_code agent_sender_start(struct agent_sender *s, struct err *e)
 {
     if (agent_identity_load(s->config.state_dir, &s->identity, e)) {
+        return e->code;
+    }
+    if (agent_sender_open_certificate(s, e)) {
         return e->code;
     }
     return thread_start(&s->thread, "sender", run, s, e);

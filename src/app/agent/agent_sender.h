@@ -18,8 +18,10 @@ struct httpc;
 struct agent_sender_config {
     const char *url;
     const char *state_dir;
-    const char *secret_file; /* NULL = none */
-    const char *secret;      /* of an old collector's file, when there is no secret_file; NULL */
+    const char *secret_file;    /* NULL = none */
+    const char *secret;         /* of an old collector's file, when there is no secret_file; NULL */
+    const char *ca_fingerprint; /* of the server's root, for enrolment with a certificate; NULL */
+    const char *ca_file;        /* further authorities by which servers are taken; NULL = none */
     const char *name, *hostname;
     int64_t live_after_ms;
     struct spool *spool;

@@ -49,7 +49,7 @@ static enum err_code tell(struct agent_sender *s, const struct agent_central_rep
     json_member_str(&w, "error", error);
     json_object_end(&w);
     enum err_code code = agent_sender_post(
-        s, &(struct agent_post){"/config/report", headers, 2, buf_view(&body), NULL}, e);
+        s, &(struct agent_post){"/config/report", headers, 2, buf_view(&body), NULL, false}, e);
     buf_fini(&body);
     return code;
 }
@@ -112,13 +112,14 @@ static void fetch(struct agent_sender *s)
     snprintf(path, sizeof(path), "/config/%s", id);
     snprintf(bearer, sizeof(bearer), "Bearer %s", s->identity.token);
     const struct httpc_header headers[] = {{"Authorization", bearer}};
-    if (agent_sender_post(s, &(struct agent_post){path, headers, 1, {NULL, 0}, "GET"}, &e)) {
+    if (agent_sender_post(s, &(struct agent_post){path, headers, 1, {NULL, 0}, "GET", false}, &e)) {
         s->config_retry_us = clock_mono_us() + RETRY_US;
         return; /* pushes say that the server is away */
     }
     int64_t version = version_of(&s->answer);
     if (s->answer.status == 200 && version > 0 && s->answer.body.len <= LIMIT_CENTRAL_BYTES) {
         agent_central_offer(s->config.central, version, buf_view(&s->answer.body));
+        agent_sender_refresh_ca(s);
     } else {
         s->config_retry_us = clock_mono_us() + RETRY_US;
     }

@@ -5,6 +5,7 @@
 #ifndef APP_AGENT_AGENT_SENDER_INTERNAL_H
 #define APP_AGENT_AGENT_SENDER_INTERNAL_H
 
+#include "app/agent/agent_certificate.h"
 #include "app/agent/agent_sender.h"
 #include "base/json.h"
 #include "base/thread.h"
@@ -17,6 +18,9 @@
 struct agent_sender {
     struct agent_sender_config config;
     struct agent_identity identity;
+    struct agent_certificate certificate;
+    int64_t renew_us; /* the certificate is not asked for before */
+    bool told_lost;   /* the log knows that it has to enrol again */
     struct httpc *http;
     struct httpc_answer answer;
     struct arena arena;
@@ -43,6 +47,7 @@ struct agent_post {
     size_t header_count;
     struct str body;
     const char *method; /* NULL = POST */
+    bool to_api;        /* where the agent enrolled, not where it pushes */
 };
 
 /* agent_enroll.c: identity and tokens */
@@ -51,6 +56,24 @@ enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e) ERR_MU
 /* POST JSON to a path of the server; the answer is in s->answer. */
 enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post *post,
                                 struct err *e) ERR_MUST_CHECK;
+
+/* What a refusal says: the detail of the problem document, or only the status. */
+enum err_code agent_sender_refused(struct agent_sender *s, const char *what,
+                                   struct err *e) ERR_MUST_CHECK;
+
+/* agent_renew.c: the certificate */
+
+/* What is kept, and how connections are made with it. */
+enum err_code agent_sender_open_certificate(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
+/* Before the secret goes out: believe only what hangs from the root of the fingerprint. */
+enum err_code agent_sender_pin(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
+/* The certificate that came with an enrolment or a renewal. */
+enum err_code agent_sender_take_certificate(struct agent_sender *s, const struct json *root,
+                                            struct err *e) ERR_MUST_CHECK;
+/* Renew it when it is time. */
+void agent_sender_renew(struct agent_sender *s);
+/* What is to be believed, as the server says it over a connection that was verified. */
+void agent_sender_refresh_ca(struct agent_sender *s);
 
 /* agent_sender_config.c: configurations of the server */
 void agent_sender_heard(struct agent_sender *s, const struct push_answer *answer);

@@ -62,6 +62,8 @@ enum err_code agent_identity_load(const char *state_dir, struct agent_identity *
         if (!text_parse_uuid(json_str(json_get(root, "store_epoch")), &out->epoch)) {
             memset(&out->epoch, 0, sizeof(out->epoch));
         }
+        snprintf(out->agent_url, sizeof(out->agent_url), "%.*s",
+                 STR_ARG(json_str(json_get(root, "agent_url"))));
     }
     json_doc_free(doc);
     return ERR_OK;
@@ -82,6 +84,9 @@ enum err_code agent_identity_save(const char *state_dir, const struct agent_iden
     json_member_i64(&w, "expires_ms", id->expires_ms);
     text_uuid(&id->epoch, uuid);
     json_member_c(&w, "store_epoch", uuid);
+    if (id->agent_url[0]) {
+        json_member_c(&w, "agent_url", id->agent_url);
+    }
     json_object_end(&w);
     enum err_code code = save(state_dir, "identity.json", &text, e);
     buf_fini(&text);

@@ -18,13 +18,15 @@
 #include "base/text.h"
 
 #define AGENT_TOKEN_MAX 4096
+#define AGENT_URL_MAX   512
 
 struct agent_identity {
     bool enrolled;
     struct uuid collector;
     char token[AGENT_TOKEN_MAX];
-    int64_t expires_ms; /* of the token; 0 = unknown */
-    struct uuid epoch;  /* of the server's store, as last seen; zero = never */
+    int64_t expires_ms;            /* of the token; 0 = unknown */
+    struct uuid epoch;             /* of the server's store, as last seen; zero = never */
+    char agent_url[AGENT_URL_MAX]; /* where the certificate is asked for; "" = where we enrolled */
 };
 
 /* No file is no error: enrolled is false then. */

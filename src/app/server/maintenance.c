@@ -13,6 +13,9 @@
 struct maintenance {
     struct api *api;
     struct store_seal_ctx *seal;
+    struct maintenance_turn turn;
+    struct lock turn_lock; /* held during a turn; guards `quiet` */
+    bool quiet;
     struct thread thread;
     struct lock lock;
     struct cond wake;
@@ -29,6 +32,10 @@ static void work(struct maintenance *m)
         log_warn(&ctx, "housekeeping failed: %s", e.text);
     if (store_seal_tick(m->seal, &e) != ERR_OK)
         log_warn(&ctx, "secrets were not sealed anew: %s", e.text);
+    lock_take(&m->turn_lock);
+    if (!m->quiet)
+        m->turn.work(m->turn.arg);
+    lock_release(&m->turn_lock);
 }
 
 /* Wait for the next round; false when it is time to end. */
@@ -55,6 +62,7 @@ static void run(void *arg)
 }
 
 enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
+                                const struct maintenance_turn *turn,
                                 struct maintenance **out, struct err *e)
 {
     struct maintenance *m = alloc_new(sizeof(*m));
@@ -62,11 +70,22 @@ enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
 
     m->api = api;
     m->seal = seal;
+    m->turn = *turn;
+    lock_init(&m->turn_lock, "maintenance.turn", 19);
     lock_init(&m->lock, "maintenance", 20);
     cond_init(&m->wake);
     rc = thread_start(&m->thread, "maintenance", run, m, e);
     *out = m;
     return rc;
+}
+
+void maintenance_quiet(struct maintenance *m)
+{
+    if (m == NULL)
+        return;
+    lock_take(&m->turn_lock);
+    m->quiet = true;
+    lock_release(&m->turn_lock);
 }
 
 void maintenance_stop(struct maintenance *m)
@@ -80,5 +99,6 @@ void maintenance_stop(struct maintenance *m)
     thread_join(&m->thread);
     cond_fini(&m->wake);
     lock_fini(&m->lock);
+    lock_fini(&m->turn_lock);
     alloc_free(m);
 }

@@ -8,9 +8,17 @@
 
 struct maintenance;
 
-/* Both are borrowed until maintenance_stop. */
+/* What the thread does beside api_tick, each round until maintenance_quiet. */
+struct maintenance_turn {
+    void (*work)(void *arg);
+    void *arg;
+};
+
+/* api and seal are borrowed until maintenance_stop. */
 enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
-                                struct maintenance **out, struct err *e) ERR_MUST_CHECK;
+                                const struct maintenance_turn *turn, struct maintenance **out, struct err *e) ERR_MUST_CHECK;
+/* The turn is not taken any more, and none is under way. NULL allowed */
+void maintenance_quiet(struct maintenance *m);
 /* Runs the work once more and ends the thread; NULL allowed. */
 void maintenance_stop(struct maintenance *m);
 

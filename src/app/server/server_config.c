@@ -36,14 +36,16 @@ static const struct conf_key keys[] = {
      .type = CONF_STRINGS,
      .offset = AT(agent_listen),
      .help = "Addresses for agents alone, such as :8443: TLS 1.3, and each agent has to show a "
-             "certificate that agent_ca signed, also on loopback."},
+             "certificate that the built-in authority or agent_ca signed, also on loopback."},
     {.section = "server",
      .name = "tls_certificate",
      .type = CONF_STRING,
      .offset = AT(tls_certificate),
      .flags = CONF_RELOAD,
-     .help = "File with the certificate of the server and those between it and a root (PEM), for "
-             "the addresses that are served with TLS. Read again on SIGHUP."},
+     .help =
+         "File with the certificate of the server and those between it and a root (PEM), for "
+         "the addresses that are served with TLS. Without it the built-in authority issues one. "
+         "Read again on SIGHUP."},
     {.section = "server",
      .name = "tls_key",
      .type = CONF_STRING,
@@ -56,7 +58,17 @@ static const struct conf_key keys[] = {
      .offset = AT(agent_ca),
      .flags = CONF_RELOAD,
      .help = "File with the certificates of the authorities that sign those of agents (PEM; EC "
-             "keys P-256 or P-384, SHA-256 or SHA-384), for agent_listen. Read again on SIGHUP."},
+             "keys P-256 or P-384, SHA-256 or SHA-384), for agent_listen. Without it the built-in "
+             "authority is meant, which signs them at enrolment. Read again on SIGHUP."},
+    {.section = "server",
+     .name = "renewal_grace",
+     .type = CONF_DURATION,
+     .offset = AT(renewal_grace_ms),
+     .min = 0,
+     .max = 30 * 864e5,
+     .text = "30d",
+     .help = "How long after the end of its certificate (24 hours) an agent that was cut off may "
+             "renew it by a request that it signs with the old key; 0 = it has to enrol again."},
     {.section = "server",
      .name = "public_url",
      .type = CONF_STRING,

@@ -14,6 +14,7 @@
 struct server_config {
     struct conf_strings listen, agent_listen;
     const char *tls_certificate, *tls_key, *agent_ca; /* files; NULL = none */
+    int64_t renewal_grace_ms;
     const char *public_url;
     const char *base_path; /* "/pga"; NULL = none */
     struct conf_strings trusted_proxies;

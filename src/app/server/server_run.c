@@ -44,11 +44,14 @@ struct server {
     int lock_fd;
     struct store *store;
     struct store_seal_ctx *seal;
+    struct store_ca ca;
     struct tsdb *tsdb;
     struct thread writer, flusher, applier;
     struct maintenance *maintenance;
     struct api *api;
-    struct server_listen listen;
+    struct server_listen listen; /* its TLS by `listen_lock` */
+    struct lock listen_lock;
+    bool checked_late; /* the authority failed at the last look: said once */
     struct httpd_config http;
     struct httpd *httpd;
 };
@@ -117,7 +120,7 @@ static enum err_code open_store(struct server *s, struct err *e)
                  source.path);
     if (!locked_is_locked())
         log_warn(&ctx, "keys could not be locked into memory: raise the limit (ulimit -l)");
-    return ERR_OK;
+    return store_ca_open(s->store, s->seal, &s->ca, e);
 }
 
 static enum err_code take_targets(void *arg, uint64_t lsn, const struct uuid *collector,
@@ -197,6 +200,37 @@ static enum err_code start_threads(struct server *s, struct err *e)
     return rc;
 }
 
+/* Every few seconds: what is to be issued anew, also because another server rotated. */
+static enum err_code tend(struct server *s, struct err *e)
+{
+    bool rotated, stale;
+    enum err_code rc = store_ca_tick(&s->ca, &rotated, e);
+
+    if (rc == ERR_OK && rotated)
+        log_info(&ctx, "the certificate authority has a new generation");
+    if (rc != ERR_OK)
+        return rc;
+    lock_take(&s->listen_lock);
+    stale = false;
+    if (s->httpd != NULL)
+        rc = server_listen_is_stale(&s->listen, s->config, &stale, e);
+    if (rc == ERR_OK && stale)
+        rc = server_listen_reload(&s->listen, s->config, s->httpd, e);
+    lock_release(&s->listen_lock);
+    return rc;
+}
+
+static void tend_authority(void *arg)
+{
+    struct server *s = arg;
+    struct err e;
+    enum err_code rc = tend(s, &e);
+
+    if (rc != ERR_OK && !s->checked_late)
+        log_warn(&ctx, "certificate authority: %s", e.text);
+    s->checked_late = rc != ERR_OK;
+}
+
 static enum err_code start_api(struct server *s, struct err *e)
 {
     struct api_config config = {
@@ -204,6 +238,9 @@ static enum err_code start_api(struct server *s, struct err *e)
         .tsdb = s->tsdb,
         .seal = s->seal,
         .keys = store_seal_keys(s->seal),
+        .ca = &s->ca,
+        .agent_port = server_listen_agent_port(&s->listen),
+        .renewal_grace_s = s->config->renewal_grace_ms / 1000,
         .store_dir = in_postgresql(s) ? NULL : sqlite_dir(s),
         .key_file = server_key_file(s->seal),
         .check_interval_ms = s->config->check_interval_ms,
@@ -222,7 +259,8 @@ static enum err_code start_api(struct server *s, struct err *e)
         log_warn(&ctx, "ingest.open_ingest is on: a push needs no token, and whoever reaches "
                        "the listener can send data in the name of any collector");
     s->api = api_new(&config);
-    return maintenance_start(s->api, s->seal, &s->maintenance, e);
+    return maintenance_start(s->api, s->seal, &(struct maintenance_turn){tend_authority, s},
+                             &s->maintenance, e);
 }
 
 /* "https://host:port/path" -> host, of "[::1]:port" what stands in the brackets */
@@ -266,10 +304,16 @@ static void tell_refused(void *arg, const char *peer, const struct err *why)
 
 static enum err_code start_http(struct server *s, struct err *e)
 {
+    const char *host = host_of(&s->arena, s->config->public_url);
+    struct httpd *httpd = NULL;
+    enum err_code rc = server_listen_certify(&s->listen, s->config, &s->ca, host, e);
+
+    if (rc != ERR_OK)
+        return rc;
     s->http = (struct httpd_config){
         .listeners = s->listen.items,
         .listener_count = s->listen.count,
-        .public_host = host_of(&s->arena, s->config->public_url),
+        .public_host = host,
         .base_path = s->config->base_path,
         .trusted = s->config->trusted,
         .trusted_count = s->config->trusted_proxies.count,
@@ -280,7 +324,11 @@ static enum err_code start_http(struct server *s, struct err *e)
         .refused = tell_refused,
         .arg = s->api,
     };
-    return httpd_start(&s->http, &s->httpd, e);
+    rc = httpd_start(&s->http, &httpd, e);
+    lock_take(&s->listen_lock);
+    s->httpd = httpd;
+    lock_release(&s->listen_lock);
+    return rc;
 }
 
 static void log_listeners(const struct server *s)
@@ -333,6 +381,7 @@ enum err_code server_run_start(const struct server_config *config, struct server
 
     s->config = config;
     s->lock_fd = -1;
+    lock_init(&s->listen_lock, "server.listen", 21);
     arena_init(&s->arena, "server", 1 << 20);
     password_init();
     rc = crypto_init(e);
@@ -351,7 +400,12 @@ enum err_code server_run_start(const struct server_config *config, struct server
 
 enum err_code server_run_reload(struct server *s, const struct server_config *config, struct err *e)
 {
-    return server_listen_reload(&s->listen, config, s->httpd, e);
+    enum err_code rc;
+
+    lock_take(&s->listen_lock);
+    rc = server_listen_reload(&s->listen, config, s->httpd, e);
+    lock_release(&s->listen_lock);
+    return rc;
 }
 
 void server_run_stop(struct server *s)
@@ -360,6 +414,7 @@ void server_run_stop(struct server *s)
         return;
     if (s->httpd != NULL)
         httpd_drain(s->httpd, clock_mono_us() + DRAIN_US);
+    maintenance_quiet(s->maintenance);
     httpd_stop(s->httpd);
     server_listen_fini(&s->listen);
     maintenance_stop(s->maintenance);
@@ -372,6 +427,7 @@ void server_run_stop(struct server *s)
     tsdb_close(s->tsdb);
     store_seal_close(s->seal);
     store_close(s->store);
+    lock_fini(&s->listen_lock);
     file_close(s->lock_fd);
     arena_fini(&s->arena);
     alloc_free(s);
