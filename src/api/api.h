@@ -31,11 +31,11 @@ struct api_config {
     struct store *store;
     struct tsdb *tsdb;
     struct store_seal_ctx *seal;
-    const struct store_keys *keys;    /* of `seal` */
+    const struct store_keys *keys; /* of `seal` */
     const struct store_ca *ca;
     /* Where agents push with their certificate; 0 = nowhere: their tokens are bound to none */
     unsigned agent_port;
-    int64_t renewal_grace_s; /* how long after its end a certificate is renewed; 0 = not */
+    int64_t renewal_grace_s;          /* how long after its end a certificate is renewed; 0 = not */
     const char *store_dir, *key_file; /* what a backup is made of; NULL = no such files */
     int64_t check_interval_ms; /* how often collectors are expected to call; twice that: offline */
     /* Whether a text is a configuration that an agent could take; the agent's own table decides. */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "api/api_call.h"
-#include "os/clock.h"
 #include "base/log.h"
+#include "os/clock.h"
 #include "store/store_collector.h"
 #include "store/store_token.h"
 #include "store/store_trust.h"
@@ -197,8 +197,8 @@ static enum err_code collector_by_token(struct api_call *call, struct str token,
     if (call->req->peer_certificate.present)
         rc = collector_by_certificate(call, e);
     if (rc == ERR_OK)
-        rc = jwt_verify(&call->api->agents, token,
-                        (struct jwt_moment){clock_wall_ms() / 1000, 0}, &claims, e);
+        rc = jwt_verify(&call->api->agents, token, (struct jwt_moment){clock_wall_ms() / 1000, 0},
+                        &claims, e);
     if (rc == ERR_OK)
         rc = check_binding(call, &claims, e);
     if (rc != ERR_OK) {

@@ -64,9 +64,9 @@ struct api_principal {
     struct store_session session; /* of a user */
     struct uuid collector;        /* of a collector */
     char collector_id[TEXT_UUID_SIZE];
-    int64_t config_version; /* the newest for that collector */
+    int64_t config_version;                  /* the newest for that collector */
     char fingerprint[X509_FINGERPRINT_SIZE]; /* of the certificate it showed; "" = none */
-    const char *name;       /* for audit: "user:alice", "collector:<id>", "" */
+    const char *name;                        /* for audit: "user:alice", "collector:<id>", "" */
 };
 
 struct api_call {

@@ -118,6 +118,7 @@ const struct route route_ca_rotate = {
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
     .members = rotate_members,
+    .step_up = true,
     .handle = rotate,
     .summary = "Make a new authority, which issues from now on; the one before is trusted for 45"
                " days more.",

@@ -137,8 +137,9 @@ static enum err_code read_request(struct api_call *call, struct store_collector_
         return rc;
     rc = x509_csr_read(csr, key, e);
     if (rc != ERR_OK)
-        return err_set(e, ERR_INVALID, "csr: no request for a certificate, signed with its own "
-                                       "P-256 key by ECDSA with SHA-256");
+        return err_set(e, ERR_INVALID,
+                       "csr: no request for a certificate, signed with its own "
+                       "P-256 key by ECDSA with SHA-256");
     n->key = key;
     n->ca = call->api->config.ca;
     return ERR_OK;
@@ -245,9 +246,8 @@ static enum err_code renew(struct api_call *call, struct err *e)
     if (rc != ERR_OK)
         return rc;
     buf_init(&token, JWT_TOKEN_MAX);
-    rc = put_token(call, claims.subject, call->req->peer_certificate.present
-                                             ? call->req->peer_certificate.sha256
-                                             : NULL,
+    rc = put_token(call, claims.subject,
+                   call->req->peer_certificate.present ? call->req->peer_certificate.sha256 : NULL,
                    &token, &expires_ms, e);
     if (rc == ERR_OK) {
         api_seen(call->api, claims.subject, 0);

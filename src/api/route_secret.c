@@ -39,8 +39,8 @@ static void put_secret(struct json_writer *w, const struct store_secret *secret,
     json_object_end(w);
 }
 
-static enum err_code answer(struct api_call *call, int status, int64_t id,
-                            const struct shown *made, struct err *e)
+static enum err_code answer(struct api_call *call, int status, int64_t id, const struct shown *made,
+                            struct err *e)
 {
     struct store_secret secret;
     enum err_code rc = store_secret_get(call->api->config.store, call->arena, id, &secret, e);

@@ -3,6 +3,8 @@
  * clock.h: the only source of time, behind a replaceable table.
  *
  * Wall time is for stamping, monotonic time for every deadline and duration; they never mix.
+ * In test builds (PGA_FAULTS) the environment variable PGA_CLOCK may name a file with a number of
+ * seconds by which the wall clock is ahead; it is looked at again all the time.
  * Threads: any. clock_ops_set only while no other thread runs (tests).
  */
 #ifndef OS_CLOCK_H

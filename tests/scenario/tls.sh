@@ -58,9 +58,8 @@ refused() { # NAME REGEX LINE...: the server does not start, and says why
 }
 
 port=$(free_port)
-refused "an address beyond loopback without a certificate names the keys to set" \
-    "0.0.0.0:$port needs TLS: set server.tls_certificate and server.tls_key" \
-    "listen = [\"0.0.0.0:$port\"]"
+refused "a certificate without its key is refused" 'tls_certificate and server.tls_key go together' \
+    "listen = [\"0.0.0.0:$port\"]" "tls_certificate = \"$CERTS/server.crt\""
 refused "plain HTTP beyond loopback cannot be had" 'plain HTTP is for loopback' \
     "listen = [\"http://0.0.0.0:$port\"]"
 chmod 644 "$CERTS/rsa.key"
@@ -69,9 +68,6 @@ refused "a key that others can read is refused" 'server.tls_key: .*chmod 600' \
 refused "a key of another certificate is refused" 'does not belong' \
     "listen = [\":$port\"]" "tls_certificate = \"$CERTS/server.crt\"" \
     "tls_key = \"$CERTS/agent.key\""
-refused "agents cannot be listened for without their authority" 'needs server.agent_ca' \
-    "agent_listen = [\":$port\"]" "tls_certificate = \"$CERTS/server.crt\"" \
-    "tls_key = \"$CERTS/server.key\""
 
 # --- a server with the three kinds of listeners ---
 

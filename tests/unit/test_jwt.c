@@ -145,12 +145,9 @@ static void time_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_back_the_claims),
-        cmocka_unit_test(is_bound_to_a_certificate),
-        cmocka_unit_test(refuses_the_other_audience),
-        cmocka_unit_test(refuses_any_changed_byte),
-        cmocka_unit_test(refuses_algorithm_none),
-        cmocka_unit_test(time_bounds),
+        cmocka_unit_test(gives_back_the_claims),      cmocka_unit_test(is_bound_to_a_certificate),
+        cmocka_unit_test(refuses_the_other_audience), cmocka_unit_test(refuses_any_changed_byte),
+        cmocka_unit_test(refuses_algorithm_none),     cmocka_unit_test(time_bounds),
     };
 
     return cmocka_run_group_tests_name("jwt", tests, setup, NULL);

@@ -138,6 +138,7 @@ static const struct {
     const char *method, *path;
     enum { PERSON, FRESH } proof;
 } in_person[] = {
+    {"POST", "/api/v1/ca/rotate", FRESH},
     {"POST", "/api/v1/auth/change-password", PERSON},
     {"POST", "/api/v1/auth/confirm", PERSON},
     {"POST", "/api/v1/auth/logout", PERSON},

@@ -46,7 +46,7 @@ const struct usage app_ctl_usage = {
             "Talks to a running pga server, which it is told by a context: pga ctl login --server "
             "URL makes one and keeps its tokens.",
             "Data goes to standard output, everything else to standard error. Nouns may be given "
-            "in the plural, and server is another word for target.",
+            "in the plural; server is another word for target, and agent for collector.",
             "With -o json an error is a JSON object on standard error.", NULL},
     .exits = (const struct usage_row[]){{"0", "it is done"},
                                         {"1", "failure"},

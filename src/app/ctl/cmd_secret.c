@@ -20,6 +20,12 @@ static enum err_code write_body(struct ctl *ctl, struct json_writer *w, struct e
     json_member_c(w, "name", ctl_option_or(ctl, "name", "agent"));
     json_member_i64(w, "max_registrations", max);
     json_member_i64(w, "expires_in_s", expires_ms / 1000);
+    if (ctl_option(ctl, "allowed")) {
+        json_member_c(w, "allowed", ctl_option(ctl, "allowed"));
+    }
+    if (ctl_option(ctl, "approval")) {
+        json_member_c(w, "approval", ctl_option(ctl, "approval"));
+    }
     json_object_end(w);
     return ERR_OK;
 }
@@ -50,6 +56,8 @@ static const struct ctl_option options[] = {
     {"name", "NAME", "what it is for"},
     {"max", "N", "how many agents may use it (default 1)"},
     {"expires", "DURATION", "how long it works (default 1h, at most 7d)"},
+    {"allowed", "RANGES", "from where it may be used, such as 10.0.0.0/8,192.0.2.7"},
+    {"approval", "HOW", "auto, or manual: each agent waits for pga ctl collector approve"},
     {NULL, NULL, NULL},
 };
 
@@ -73,6 +81,8 @@ static const struct output_column columns[] = {
     {"MAX", "max_registrations", OUTPUT_INTEGER},
     {"EXPIRES", "expires_at", OUTPUT_TEXT},
     {"LAST USED", "last_used_at", OUTPUT_TEXT},
+    {"FROM", "allowed", OUTPUT_TEXT},
+    {"APPROVAL", "approval", OUTPUT_TEXT},
 };
 
 static int run_list(struct ctl *ctl)
@@ -95,6 +105,8 @@ static int run_update(struct ctl *ctl)
         {"name", "name", CMD_TEXT},
         {"max", "max_registrations", CMD_INTEGER},
         {"expires", "expires_in_s", CMD_SECONDS},
+        {"allowed", "allowed", CMD_TEXT},
+        {"approval", "approval", CMD_TEXT},
     };
 
     return cmd_change_run(ctl, &(struct cmd_call){.method = "PUT",

@@ -161,6 +161,24 @@ const struct ctl_command ctl_command_target_relations = {
     .run = run_relations,
 };
 
+static int run_approve(struct ctl *ctl)
+{
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "POST",
+                                                  .path = "/api/v1/collectors",
+                                                  .name_member = "name",
+                                                  .suffix = "/approve",
+                                                  .done = "it is let in"});
+}
+
+const struct ctl_command ctl_command_collector_approve = {
+    .noun = "collector",
+    .verb = "approve",
+    .summary = "let an agent in that waits for it, or that was suspended",
+    .argument = "COLLECTOR",
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_approve,
+};
+
 const struct ctl_command ctl_command_collector_show = {
     .noun = "collector",
     .verb = "show",

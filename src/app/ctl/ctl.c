@@ -126,12 +126,18 @@ static void print_command_help(FILE *to, const struct ctl_command *c)
     print_options(to, ctl_global_options);
 }
 
-/* "targets" is taken for "target"; "server" is its old name. */
+/* "targets" is taken for "target"; some nouns have another word. */
 static bool noun_matches(const char *noun, const char *given)
 {
+    static const struct {
+        const char *noun, *other;
+    } words[] = {{"target", "server"}, {"collector", "agent"}};
     size_t len = strlen(noun);
-    if (strcmp(noun, "target") == 0 && strncmp(given, "server", 6) == 0) {
-        return given[6] == '\0' || strcmp(given + 6, "s") == 0;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t other = strlen(words[i].other);
+        if (strcmp(noun, words[i].noun) == 0 && strncmp(given, words[i].other, other) == 0) {
+            return given[other] == '\0' || strcmp(given + other, "s") == 0;
+        }
     }
     if (len > 1 && noun[len - 1] == 'y' && strncmp(noun, given, len - 1) == 0 &&
         strcmp(given + len - 1, "ies") == 0) {

@@ -62,8 +62,8 @@ static void run(void *arg)
 }
 
 enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
-                                const struct maintenance_turn *turn,
-                                struct maintenance **out, struct err *e)
+                                const struct maintenance_turn *turn, struct maintenance **out,
+                                struct err *e)
 {
     struct maintenance *m = alloc_new(sizeof(*m));
     enum err_code rc;

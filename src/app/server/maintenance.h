@@ -16,7 +16,8 @@ struct maintenance_turn {
 
 /* api and seal are borrowed until maintenance_stop. */
 enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
-                                const struct maintenance_turn *turn, struct maintenance **out, struct err *e) ERR_MUST_CHECK;
+                                const struct maintenance_turn *turn, struct maintenance **out,
+                                struct err *e) ERR_MUST_CHECK;
 /* The turn is not taken any more, and none is under way. NULL allowed */
 void maintenance_quiet(struct maintenance *m);
 /* Runs the work once more and ends the thread; NULL allowed. */

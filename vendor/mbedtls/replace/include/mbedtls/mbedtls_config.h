@@ -15,6 +15,7 @@
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
+#define MBEDTLS_PLATFORM_TIME_ALT /* crypto_init gives it os/clock.h: one clock for everything */
 #define MBEDTLS_THREADING_C
 #define MBEDTLS_THREADING_PTHREAD
 #define MBEDTLS_VERSION_C
