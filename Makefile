@@ -397,7 +397,7 @@ $(B)/obj/pq_tls.o: tests/tool/pq_tls.c $(B)/vendor/libpq.stamp $(B)/flags
 	$(Q)$(CC_V) $(CFLAGS_V) -isystem $(B)/vendor/libpq/include -MMD -MP -c $< -o $@
 $(B)/pq-tls: $(B)/obj/pq_tls.o $(call vendor_a,libpq) $(call vendor_a,mbedtls)
 	$(Q)echo "LD $@"
-	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -o $@
+	$(Q)$(CC_V) $(CFLAGS_V) $(LINK_V) -Wl,--gc-sections $^ -lm -o $@
 
 # Bytes and speed of the codec of the store, for tests/bench.
 $(B)/obj/codec_bench.o: tests/bench/codec_bench.c $(B)/flags

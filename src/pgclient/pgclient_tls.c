@@ -9,6 +9,7 @@
  */
 #include "pgclient/pgclient_internal.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,14 +66,19 @@ enum err_code pgclient_tls_mode(struct pgclient_parameters *p, struct pgclient_p
     return ERR_OK;
 }
 
-/* libpq's usual file; true as well when its place is not known: libpq will say so. */
+/* The file that libpq reads when no other is named, in the home folder as libpq finds it. */
 static bool has_usual_roots(void)
 {
-    char path[1024];
+    char path[1024], room[4096];
     const char *home = getenv("HOME");
+    struct passwd entry, *found = NULL;
 
     if (!is_set(home)) {
-        return true;
+        (void)getpwuid_r(geteuid(), &entry, room, sizeof(room), &found);
+        home = found ? found->pw_dir : NULL;
+    }
+    if (!is_set(home)) {
+        return false;
     }
     snprintf(path, sizeof(path), "%s/.postgresql/root.crt", home);
     return access(path, F_OK) == 0;

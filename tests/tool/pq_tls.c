@@ -190,7 +190,10 @@ static void do_rows(PGconn *conn, long mb)
     put_number("sum", (long long)sum);
 }
 
-/* Rows of one long number each; nothing waits until all have been given to libpq. */
+/*
+ * Rows of one long number each; nothing waits until all have been given to libpq. In the first half
+ * each row is tried at once: when the socket is full, one row is offered first, then two, and so on.
+ */
 static bool feed(PGconn *conn, long rows)
 {
     char row[CHUNK];
@@ -199,6 +202,9 @@ static bool feed(PGconn *conn, long rows)
         int n = snprintf(row, sizeof(row), "%0*ld\n", CHUNK - 2, i);
 
         if (PQputCopyData(conn, row, n) != 1) {
+            return false;
+        }
+        if (i < rows / 2 && PQflush(conn) < 0) {
             return false;
         }
     }
