@@ -183,6 +183,14 @@ static void put_http(struct openmetrics *m, const struct api_call *call)
          "Connections closed as idle or slow with a request.", now.expired},
         {"pga_http_bodies_late", OPENMETRICS_COUNTER, NULL,
          "Bodies given up because they came too slowly.", now.late},
+        {"pga_tls_handshakes", OPENMETRICS_GAUGE, NULL, "TLS handshakes begun and not finished.",
+         now.handshakes},
+        {"pga_tls_handshakes_finished", OPENMETRICS_COUNTER, NULL, "TLS handshakes finished.",
+         now.shaken},
+        {"pga_tls_handshakes_failed", OPENMETRICS_COUNTER, NULL,
+         "TLS handshakes that failed: certificate, version, or too slow.", now.unshaken},
+        {"pga_tls_handshakes_dropped", OPENMETRICS_COUNTER, NULL,
+         "Unfinished TLS handshakes closed for a new one, at a cap.", now.handshakes_dropped},
     };
 
     PUT_FACTS(m, facts);

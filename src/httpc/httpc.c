@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/num.h"
 #include "os/net.h"
+#include "tls/tls.h"
 
 #include <curl/curl.h>
 
@@ -281,6 +282,13 @@ static void set_blob(struct httpc *c, CURLoption option, const struct buf *pem)
     }
 }
 
+static CURLcode on_tls(CURL *easy, void *library, void *arg)
+{
+    (void)easy, (void)arg;
+    tls_config_tighten(library);
+    return CURLE_OK;
+}
+
 /* libcurl takes PEM without its NUL for certificates, and with it for keys. */
 static enum err_code set_tls(struct httpc *c, const struct httpc_request *request, struct err *e)
 {
@@ -292,13 +300,13 @@ static enum err_code set_tls(struct httpc *c, const struct httpc_request *reques
         return err_set(e, ERR_BUG, "nothing is sent to a peer that is not verified");
     }
     if (secure && !request->unverified && !c->ca.len) {
-        return err_set(e, ERR_UNSUPPORTED,
-                       "no authority is known by which to verify the server: see ca_fingerprint");
+        return err_set(e, ERR_UNSUPPORTED, "no authority is known by which to verify the server");
     }
     curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, request->unverified ? 0L : 1L);
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, request->unverified ? 0L : 2L);
     curl_easy_setopt(c->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
     if (secure && !request->unverified) {
         curl_easy_setopt(c->easy, CURLOPT_CAINFO_BLOB, &ca);
     }

@@ -68,6 +68,12 @@ void tls_config_unref(struct tls_config *c); /* NULL allowed */
 /* Our own certificate, DER; empty when there is none. Borrowed from the configuration. */
 struct str tls_config_certificate(const struct tls_config *c);
 
+/*
+ * For a client that another library makes: tighten what it made. No SHA-1, no RSA below 2048 bits.
+ * library: the crypto library's own structure, as libcurl hands it out
+ */
+void tls_config_tighten(void *library);
+
 /* How bytes travel. Both return how many, 0 = the other end closed, or -1 and an errno. */
 struct tls_io {
     ssize_t (*read)(void *arg, void *to, size_t len); /* EAGAIN: nothing there now */

@@ -16,6 +16,9 @@
 #include "tls/crypto.h"
 #include "tls/tls_private.h"
 
+/* The library sends a chain in one record, whose room is set at compile time. */
+#define CHAIN_MAX (MBEDTLS_SSL_OUT_CONTENT_LEN - 256)
+
 struct tls_config {
     atomic_uint refs;
     enum tls_side side;
@@ -105,6 +108,16 @@ static int take_key(struct tls_config *c, const unsigned char *pem, size_t len)
     return mbedtls_pk_parse_key(&c->key, pem, len, NULL, 0, tls_random, NULL);
 }
 
+/* As the handshake carries it. */
+static size_t chain_bytes(const mbedtls_x509_crt *chain)
+{
+    size_t sum = 0;
+
+    for (const mbedtls_x509_crt *crt = chain; crt != NULL; crt = crt->next)
+        sum += crt->raw.len + 5;
+    return sum;
+}
+
 static enum err_code read_own(struct tls_config *c, const struct tls_config_spec *spec,
                               struct err *e)
 {
@@ -113,6 +126,9 @@ static enum err_code read_own(struct tls_config *c, const struct tls_config_spec
                                         : err_set(e, ERR_INVALID, "a server needs a certificate");
     if (parse(spec->chain_pem, take_chain, c) != 0)
         return err_set(e, ERR_INVALID, "the certificate cannot be read: PEM is expected");
+    if (chain_bytes(&c->chain) > CHAIN_MAX)
+        return err_set(e, ERR_INVALID, "the certificate and its chain have more than %d bytes",
+                       CHAIN_MAX);
     if (parse(spec->key_pem, take_key, c) != 0)
         return err_set(e, ERR_INVALID,
                        "the private key cannot be read: PEM without encryption is expected");
@@ -245,6 +261,12 @@ void tls_config_unref(struct tls_config *c)
 struct str tls_config_certificate(const struct tls_config *c)
 {
     return str_make((const char *)c->chain.raw.p, c->chain.raw.len);
+}
+
+void tls_config_tighten(void *library)
+{
+    mbedtls_ssl_conf_cert_profile(library, &mbedtls_x509_crt_profile_default);
+    mbedtls_ssl_conf_groups(library, groups);
 }
 
 const mbedtls_ssl_config *tls_config_library(const struct tls_config *c)

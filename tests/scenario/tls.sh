@@ -129,6 +129,11 @@ clients "$secure" caps
 each=200
 ! grep -qa '__[at]san_init' "$PGA" || each=2000
 clients "$secure" memory --pid "$pid" --keep "$keep" --kib-each "$each"
+counted() { curl -sS "$SERVER_URL/metrics" | sed -n "s/^pga_tls_handshakes$1 //p"; }
+le 100 "$(counted _finished_total)" "finished handshakes are counted"
+le 12 "$(counted _failed_total)" "so are those that failed"
+le 20 "$(counted _dropped_total)" "and those that gave way"
+soon_is 60 'counted ""' 0 "none is left"
 stop main
 ok $? "the server ends cleanly"
 unlike "$(cat "$T/log/main")" 'Sanitizer|runtime error' "no sanitizer report"

@@ -475,7 +475,12 @@ static void refuse_config(const char *crt, const char *key, const char *root, co
 
 static void wrong_files_are_named(void **state)
 {
+    static char many[40 * sizeof(server_cert.crt)];
+
     (void)state;
+    for (int i = 0; i < 40; i++)
+        strcat(many, server_cert.crt);
+    refuse_config(many, server_cert.pem, ca.crt, "more than 7936 bytes");
     refuse_config("", "", ca.crt, "needs a certificate");
     refuse_config("-----BEGIN", server_cert.pem, ca.crt, "certificate cannot be read");
     refuse_config(server_cert.crt, "", ca.crt, "private key cannot be read");

@@ -59,6 +59,7 @@ const struct usage app_ctl_usage = {
                                         {NULL, NULL}},
     .environment =
         (const struct usage_row[]){{"PGA_SERVER", "Address of the server, instead of a context."},
+                                   {"PGA_CA_FILE", "As --ca-file."},
                                    {"PGA_TOKEN, PGA_TOKEN_FILE", "Token, or a file with it."},
                                    {"XDG_CONFIG_HOME", "Where the contexts are kept."},
                                    {"NO_COLOR", "No colours."},

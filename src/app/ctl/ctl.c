@@ -33,6 +33,8 @@ const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 const struct ctl_option ctl_global_options[] = {
     {"context", "NAME", "use this context instead of the current one"},
     {"server", "URL", "talk to this server (also PGA_SERVER)"},
+    {"ca-file", "FILE",
+     "authorities (PEM) by which an https server is verified (also PGA_CA_FILE)"},
     {"output", "FORMAT", "table, json, jsonl or csv; short form -o"},
     {"watch", "[=TIME]", "again and again, every 2 s or as said, until Ctrl-C"},
     {"help", NULL, "show help"},

@@ -64,6 +64,7 @@ struct ctl_context {
     char *server;
     char *token;         /* NULL = not logged in */
     char *refresh_token; /* NULL = none */
+    char *ca_file;       /* authorities by which an https server is verified; NULL = none */
 };
 
 struct ctl {

@@ -20,6 +20,7 @@
 #define TOKEN_MAX    4096
 #define LOCK_WAIT_MS 50
 #define LOCK_TRIES   600 /* a call has 30 seconds */
+#define CA_MAX       ((size_t)1 << 20)
 
 struct stored {
     const char *current;
@@ -57,6 +58,11 @@ static const struct conf_key keys[] = {
      .offset = offsetof(struct ctl_context, refresh_token),
      .flags = CONF_SECRET,
      .help = "Token for a new access token."},
+    {.section = "context[]",
+     .name = "ca_file",
+     .type = CONF_STRING,
+     .offset = offsetof(struct ctl_context, ca_file),
+     .help = "File with the authorities by which the server is verified."},
 };
 
 static const struct conf_array arrays[] = {
@@ -143,6 +149,35 @@ static enum err_code take_environment_token(struct ctl *ctl, struct err *e)
     return rc;
 }
 
+/* Whom to believe about an https server: an option, the environment, or the stored context. */
+static enum err_code take_ca(struct ctl *ctl, struct err *e)
+{
+    const char *file = ctl_option_or(ctl, "ca-file", getenv("PGA_CA_FILE"));
+    bool secure = ctl->context.server && strncmp(ctl->context.server, "https:", 6) == 0;
+    struct buf pem;
+
+    if (file && file[0]) {
+        char *whole = realpath(file, NULL); /* what is stored holds in any folder */
+        ctl->context.ca_file = arena_cstr(&ctl->arena, str_of(whole ? whole : file));
+        free(whole);
+    }
+    if (!secure || ctl->command->needs == CTL_NEEDS_NOTHING) {
+        return ERR_OK;
+    }
+    if (!ctl->context.ca_file) {
+        return err_set(e, ERR_INVALID,
+                       "%.100s: name the authority that vouches for it: --ca-file FILE",
+                       ctl->context.server);
+    }
+    buf_init(&pem, CA_MAX);
+    enum err_code rc = file_read_all(ctl->context.ca_file, &pem, e);
+    if (rc == ERR_OK) {
+        httpc_set_tls(ctl->client, &(struct httpc_tls){.ca = buf_view(&pem)});
+    }
+    buf_fini(&pem);
+    return rc;
+}
+
 /* A stored context for this very server lends its tokens. */
 static void borrow_tokens(struct ctl *ctl, struct stored *stored, const char *name)
 {
@@ -179,7 +214,8 @@ enum err_code ctl_context_load(struct ctl *ctl, const char *name, struct err *e)
             ctl->context_is_stored = true;
         }
     }
-    return take_environment_token(ctl, e);
+    rc = take_environment_token(ctl, e);
+    return rc ? rc : take_ca(ctl, e);
 }
 
 /* Only what can stand between TOML quotes as it is gets stored. */
@@ -217,6 +253,7 @@ static enum err_code write_file(struct ctl *ctl, const char *current, const stru
         write_member(&text, "server", c->server);
         write_member(&text, "token", c->token);
         write_member(&text, "refresh_token", c->refresh_token);
+        write_member(&text, "ca_file", c->ca_file);
     }
     rc = rc ? rc : buf_check(&text, e);
     if (rc == ERR_OK) {
@@ -237,8 +274,9 @@ enum err_code ctl_context_save(struct ctl *ctl, struct err *e)
         return rc;
     }
     if (!is_plain(c->name) || !is_plain(c->server) || !is_plain(c->token) ||
-        !is_plain(c->refresh_token)) {
-        return err_set(e, ERR_INVALID, "a context's name and address have no blanks or quotes");
+        !is_plain(c->refresh_token) || !is_plain(c->ca_file)) {
+        return err_set(e, ERR_INVALID,
+                       "a context's name, address and file have no blanks or quotes");
     }
     struct ctl_context *row = find(stored, c->name);
     if (!row && stored->count == CONTEXTS_MAX) {
