@@ -61,7 +61,7 @@ refused other-ca '^4:.*not correctly signed'
 refused self-signed '^4:.*not correctly signed'
 refused expired '^4:.*expired'
 refused early '^4:.*future'
-refused client-use '^[1-9].*([Uu]sage|certificate)'
+refused client-use '^[1-9].*([Uu]sage|[Cc]ertificate)'
 refused sha1 '^4:.*(hash|MD|signed with|algorithm)'
 refused server '^[1-9]' --version 1.2
 
@@ -88,7 +88,7 @@ like "$(ctl user list 2>&1)" owner "the context keeps server and authority"
 like "$(cat "$XDG_CONFIG_HOME/pga/contexts.toml")" "ca_file = \"/.*/ca.crt\"" "as a whole path"
 like "$(PGA_CA_FILE=$CERTS/other.crt ctl user list 2>&1)" 'not correctly signed' \
     "another authority does not vouch for it"
-like "$(ctl user list --server "http://192.0.2.1:8080" 2>&1)" 'plain http goes to loopback' \
+like "$(PGA_TOKEN=x ctl user list --server "http://192.0.2.1:8080" 2>&1)" 'plain http goes to loopback' \
     "plain http beyond loopback stays refused"
 like "$(ctl user list --ca-file /nowhere 2>&1)" '/nowhere' "a file that is not there is named"
 for word in insecure no-verify skip-verify; do
