@@ -103,7 +103,7 @@ static bool admit(struct api_call *call)
     }
     if (rc == ERR_OK)
         rc = api_check_origin(call, &e);
-    if (rc == ERR_OK && call->who.kind == API_USER && call->who.role < need)
+    if (rc == ERR_OK && call->who.kind == API_USER && !route_admits(need, call->who.role))
         rc = err_set(&e, ERR_DENIED, "this needs the role %s, and %s is %s", route_role_name(need),
                      call->who.by_token ? "that of the token" : "yours",
                      call->who.by_token ? route_role_name(call->who.role)

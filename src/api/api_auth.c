@@ -24,7 +24,7 @@ static const struct {
     enum route_role role;
 } roles[] = {
     {"viewer", ROUTE_VIEWER}, {"operator", ROUTE_OPERATOR}, {"admin", ROUTE_ADMIN},
-    {"owner", ROUTE_OWNER},   {"auditor", ROUTE_SIGNED_IN},
+    {"owner", ROUTE_OWNER},   {"auditor", ROUTE_AUDITOR},
 };
 
 enum route_role api_role_of(const char *name)

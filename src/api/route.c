@@ -27,10 +27,17 @@ const char *route_name(size_t index)
 
 const char *route_role_name(enum route_role role)
 {
-    static const char *const roles[] = {"anyone",   "anyone here", "signed in", "viewer",
+    static const char *const roles[] = {"anyone",   "anyone here", "signed in", "auditor", "viewer",
                                         "operator", "admin",       "owner",     "agent"};
 
     return roles[role];
+}
+
+bool route_admits(enum route_role need, enum route_role is)
+{
+    if (need == ROUTE_AUDITOR)
+        return is == ROUTE_AUDITOR || is == ROUTE_OWNER;
+    return is >= need;
 }
 
 bool route_line_is(const char *line, struct str name)

@@ -13,11 +13,15 @@
 
 struct api_call;
 
-/* Who may call; from ROUTE_VIEWER to ROUTE_OWNER each includes those below it. */
+/*
+ * Who may call; from ROUTE_VIEWER to ROUTE_OWNER each includes those below it. An auditor is below
+ * them all, and what is for auditors is for them and owners alone: route_admits.
+ */
 enum route_role {
     ROUTE_ANYONE,
     ROUTE_LOCAL,     /* anyone on this machine, elsewhere any person */
     ROUTE_SIGNED_IN, /* any person, auditors too */
+    ROUTE_AUDITOR,   /* auditors and owners */
     ROUTE_VIEWER,
     ROUTE_OPERATOR,
     ROUTE_ADMIN,
@@ -77,6 +81,8 @@ const struct route *const *route_table(size_t *count);
 /* "route_server_get", of table[index]. */
 const char *route_name(size_t index);
 const char *route_role_name(enum route_role role);
+/* Whether a person of role `is` may call what needs `need`. */
+bool route_admits(enum route_role need, enum route_role is);
 /* Whether a line of `members`, `query` or `headers` is about this name. */
 bool route_line_is(const char *line, struct str name);
 /*

@@ -199,6 +199,16 @@ const struct route route_web_account = {
     .answer_type = "text/html",
 };
 
+const struct route route_web_audit = {
+    .method = "GET",
+    .path = "/audit",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: who did what.",
+    .answer_type = "text/html",
+};
+
 const struct route route_web_about = {
     .method = "GET",
     .path = "/about",

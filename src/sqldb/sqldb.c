@@ -249,6 +249,16 @@ int64_t sqldb_changes(const struct sqldb *db)
     return db->backend->changes(db);
 }
 
+void sqldb_set_context(struct sqldb *db, const void *context)
+{
+    db->context = context;
+}
+
+const void *sqldb_context(const struct sqldb *db)
+{
+    return db->context;
+}
+
 bool sqldb_in_transaction(const struct sqldb *db)
 {
     return db->in_transaction;

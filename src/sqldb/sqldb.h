@@ -175,6 +175,9 @@ struct str sqldb_get_blob(struct sqldb_stmt *s, int column); /* empty when NULL 
 enum sqldb_dialect sqldb_dialect_of(const struct sqldb *db);
 int64_t sqldb_changes(const struct sqldb *db); /* rows changed by the last sqldb_run */
 bool sqldb_in_transaction(const struct sqldb *db);
+/* What the owner of the connection wants to find again where only the connection is known. */
+void sqldb_set_context(struct sqldb *db, const void *context);
+const void *sqldb_context(const struct sqldb *db); /* NULL when none was set */
 /* The embedded text of a statement: `name.sql` or the dialect's own; NULL when there is none. */
 const char *sqldb_sql(const char *name, enum sqldb_dialect dialect);
 

@@ -41,6 +41,7 @@ struct sqldb {
     const struct sqldb_backend *backend;
     struct map *statements; /* name -> struct sqldb_stmt */
     bool in_transaction;
+    const void *context; /* sqldb_context */
 };
 
 /* `path`: the URL without its scheme. */

@@ -157,6 +157,18 @@ void store_read_end(struct store *s)
     lock_release(&s->read_lock);
 }
 
+void store_set_audit_key(struct store *s, const unsigned char *key)
+{
+    lock_take(&s->write_lock);
+    sqldb_set_context(s->write, key);
+    lock_release(&s->write_lock);
+}
+
+const unsigned char *store_audit_key(const struct store *s)
+{
+    return sqldb_context(s->write);
+}
+
 static int column_of(struct sqldb_stmt *q, const char *name)
 {
     int column = sqldb_column(q, name);

@@ -49,6 +49,10 @@ struct sqldb *store_writing(struct store *s);
 struct sqldb *store_read_begin(struct store *s);
 void store_read_end(struct store *s);
 
+/* The key that audit rows are signed with (store_audit.h), in place until it is set to NULL. */
+void store_set_audit_key(struct store *s, const unsigned char *key);
+const unsigned char *store_audit_key(const struct store *s); /* NULL = none was set */
+
 /* Columns by name, copied into the arena. */
 const char *store_text(struct sqldb_stmt *q, struct arena *a, const char *column);
 int64_t store_i64(struct sqldb_stmt *q, const char *column);

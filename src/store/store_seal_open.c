@@ -222,8 +222,11 @@ static enum err_code make_root(struct store_seal_ctx *ctx, struct sqldb *db, boo
     else
         memcpy(root, ctx->secret->master.bytes, sizeof(root));
     rc = put_root(ctx, db, root, e);
+    derive_tokens(ctx, root);
     crypto_wipe(root, sizeof(root));
-    return rc;
+    /* from here on rows of the audit are signed, and those of before as well */
+    sqldb_set_context(db, ctx->secret->tokens.audit);
+    return rc == ERR_OK ? store_audit_adopt(db, e) : rc;
 }
 
 static enum err_code read_root(struct store_seal_ctx *ctx, struct buf *sealed, struct err *e)
@@ -313,7 +316,11 @@ static enum err_code load(struct store_seal_ctx *ctx, struct err *e)
         return rc;
     rc = settle(ctx, db, state == STORE_KEY_NEW, e);
     rc = store_end(ctx->store, rc, e);
-    return rc == ERR_OK ? load_tokens(ctx, e) : rc;
+    if (rc == ERR_OK)
+        rc = load_tokens(ctx, e);
+    if (rc == ERR_OK)
+        store_set_audit_key(ctx->store, ctx->secret->tokens.audit);
+    return rc;
 }
 
 enum err_code store_seal_open(struct store *s, const struct store_key_source *from,
@@ -344,6 +351,8 @@ void store_seal_close(struct store_seal_ctx *ctx)
 {
     if (ctx == NULL)
         return;
+    if (ctx->secret != NULL && store_audit_key(ctx->store) == ctx->secret->tokens.audit)
+        store_set_audit_key(ctx->store, NULL);
     locked_free(ctx->secret, sizeof(*ctx->secret));
     lock_fini(&ctx->lock);
     lock_fini(&ctx->rotating);

@@ -24,7 +24,7 @@ async function paths(page) {
       ["query", `/s/${id}/queries/${query}`], ["sessions", `/s/${id}/sessions`],
       ["data", `/s/${id}/data`], ["rows", `/s/${id}/data/pg_stat_database`],
       ["collectors", "/collectors"], ["secrets", "/secrets"], ["users", "/users"],
-      ["account", "/account"],
+      ["account", "/account"], ["audit", "/audit"],
       ["about", "/about"],
     ],
   };

@@ -19,6 +19,9 @@ static const struct {
     const char *method, *path;
     enum route_role role;
 } expected[] = {
+    {"GET", "/api/v1/audit/export", ROUTE_AUDITOR},
+    {"GET", "/api/v1/audit", ROUTE_AUDITOR},
+    {"GET", "/api/v1/audit/verify", ROUTE_AUDITOR},
     {"POST", "/api/v1/auth/change-password", ROUTE_SIGNED_IN},
     {"POST", "/api/v1/auth/confirm", ROUTE_SIGNED_IN},
     {"POST", "/api/v1/auth/login", ROUTE_ANYONE},
@@ -129,6 +132,7 @@ static const struct {
     {"GET", "/s/{id}/data/{relation}", ROUTE_ANYONE},
     {"GET", "/secrets", ROUTE_ANYONE},
     {"GET", "/users", ROUTE_ANYONE},
+    {"GET", "/audit", ROUTE_ANYONE},
     {"GET", "/setup", ROUTE_ANYONE},
 };
 #define EXPECTED (sizeof(expected) / sizeof(expected[0]))
@@ -146,6 +150,7 @@ static const struct {
     {"GET", "/api/v1/sessions", PERSON},
     {"DELETE", "/api/v1/sessions/{id}", PERSON},
     {"GET", "/api/v1/tokens", PERSON},
+    {"POST", "/api/v1/keys/rotate", FRESH},
     {"POST", "/api/v1/tokens", FRESH},
     {"DELETE", "/api/v1/tokens/{id}", PERSON},
     {"POST", "/api/v1/users", FRESH},

@@ -546,26 +546,6 @@ static void targets_are_taken_once_per_lsn(void **state)
     assert_string_equal(got.name, "newer");
 }
 
-static void the_audit_chain_shows_a_change(void **state)
-{
-    struct sqldb *db;
-    int64_t rows;
-
-    (void)state;
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(
-            store_audit_note(s, &who, (struct store_audit_entry){"test", "object", ""}, &e),
-            ERR_OK);
-    assert_int_equal(store_audit_verify(s, &rows, &e), ERR_OK);
-    assert_int_equal(rows, 5);
-    assert_int_equal(store_begin(s, &db, &e), ERR_OK);
-    assert_int_equal(
-        store_end(s, sqldb_script(db, "UPDATE audit SET actor = 'x' WHERE number = 3", &e), &e),
-        ERR_OK);
-    assert_int_equal(store_audit_verify(s, &rows, &e), ERR_CORRUPT);
-    assert_non_null(strstr(e.text, "row 3"));
-}
-
 /* The name of a control plane's statement in this dialect; false for others. */
 static bool is_statement(const char *file, char name[96])
 {
@@ -688,7 +668,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_report_is_news_once, begin, end),
         cmocka_unit_test_setup_teardown(expired_secrets_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_taken_once_per_lsn, begin, end),
-        cmocka_unit_test_setup_teardown(the_audit_chain_shows_a_change, begin, end),
         cmocka_unit_test_setup_teardown(every_statement_is_understood, begin, end),
         cmocka_unit_test_setup_teardown(every_list_and_purge_works, begin, end),
         cmocka_unit_test_setup_teardown(targets_are_listed_by_bytes, begin, end),

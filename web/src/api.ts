@@ -204,6 +204,26 @@ export interface Collector {
   over_limits?: string[];
 }
 
+export interface AuditRow {
+  number: number;
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  detail: string;
+  address: string;
+  request: string;
+  hash: string;
+}
+
+export interface AuditVerdict {
+  whole: boolean;
+  rows: number;
+  signed_to: number;
+  bad_row: Num;
+  finding: string | null;
+}
+
 export interface RegistrationSecret {
   id: number | string;
   name: string;

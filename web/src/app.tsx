@@ -111,6 +111,7 @@ function Page({ r }: { r: Route }) {
     case "secrets": return <Later key="a" part={admin}>{(p) => <p.SecretsPage />}</Later>;
     case "account": return <Later key="a" part={admin}>{(p) => <p.AccountPage />}</Later>;
     case "users": return <Later key="a" part={admin}>{(p) => <p.UsersPage />}</Later>;
+    case "audit": return <Later key="a" part={admin}>{(p) => <p.AuditPage />}</Later>;
     case "about": return <Later key="a" part={admin}>{(p) => <p.AboutPage />}</Later>;
     case "missing": return <Missing path={r.path} />;
     default: return null; // the door: on its way to the fleet

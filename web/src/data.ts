@@ -286,6 +286,7 @@ export const paths = {
   users: "/users?limit=500",
   tokens: "/tokens?limit=500",
   sessions: "/sessions",
+  auditVerify: "/audit/verify",
   monitoring: "/monitoring",
   health: "/health",
   cardinality: (by: string) => pathOf("/cardinality", { by, limit: 200 }),

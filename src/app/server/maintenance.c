@@ -6,14 +6,13 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "os/clock.h"
+#include "store/store_audit.h"
 #include "store/store_seal_rotate.h"
 
 #define EVERY_US (10 * (int64_t)1000000)
 
 struct maintenance {
-    struct api *api;
-    struct store_seal_ctx *seal;
-    struct maintenance_turn turn;
+    struct maintenance_of of;
     struct lock turn_lock; /* held during a turn; guards `quiet` */
     bool quiet;
     struct thread thread;
@@ -23,18 +22,36 @@ struct maintenance {
 };
 
 static const struct log_ctx ctx = {.component = "maintenance"};
+static const struct log_ctx audit_ctx = {.component = "audit"};
+
+/*
+ * Sign the newest row of the audit. The first head of an hour and the last one of all are told: the
+ * log is where a thief of the database cannot take them back (pga ctl audit verify --head).
+ */
+static void sign_audit(struct maintenance *m, bool is_last)
+{
+    struct store_audit_head head;
+    bool changed, is_first;
+    struct err e;
+
+    if (store_audit_sign(m->of.store, &head, &changed, &is_first, &e) != ERR_OK)
+        log_error(&audit_ctx, "the audit was not signed: %s", e.text);
+    else if (is_first || (changed && is_last))
+        log_info(&audit_ctx, "head %lld:%lld:%lld:%s:%s", (long long)head.hour,
+                 (long long)head.number, (long long)head.at_ms, head.hash, head.mac);
+}
 
 static void work(struct maintenance *m)
 {
     struct err e;
 
-    if (api_tick(m->api, &e) != ERR_OK)
+    if (api_tick(m->of.api, &e) != ERR_OK)
         log_warn(&ctx, "housekeeping failed: %s", e.text);
-    if (store_seal_tick(m->seal, &e) != ERR_OK)
+    if (store_seal_tick(m->of.seal, &e) != ERR_OK)
         log_warn(&ctx, "secrets were not sealed anew: %s", e.text);
     lock_take(&m->turn_lock);
     if (!m->quiet)
-        m->turn.work(m->turn.arg);
+        m->of.turn.work(m->of.turn.arg);
     lock_release(&m->turn_lock);
 }
 
@@ -56,21 +73,22 @@ static void run(void *arg)
 {
     struct maintenance *m = arg;
 
-    while (wait_round(m))
+    sign_audit(m, false);
+    while (wait_round(m)) {
         work(m);
+        sign_audit(m, false);
+    }
     work(m);
+    sign_audit(m, true);
 }
 
-enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
-                                const struct maintenance_turn *turn, struct maintenance **out,
+enum err_code maintenance_start(const struct maintenance_of *of, struct maintenance **out,
                                 struct err *e)
 {
     struct maintenance *m = alloc_new(sizeof(*m));
     enum err_code rc;
 
-    m->api = api;
-    m->seal = seal;
-    m->turn = *turn;
+    m->of = *of;
     lock_init(&m->turn_lock, "maintenance.turn", 19);
     lock_init(&m->lock, "maintenance", 20);
     cond_init(&m->wake);

@@ -14,9 +14,14 @@ struct maintenance_turn {
     void *arg;
 };
 
-/* api and seal are borrowed until maintenance_stop. */
-enum err_code maintenance_start(struct api *api, struct store_seal_ctx *seal,
-                                const struct maintenance_turn *turn, struct maintenance **out,
+/* What is kept in order; borrowed until maintenance_stop. */
+struct maintenance_of {
+    struct api *api;
+    struct store *store;
+    struct store_seal_ctx *seal;
+    struct maintenance_turn turn;
+};
+enum err_code maintenance_start(const struct maintenance_of *of, struct maintenance **out,
                                 struct err *e) ERR_MUST_CHECK;
 /* The turn is not taken any more, and none is under way. NULL allowed */
 void maintenance_quiet(struct maintenance *m);

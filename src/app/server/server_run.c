@@ -259,8 +259,9 @@ static enum err_code start_api(struct server *s, struct err *e)
         log_warn(&ctx, "ingest.open_ingest is on: a push needs no token, and whoever reaches "
                        "the listener can send data in the name of any collector");
     s->api = api_new(&config);
-    return maintenance_start(s->api, s->seal, &(struct maintenance_turn){tend_authority, s},
-                             &s->maintenance, e);
+    return maintenance_start(
+        &(struct maintenance_of){s->api, s->store, s->seal, {tend_authority, s}}, &s->maintenance,
+        e);
 }
 
 /* "https://host:port/path" -> host, of "[::1]:port" what stands in the brackets */

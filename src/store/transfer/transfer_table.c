@@ -66,9 +66,11 @@ const struct transfer_table transfer_tables[] = {
     {"target", TRANSFER_CONTROL, "tttttii", 1, 7, 7, false, LIST("target"),
      "COPY target (id, collector_id, kind, name, attributes, first_seen_ms, updated_ms) FROM "
      "STDIN"},
-    {"audit", TRANSFER_CONTROL, "iittttttt", 1, 9, 9, false, LIST("audit"),
-     "COPY audit (number, at_ms, actor, action, object, detail, address, request, hash) FROM "
+    {"audit", TRANSFER_CONTROL, "iitttttttt", 1, 10, 10, false, LIST("audit"),
+     "COPY audit (number, at_ms, actor, action, object, detail, address, request, hash, mac) FROM "
      "STDIN"},
+    {"audit_head", TRANSFER_CONTROL, "iitit", 1, 5, 5, false, LIST("audit_head"),
+     "COPY audit_head (hour, number, hash, at_ms, mac) FROM STDIN"},
     {"data_key", TRANSFER_CONTROL, "ibiii", 1, 5, 5, false, LIST("data_key"),
      "COPY data_key (generation, wrapped, sealed, created_ms, retired_ms) FROM STDIN"},
     {"root_key", TRANSFER_CONTROL, "tb", 1, 2, 2, false, LIST("root_key"),

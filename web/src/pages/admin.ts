@@ -3,6 +3,7 @@
 // admin.ts: the pages about pga itself, loaded together when the first of them is opened.
 export { AboutPage } from "./about";
 export { AccountPage } from "./account";
+export { AuditPage } from "./audit";
 export { CollectorsPage } from "./collectors";
 export { SecretsPage } from "./secrets";
 export { UsersPage } from "./users";

@@ -15,6 +15,11 @@ export function mayAct(role: "operator" | "admin" | "owner"): boolean {
   return w.state === "user" && (RANK[w.user.role] ?? 0) >= RANK[role]!;
 }
 
+export function mayAudit(): boolean {
+  const w = who.value;
+  return w.state === "user" && (w.user.role === "auditor" || w.user.role === "owner");
+}
+
 export function AdminFrame(props: {
   title: string;
   note?: ComponentChildren;

@@ -3,6 +3,7 @@
 // nav.tsx: the pages beside this one: of the same server, or about pga itself.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { route, view } from "../state";
+import { mayAudit } from "./admin";
 import { overviewPath, timeOf, type Route } from "../url";
 
 interface Place {
@@ -17,6 +18,7 @@ const ADMIN: Array<[string, string, string]> = [
   ["secrets", "/secrets", "Registration secrets"],
   ["users", "/users", "Users"],
   ["account", "/account", "My account"],
+  ["audit", "/audit", "Audit"],
   ["about", "/about", "About this monitoring"],
 ];
 
@@ -39,7 +41,7 @@ function places(r: Route, isHost: boolean): Place[] {
       data,
     ];
   }
-  return ADMIN.map(([page, path, word]) => ({ path, word, on: r.page === page }));
+  return ADMIN.filter(([page]) => page !== "audit" || mayAudit()).map(([page, path, word]) => ({ path, word, on: r.page === page }));
 }
 
 export function Nav({ isHost }: { isHost: boolean }) {
