@@ -49,8 +49,9 @@ int app_migrate_main(int argc, char **argv);
 static const struct usage_row help_commands[] = {
     {"status", "what is applied and what is pending; exit 7 when something is pending"},
     {"up", "apply what is pending"},
-    {"verify", "check every file, hash, row and block of the store; of a PostgreSQL store hashes, "
-               "tables, columns and indexes; exit 7 on damage"},
+    {"verify",
+     "check every file, hash, row and block of the store and the chain of the audit; of a "
+     "PostgreSQL store hashes, tables, columns, indexes and the audit; exit 7 on damage"},
     {"list", "the migrations in this program"},
     {"copy --from URL --to URL",
      "copy all of a store into another, empty one, of either kind, with both servers stopped; "
@@ -351,6 +352,25 @@ static enum err_code repair(struct migrate *m, struct err *e)
     return ERR_OK;
 }
 
+static enum err_code verify_audit(struct migrate *m, struct err *e)
+{
+    struct migrate_audit a = {0};
+
+    if (m->pending > 0 || m->findings > 0) {
+        return ERR_OK; /* there may be no such table yet, or it cannot be read */
+    }
+    enum err_code rc = migrate_audit(m->url, m->key_file ? m->key_file : m->default_key, &a, e);
+    if (rc == ERR_OK && a.bad > 0) {
+        show_finding(m, "audit", a.finding);
+    } else if (rc == ERR_OK && a.is_signed) {
+        printf("%lld audit rows, signed up to %lld\n", (long long)a.rows, (long long)a.signed_to);
+    } else if (rc == ERR_OK) {
+        printf("%lld audit rows; their signatures need the master key: --key-file\n",
+               (long long)a.rows);
+    }
+    return rc;
+}
+
 static enum err_code verify_series(struct migrate *m, struct err *e)
 {
     struct tsdb_verify v = {.finding = show_finding, .arg = m};
@@ -375,6 +395,7 @@ static int run_verify(struct migrate *m)
     err_clear(&e);
     enum err_code rc = m->repair ? repair(m, &e) : ERR_OK;
     rc = rc ? rc : verify_control(m, &e);
+    rc = rc ? rc : verify_audit(m, &e);
     rc = rc ? rc : verify_series(m, &e);
     if (rc) {
         return migrate_fail(&e);

@@ -8,6 +8,7 @@
 #define APP_MIGRATE_MIGRATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -25,6 +26,21 @@ enum exit_code {
 int migrate_fail(const struct err *e);
 /* Whether that is the address of a store; else says so. */
 bool migrate_is_store(const char *url);
+
+/* --- migrate_audit.c --- */
+
+struct migrate_audit {
+    bool is_signed; /* signatures were looked at */
+    int64_t rows, signed_to;
+    int64_t bad; /* the first row that is not right; 0 = none */
+    char finding[200];
+};
+/*
+ * Follow the audit's chain. key: file of the master key; "" or absent: without signatures.
+ * Errors: ERR_DENIED for another store's key
+ */
+enum err_code migrate_audit(const char *url, const char *key, struct migrate_audit *out,
+                            struct err *e) ERR_MUST_CHECK;
 
 /* --- migrate_copy.c --- */
 /* pga migrate copy: gives the exit code. from, to: addresses of stores */
