@@ -3,6 +3,7 @@
 #include "api/api_login.h"
 
 #include "api/api_device.h"
+#include "store/store_totp.h"
 #include "tls/password.h"
 
 enum err_code api_login_busy(struct api_call *call, int64_t wait_ms)
@@ -54,6 +55,78 @@ static enum err_code look_up(struct api_call *call, struct api_login *l, bool *k
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+/* Password and hash, with the work of both when there is none. */
+static enum err_code try_password(struct api_call *call, struct api_login *l, bool known,
+                                  struct err *e)
+{
+    enum err_code rc = password_verify(known ? l->user.password_hash : NULL, l->password, &l->right,
+                                       e);
+
+    if (rc == ERR_LIMIT)
+        return api_login_busy(call, 1000);
+    if (rc == ERR_OK && !l->right)
+        return refuse(call, l, e);
+    return rc == ERR_OK ? renew_hash(call, l, e) : rc;
+}
+
+/* --- the second factor --- */
+
+static enum err_code ask_for_code(struct api_call *call, const struct api_login *l,
+                                  const char *words)
+{
+    call->problem_type = API_LOGIN_CODE_TYPE;
+    return api_problem(call, l->refusal != 0 ? l->refusal : 401, "%s", words);
+}
+
+/* Where wrong codes are counted. */
+static struct store_login door_of_codes(struct api_call *call, const struct api_login *l)
+{
+    bool device = str_starts(str_of(l->from), STR("device:"));
+    const char *all = arena_printf(call->arena, "code:%s", l->user.username);
+
+    return (struct store_login){l->username, device || all == NULL ? l->from : all};
+}
+
+static enum err_code refuse_code(struct api_call *call, struct api_login *l,
+                                 const struct store_login *door, struct err *e)
+{
+    struct store_actor who = api_actor(call);
+    enum err_code rc = store_user_login_failed(call->api->config.store, &who, door, e);
+
+    return rc == ERR_OK ? ask_for_code(call, l, "the code is wrong, or was used before") : rc;
+}
+
+static enum err_code take_code(struct api_call *call, struct api_login *l, struct err *e)
+{
+    struct store *store = call->api->config.store;
+    struct store_actor who = api_actor(call);
+    struct store_totp t = {store, call->api->config.seal, &who, l->user.id};
+    struct store_login door = door_of_codes(call, l);
+    int64_t wait_ms = 0;
+    enum err_code rc = store_user_login_wait(store, &door, &wait_ms, e);
+
+    l->right = false;
+    who.name = arena_printf(call->arena, "user:%s", l->user.username);
+    if (rc == ERR_OK && wait_ms > 0)
+        return api_login_busy(call, wait_ms);
+    if (rc == ERR_OK)
+        rc = store_totp_take(&t, l->code, &l->right, e);
+    if (rc == ERR_OK && !l->right)
+        return refuse_code(call, l, &door, e);
+    return rc == ERR_OK ? store_user_login_forget(store, &door, e) : rc;
+}
+
+static enum err_code try_code(struct api_call *call, struct api_login *l, struct err *e)
+{
+    if (l->need == API_LOGIN_PASSWORD || l->user.totp != STORE_USER_TOTP_ON)
+        return ERR_OK;
+    if (l->code.len == 0) {
+        l->right = false;
+        return ask_for_code(call, l, "a code of the second factor is needed");
+    }
+    return take_code(call, l, e);
+}
+
 enum err_code api_login_try(struct api_call *call, struct api_login *l, struct err *e)
 {
     int64_t wait_ms = 0;
@@ -66,11 +139,9 @@ enum err_code api_login_try(struct api_call *call, struct api_login *l, struct e
                                    &(struct store_login){l->username, l->from}, &wait_ms, e);
     if (rc == ERR_OK && wait_ms > 0)
         return api_login_busy(call, wait_ms);
+    if (rc == ERR_OK && l->need == API_LOGIN_CODE)
+        return known ? take_code(call, l, e) : refuse(call, l, e);
     if (rc == ERR_OK)
-        rc = password_verify(known ? l->user.password_hash : NULL, l->password, &l->right, e);
-    if (rc == ERR_LIMIT)
-        return api_login_busy(call, 1000);
-    if (rc == ERR_OK && !l->right)
-        return refuse(call, l, e);
-    return rc == ERR_OK ? renew_hash(call, l, e) : rc;
+        rc = try_password(call, l, known, e);
+    return rc == ERR_OK && l->right ? try_code(call, l, e) : rc;
 }

@@ -18,6 +18,8 @@ void api_session_put_user(struct json_writer *w, const struct store_user *user)
     json_member_c(w, "role", user->role);
     json_member_bool(w, "is_active", user->is_active);
     api_member_time(w, "last_login", user->last_login_ms);
+    if (user->totp != STORE_USER_TOTP_UNKNOWN)
+        json_member_bool(w, "totp", user->totp == STORE_USER_TOTP_ON);
     json_object_end(w);
 }
 

@@ -18,6 +18,8 @@ static enum err_code login(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = api_member_text(call, "password", (struct api_length){1, 1024}, &l.password, e);
     if (rc == ERR_OK)
+        rc = api_member_text(call, "code", (struct api_length){0, 32}, &l.code, e);
+    if (rc == ERR_OK)
         rc = api_login_try(call, &l, e);
     if (rc != ERR_OK || !l.right)
         return rc;
@@ -28,6 +30,8 @@ static enum err_code login(struct api_call *call, struct err *e)
 static const char *const login_members[] = {
     "username text!: name of the account",
     "password text!: its password",
+    ("code text: of the second factor, or a recovery code; asked for with problem type "
+     "urn:pga:problem:code"),
     NULL,
 };
 
@@ -202,7 +206,9 @@ static enum err_code set_password(struct api_call *call, struct api_login *l, st
 
 static enum err_code change_password(struct api_call *call, struct err *e)
 {
-    struct api_login l = {.username = str_of(call->who.session.user.username), .refusal = 403};
+    struct api_login l = {.username = str_of(call->who.session.user.username),
+                          .refusal = 403,
+                          .need = API_LOGIN_PASSWORD};
     struct str password;
     enum err_code rc = api_member_text(call, "old_password", (struct api_length){1, 1024},
                                        &l.password, e);
@@ -239,13 +245,25 @@ const struct route route_auth_change_password = {
 
 /* --- confirm --- */
 
+static enum err_code read_proof(struct api_call *call, struct api_login *l, struct err *e)
+{
+    enum err_code rc = api_member_text(call, "password", (struct api_length){0, 1024}, &l->password,
+                                       e);
+
+    if (rc == ERR_OK)
+        rc = api_member_text(call, "code", (struct api_length){0, 32}, &l->code, e);
+    if (rc == ERR_OK && (l->password.len == 0) == (l->code.len == 0))
+        return err_set(e, ERR_INVALID, "one of password and code must be given");
+    l->need = l->code.len > 0 ? API_LOGIN_CODE : API_LOGIN_PASSWORD;
+    return rc;
+}
+
 static enum err_code confirm(struct api_call *call, struct err *e)
 {
     struct store_actor who = api_actor(call);
     struct api_login l = {.username = str_of(call->who.session.user.username), .refusal = 403};
     struct json_writer *w;
-    enum err_code rc = api_member_text(call, "password", (struct api_length){1, 1024}, &l.password,
-                                       e);
+    enum err_code rc = read_proof(call, &l, e);
 
     if (rc == ERR_OK)
         rc = api_login_try(call, &l, e);
@@ -263,7 +281,8 @@ static enum err_code confirm(struct api_call *call, struct err *e)
 }
 
 static const char *const confirm_members[] = {
-    "password text!: of the account that is signed in",
+    "password text: of the account that is signed in",
+    "code text: of its second factor, in place of the password",
     NULL,
 };
 

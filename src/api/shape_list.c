@@ -60,6 +60,7 @@ const struct shape_named shape_list[] = {
               " last_used_at: time?, last_address: text, created_at: time}"},
     {"User", "{id: int, username: text, email: text?, full_name: text?,"
              " role: text(viewer|operator|admin|owner|auditor), is_active: bool,"
-             " last_login: time?}"},
+             " last_login: time?, totp~: bool 'a second factor is in use; where accounts are"
+             " asked for'}"},
 };
 const size_t shape_list_count = sizeof(shape_list) / sizeof(shape_list[0]);

@@ -172,6 +172,8 @@ enum err_code httpd_decode(struct arena *a, struct str s, struct str *out,
                            struct err *e) ERR_MUST_CHECK;
 /* The value of a cookie; empty when absent. */
 struct str httpd_cookie(const struct httpd_request *r, const char *name);
+/* The same in the text of a Cookie header: the first of that name. */
+struct str httpd_cookie_in(struct str header, const char *name);
 /*
  * Read the whole body, at most out->max bytes. `Expect: 100-continue` is answered first.
  * Errors: ERR_LIMIT too large (known lengths: before anything is read), ERR_TIMEOUT too slow,

@@ -137,9 +137,9 @@ bool httpd_is_gone(const struct httpd_request *r)
     return recv(p.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0; /* not: a request that waits */
 }
 
-struct str httpd_cookie(const struct httpd_request *r, const char *name)
+struct str httpd_cookie_in(struct str header, const char *name)
 {
-    struct str rest = httpd_header(r, "Cookie");
+    struct str rest = header;
 
     while (rest.ptr != NULL && rest.len > 0) {
         struct str value = str_trim(str_split(&rest, ';'));
@@ -149,6 +149,11 @@ struct str httpd_cookie(const struct httpd_request *r, const char *name)
             return value;
     }
     return (struct str){NULL, 0};
+}
+
+struct str httpd_cookie(const struct httpd_request *r, const char *name)
+{
+    return httpd_cookie_in(httpd_header(r, "Cookie"), name);
 }
 
 bool httpd_matches_etag(const struct httpd_request *r, const char *etag)

@@ -122,3 +122,19 @@ enum err_code store_user_login_failed(struct store *s, const struct store_actor 
     arena_fini(&a);
     return rc;
 }
+
+enum err_code store_user_login_forget(struct store *s, const struct store_login *at, struct err *e)
+{
+    struct arena a;
+    struct sqldb *db;
+    enum err_code rc = store_begin(s, &db, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    arena_init(&a, "login", 4096);
+    rc = sqldb_run(db, "login_failure_delete",
+                   SQLDB_ARGS(sqldb_text_c(store_user_login_name(&a, at))), e);
+    rc = store_end(s, rc, e);
+    arena_fini(&a);
+    return rc;
+}

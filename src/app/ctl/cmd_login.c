@@ -27,11 +27,22 @@ static enum err_code sign_in(struct ctl *ctl, const char *path, struct str body,
     return rc ? rc : ctl_context_save(ctl, e);
 }
 
+/* --code asks for it on the terminal, --code-file reads it; neither: there is none. */
+static enum err_code read_code(struct ctl *ctl, struct buf *code, struct err *e)
+{
+    if (!ctl_option(ctl, "code") && !ctl_option(ctl, "code-file")) {
+        return ERR_OK;
+    }
+    buf_fini(code);
+    return ctl_read_password(ctl_option(ctl, "code-file"), "code", code, e);
+}
+
 static enum err_code login(struct ctl *ctl, const char *user, struct err *e)
 {
-    struct buf password, body;
+    struct buf password, code, body;
     struct json_writer w;
 
+    buf_init(&code, 16);
     buf_init(&body, LIMIT_JSON_BODY_BYTES);
     enum err_code rc = ctl_read_password(ctl_option(ctl, "password-file"), "password", &password,
                                          e);
@@ -39,9 +50,14 @@ static enum err_code login(struct ctl *ctl, const char *user, struct err *e)
     json_object_begin(&w);
     json_member_c(&w, "username", user);
     json_member_str(&w, "password", buf_view(&password));
+    rc = rc ? rc : read_code(ctl, &code, e);
+    if (code.len > 0) {
+        json_member_str(&w, "code", str_trim(buf_view(&code)));
+    }
     json_object_end(&w);
     rc = rc ? rc : sign_in(ctl, "/api/v1/auth/login", buf_view(&body), e);
     buf_fini(&body);
+    buf_fini(&code);
     buf_fini(&password);
     return rc;
 }
@@ -168,6 +184,8 @@ static int run_whoami(struct ctl *ctl)
 static const struct ctl_option login_options[] = {
     {"username", "NAME", "log in as NAME (default: $USER)"},
     {"password-file", "FILE", "read the password from FILE (0600), or - for standard input"},
+    {"code", NULL, "ask for a code of the second factor, or a recovery code, as well"},
+    {"code-file", "FILE", "read that code from FILE (0600), or - for standard input"},
     {NULL, NULL, NULL},
 };
 

@@ -12,6 +12,7 @@
 
 #define TIMEOUT_MS 30000
 #define STEP_UP    "urn:pga:problem:step-up" /* api_call.h */
+#define WANTS_CODE "urn:pga:problem:code"    /* api_login.h */
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 
 static void add_encoded(struct buf *out, const char *text)
@@ -102,6 +103,9 @@ static enum err_code judge(int status, const struct json *root, struct err *e)
     }
     if (str_eq_c(json_str(json_get(root, "type")), STEP_UP)) {
         return err_set(e, code, "this asks for a fresh proof of who you are: pga ctl confirm");
+    }
+    if (str_eq_c(json_str(json_get(root, "type")), WANTS_CODE)) {
+        return err_set(e, code, "%.*s: pga ctl login --code", STR_ARG(detail));
     }
     return err_set(e, code, "the server answered %d: %.*s", status, STR_ARG(detail));
 }

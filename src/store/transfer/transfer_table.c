@@ -35,6 +35,10 @@ const struct transfer_table transfer_tables[] = {
      "ended_ms, agent, verified_ms) FROM STDIN"},
     {"session_refresh", TRANSFER_CONTROL, "tti", 1, 3, 3, false, LIST("session_refresh"),
      "COPY session_refresh (refresh_hash, session_id, used_ms) FROM STDIN"},
+    {"account_totp", TRANSFER_CONTROL, "ibiii", 1, 5, 5, false, LIST("account_totp"),
+     "COPY account_totp (account_id, seed, last_step, enabled_ms, created_ms) FROM STDIN"},
+    {"recovery_code", TRANSFER_CONTROL, "tii", 1, 3, 3, false, LIST("recovery_code"),
+     "COPY recovery_code (code_hash, account_id, used_ms) FROM STDIN"},
     {"api_token", TRANSFER_CONTROL, "iitttiitii", 1, 10, 10, false, LIST("api_token"),
      "COPY api_token (id, account_id, name, scope, token_hash, expires_ms, last_used_ms, "
      "last_address, created_ms, revoked_ms) FROM STDIN"},

@@ -10,6 +10,7 @@ import { AdminFrame, Danger, Field, FormPanel, mayAct, Shown, timeOfText } from 
 import { Command } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
 import { Age, Banner, Chip } from "../parts/status";
+import { TotpPanel } from "./totp";
 
 const DAY_S = 86400;
 
@@ -41,6 +42,7 @@ export function AccountPage() {
           </button>
         </Banner>
       )}
+      <TotpPanel />
       <Shown answer={tokens}>{(list) => <TokenTable rows={list.data} />}</Shown>
       <Shown answer={signins}>{(list) => <SigninTable rows={list.data} />}</Shown>
     </AdminFrame>

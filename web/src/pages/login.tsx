@@ -2,9 +2,9 @@
 //
 // login.tsx: signing in, and making the first owner with the one-time code.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { AuthState } from "../api";
-import { ApiError, loadAuthState, login, outage, setup } from "../data";
+import { ApiError, loadAuthState, login, outage, setup, WANTS_CODE } from "../data";
 import { go, route } from "../state";
 import { OutageBanner } from "../parts/status";
 
@@ -56,17 +56,24 @@ export function DoorPage() {
 function LoginForm() {
   const error = useSignal("");
   const busy = useSignal(false);
+  const wantsCode = useSignal(false);
   async function submit(e: SubmitEvent): Promise<void> {
     e.preventDefault();
     const form = new FormData(e.currentTarget as HTMLFormElement);
     busy.value = true;
     error.value = "";
     try {
-      await login(String(form.get("username")), String(form.get("password")));
+      await login(String(form.get("username")), String(form.get("password")),
+        String(form.get("code") ?? "").trim());
       if (route.value.page === "login" || route.value.page === "setup") go("/", "replace");
     } catch (cause) {
-      error.value = cause instanceof ApiError && cause.status === 401
-        ? "Unknown user or wrong password." : explain(cause);
+      if (cause instanceof ApiError && cause.type === WANTS_CODE) {
+        error.value = wantsCode.value ? explain(cause) : "";
+        wantsCode.value = true;
+      } else {
+        error.value = cause instanceof ApiError && cause.status === 401
+          ? "Unknown user or wrong password." : explain(cause);
+      }
       busy.value = false;
     }
   }
@@ -79,11 +86,26 @@ function LoginForm() {
       <label for="password">Password</label>
       <input id="password" name="password" class="input" type="password"
         autocomplete="current-password" required />
+      {wantsCode.value && <CodeField />}
       {error.value && <p role="alert" class="hint hint-wrong">{error.value}</p>}
       <button class="button button-main" disabled={busy.value}>
         {busy.value ? "Signing in …" : "Sign in"}
       </button>
     </form>
+  );
+}
+
+/** It appears when the password was right: the person goes on where the form goes on. */
+function CodeField() {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  return (
+    <>
+      <label for="code">Code of your second factor</label>
+      <input ref={input} id="code" name="code" class="input mono" required maxLength={32}
+        autocomplete="one-time-code" spellcheck={false} aria-describedby="code-hint" />
+      <p id="code-hint" class="hint">Six digits of the app, or a recovery code.</p>
+    </>
   );
 }
 

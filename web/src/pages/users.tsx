@@ -150,6 +150,12 @@ function UserTable(props: {
           >
             {u.is_active === false ? "Switch on" : "Switch off"}
           </button>
+          {u.totp && mayAct("owner") && (
+            <Danger
+              words="Take away second factor" act={() => send("DELETE", `/users/${u.id}/totp`)}
+              ask={`Let ${u.username} sign in with the password alone?`}
+            />
+          )}
           <Danger
             words="New password" act={() => reset(u)}
             ask={`Make a new password for ${u.username}? All sessions of this user end.`}

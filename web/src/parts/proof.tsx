@@ -9,6 +9,7 @@ export function ProofDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   const failed = useSignal("");
   const busy = useSignal(false);
+  const byCode = useSignal(false);
   const wanted = proofWanted.value;
   useEffect(() => {
     if (wanted && dialog.current && !dialog.current.open) {
@@ -28,7 +29,8 @@ export function ProofDialog() {
     busy.value = true;
     failed.value = "";
     try {
-      await prove(String(new FormData(form).get("proof")));
+      const text = String(new FormData(form).get("proof"));
+      await prove(byCode.value ? { code: text.trim() } : { password: text });
       form.reset();
       end(true);
     } catch (error) {
@@ -45,14 +47,20 @@ export function ProofDialog() {
       <form onSubmit={submit} class="door-form">
         <h2 id="proof-title">Is it still you?</h2>
         <p class="muted">
-          This change asks for your password again. For five minutes you will not be asked a second
-          time.
+          This change asks for a fresh proof. For five minutes you will not be asked a second time.
         </p>
-        <label for="proof">Password</label>
+        <label for="proof">{byCode.value ? "Code of your second factor" : "Password"}</label>
         <input
-          id="proof" name="proof" class="input" type="password" required
-          autocomplete="current-password"
+          id="proof" name="proof" class="input" type={byCode.value ? "text" : "password"} required
+          autocomplete={byCode.value ? "one-time-code" : "current-password"}
         />
+        <p>
+          <button
+            type="button" class="button button-quiet" onClick={() => (byCode.value = !byCode.value)}
+          >
+            {byCode.value ? "Use the password instead" : "Use a code instead"}
+          </button>
+        </p>
         {failed.value && <p role="alert" class="hint hint-wrong">{failed.value}</p>}
         <div class="dialog-foot">
           <button type="button" class="button bordered" onClick={() => end(false)}>Cancel</button>

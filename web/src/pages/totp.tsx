@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// totp.tsx: the second factor of one's own account: into an app, in use, and away again.
+import { useSignal } from "@preact/signals";
+import type { TotpState } from "../api";
+import { paths, send, useAnswer } from "../data";
+import { pulse } from "../state";
+import { Danger, Shown } from "../parts/admin";
+import { Command } from "../parts/copy";
+import { wordsOf } from "../data";
+import { Banner, Chip } from "../parts/status";
+
+interface Seed {
+  secret: string;
+  url: string;
+}
+
+/** Groups of four are easier to type into a phone. */
+function grouped(secret: string): string {
+  return secret.replace(/(.{4})(?=.)/g, "$1 ");
+}
+
+export function TotpPanel() {
+  const state = useAnswer<TotpState>(paths.totp, pulse.value, "totp");
+  const seed = useSignal<Seed | null>(null);
+  const codes = useSignal<string[]>([]);
+  const failed = useSignal("");
+  async function begin(): Promise<void> {
+    failed.value = "";
+    try {
+      seed.value = await send<Seed>("POST", "/auth/totp");
+    } catch (error) {
+      failed.value = wordsOf(error);
+    }
+  }
+  return (
+    <section class="panel" aria-label="Second factor">
+      <header class="panel-head"><h2>Second factor</h2></header>
+      <div class="panel-body">
+        {codes.value.length > 0 && <Codes codes={codes.value} onDone={() => (codes.value = [])} />}
+        <Shown answer={state}>
+          {(s) => s.in_use ? <InUse state={s} /> : seed.value
+            ? (
+              <Enable
+                seed={seed.value}
+                onDone={(made) => {
+                  seed.value = null;
+                  codes.value = made;
+                }}
+              />
+            )
+            : (
+              <>
+                <p class="muted">
+                  With a second factor, signing in asks for a code of an app on your phone as well.
+                </p>
+                <button type="button" class="button bordered" onClick={begin}>
+                  Set up a second factor
+                </button>
+              </>
+            )}
+        </Shown>
+        {failed.value && <p role="alert" class="hint hint-wrong">{failed.value}</p>}
+      </div>
+    </section>
+  );
+}
+
+function InUse({ state }: { state: TotpState }) {
+  return (
+    <p>
+      <Chip tone="ok" icon="check">in use</Chip> {state.recovery_codes_left} recovery codes are
+      left. <Danger
+        words="Do without it" act={() => send("DELETE", "/auth/totp")}
+        ask="Sign in with the password alone from now on? The recovery codes are dead then."
+      />
+    </p>
+  );
+}
+
+function Enable({ seed, onDone }: { seed: Seed; onDone: (codes: string[]) => void }) {
+  const failed = useSignal("");
+  async function submit(e: SubmitEvent): Promise<void> {
+    e.preventDefault();
+    const code = String(new FormData(e.currentTarget as HTMLFormElement).get("code")).trim();
+    failed.value = "";
+    try {
+      const made = await send<{ recovery_codes: string[] }>("POST", "/auth/totp/enable", { code });
+      onDone(made.recovery_codes);
+    } catch (error) {
+      failed.value = wordsOf(error);
+    }
+  }
+  return (
+    <form onSubmit={submit} class="door-form">
+      <p>Add this key to an authenticator app (time based, six digits, 30 seconds):</p>
+      <Command label="Copy the key" text={grouped(seed.secret)} />
+      <p class="muted">On this device: <a href={seed.url}>open it in an app</a>.</p>
+      <label for="totp-code">Then the code that the app shows</label>
+      <input
+        id="totp-code" name="code" class="input mono" required maxLength={6} inputMode="numeric"
+        autocomplete="one-time-code"
+      />
+      {failed.value && <p role="alert" class="hint hint-wrong">{failed.value}</p>}
+      <button class="button button-main">Use it from now on</button>
+    </form>
+  );
+}
+
+function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
+  return (
+    <Banner tone="info">
+      <p>
+        <strong>Recovery codes, shown once.</strong> Each opens once in place of a code, when the
+        phone is lost.
+      </p>
+      <Command label="Copy the codes" text={codes.join("\n")} />
+      <button type="button" class="button" onClick={onDone}>I have them; forget them here</button>
+    </Banner>
+  );
+}
