@@ -110,7 +110,6 @@ const struct route route_keys_rotate = {
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
     .members = rotate_members,
-    .step_up = true,
     .handle = rotate,
     .summary =
         "Replace a key. master: every data key is wrapped with the one that follows, which of a "
