@@ -100,7 +100,7 @@ def try_all(url, callers, operation, may, has_body):
             refusals = ()
         else:
             # an agent's token is none for people, nor the other way round
-            refusals = (401,) if caller in ("nobody", "agent") or may == {"agent"} else (403,)
+            refusals = (401,) if caller in ("nobody", "agent") or may <= {"agent"} else (403,)
         status, _, text = api.Api(url, token).request(method, address(path),
                                                       b"{}" if has_body else None)
         if not refusals and status == 403 and STEP_UP in text:
