@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/thread.h"
-#include "os/cidr.h"
+#include "os/net_address.h"
 
 #define BURST_S   10
 #define KEY_BYTES 64 /* of what names a client; a longer name is cut */
@@ -46,24 +46,21 @@ void api_rate_free(struct api_rate *r)
 }
 
 /* An address as its bytes, however it was written; of IPv6 the /64, as one client has that many. */
-static struct str address_key(struct str text, unsigned char bytes[CIDR_ADDRESS_BYTES])
+static struct str address_key(struct str text, struct net_address *address)
 {
-    static const unsigned char v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-    if (!cidr_parse_address(text, bytes))
+    if (net_address_parse(text, address, NULL) != ERR_OK)
         return text;
-    if (memcmp(bytes, v4, sizeof(v4)) == 0)
-        return str_make((const char *)bytes, CIDR_ADDRESS_BYTES);
-    return str_make((const char *)bytes, CIDR_ADDRESS_BYTES / 2);
+    net_address_unmap(address);
+    return str_make((const char *)address->bytes, address->is_v6 ? 8 : 4);
 }
 
 /* Kind and name. */
 static struct str key_of(enum api_rate_kind kind, struct str who, char out[KEY_BYTES + 1])
 {
-    unsigned char bytes[CIDR_ADDRESS_BYTES];
+    struct net_address address;
 
     if (kind == API_RATE_ADDRESS)
-        who = address_key(who, bytes);
+        who = address_key(who, &address);
     if (who.len > KEY_BYTES)
         who.len = KEY_BYTES;
     out[0] = (char)('a' + (int)kind);

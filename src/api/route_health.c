@@ -2,6 +2,7 @@
 /* route_health.c: whether the server is well; for people, load balancers and init systems. */
 #include "api/api_call.h"
 #include "os/clock.h"
+#include "os/sandbox.h"
 
 static void put_check(struct json_writer *w, const char *name, bool good, const char *detail)
 {
@@ -10,6 +11,17 @@ static void put_check(struct json_writer *w, const char *name, bool good, const 
     json_member_bool(w, "ok", good);
     json_member_c(w, "detail", detail);
     json_object_end(w);
+}
+
+/* What the process has given up; good either way, as the configuration may say so. */
+static void put_sandbox(struct json_writer *w)
+{
+    struct buf text;
+
+    buf_init(&text, 512);
+    sandbox_describe(&text);
+    put_check(w, "sandbox", true, text.ptr);
+    buf_fini(&text);
 }
 
 static enum err_code health(struct api_call *call, struct err *e)
@@ -34,6 +46,7 @@ static enum err_code health(struct api_call *call, struct err *e)
     json_key(w, "checks");
     json_object_begin(w);
     put_check(w, "database", database, database ? "answers" : "does not answer");
+    put_sandbox(w);
     put_check(w, "ingest", !stats.full, stats.full ? "full: pushes are refused" : "takes data");
     json_object_end(w);
     json_object_end(w);

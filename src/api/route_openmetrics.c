@@ -9,6 +9,7 @@
 #include "api/api_count.h"
 #include "os/clock.h"
 #include "os/process.h"
+#include "os/sandbox.h"
 
 static bool may_read(struct api_call *call)
 {
@@ -198,6 +199,12 @@ static void put_http(struct openmetrics *m, const struct api_call *call)
 
 static void put_process(struct openmetrics *m, const struct api *api)
 {
+    int last;
+    const struct fact facts[] = {
+        {"pga_sandbox_refused", OPENMETRICS_COUNTER, NULL,
+         "System calls that the sandbox refused.", sandbox_refused(&last)},
+    };
+
     int64_t up_ms = clock_mono_ms() - api->start_mono_ms;
 
     openmetrics_process(m, &(struct openmetrics_process){
@@ -209,6 +216,7 @@ static void put_process(struct openmetrics *m, const struct api *api)
                                .version = PGA_VERSION,
                                .name = "pga_server_build",
                            });
+    PUT_FACTS(m, facts);
 }
 
 static enum err_code metrics(struct api_call *call, struct err *e)

@@ -19,8 +19,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "os/cidr.h"
 #include "os/net.h"
+#include "os/net_address.h"
 
 struct httpd;
 
@@ -101,7 +101,7 @@ struct httpd_config {
     size_t listener_count;
     const char *public_host;    /* a further name that Host may have; NULL = none */
     const char *base_path;      /* "/pga": addresses may begin with it; NULL = none */
-    const struct cidr *trusted; /* proxies whose X-Forwarded-For is believed; borrowed */
+    const struct net_range *trusted; /* proxies whose X-Forwarded-For is believed; borrowed */
     size_t trusted_count;
     unsigned threads;
     unsigned connections;             /* in all; over it see httpd_room.h */

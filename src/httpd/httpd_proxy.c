@@ -12,10 +12,18 @@
 
 #include "httpd/httpd_private.h"
 
-static bool is_trusted(const struct httpd_config *c, const unsigned char *address)
+static bool read_address(struct str text, struct net_address *out)
+{
+    if (net_address_parse(text, out, NULL) != ERR_OK)
+        return false;
+    net_address_unmap(out);
+    return true;
+}
+
+static bool is_trusted(const struct httpd_config *c, const struct net_address *address)
 {
     for (size_t i = 0; i < c->trusted_count; i++) {
-        if (cidr_has(&c->trusted[i], address))
+        if (net_range_has(&c->trusted[i], address))
             return true;
     }
     return false;
@@ -51,13 +59,13 @@ static struct str without_port(struct str s)
 static enum err_code follow(const struct httpd_request *r, struct str list, struct str *client,
                             struct err *e)
 {
-    unsigned char address[CIDR_ADDRESS_BYTES];
+    struct net_address address;
 
     while (list.len > 0) {
         *client = without_port(take_last(&list));
-        if (!cidr_parse_address(*client, address))
+        if (!read_address(*client, &address))
             return err_set(e, ERR_INVALID, "X-Forwarded-For holds something that is no address");
-        if (!is_trusted(&r->server->config, address))
+        if (!is_trusted(&r->server->config, &address))
             return ERR_OK;
     }
     return err_set(e, ERR_CANCELLED, "only proxies");
@@ -66,12 +74,12 @@ static enum err_code follow(const struct httpd_request *r, struct str list, stru
 enum err_code httpd_proxy_client(struct httpd_request *r, const struct mg_request_info *info,
                                  struct err *e)
 {
-    unsigned char address[CIDR_ADDRESS_BYTES];
+    struct net_address address;
     enum err_code rc = ERR_CANCELLED;
     struct str client = str_of(r->peer);
 
-    if (r->server->config.trusted_count == 0 || !cidr_parse_address(client, address) ||
-        !is_trusted(&r->server->config, address))
+    if (r->server->config.trusted_count == 0 || !read_address(client, &address) ||
+        !is_trusted(&r->server->config, &address))
         return ERR_OK;
     for (int i = info->num_headers - 1; i >= 0 && rc == ERR_CANCELLED; i--) {
         if (strcasecmp(info->http_headers[i].name, "X-Forwarded-For") == 0)

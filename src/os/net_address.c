@@ -247,3 +247,14 @@ const char *net_kind_name(enum net_kind kind)
 {
     return kind_names[kind];
 }
+
+void net_address_unmap(struct net_address *a)
+{
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    if (!a->is_v6 || memcmp(a->bytes, mapped, sizeof(mapped)) != 0)
+        return;
+    memmove(a->bytes, a->bytes + sizeof(mapped), 4);
+    memset(a->bytes + 4, 0, sizeof(a->bytes) - 4);
+    a->is_v6 = false;
+}

@@ -58,6 +58,8 @@ enum err_code net_range_parse(struct str s, struct net_range *out, struct err *e
 bool net_address_of(const struct sockaddr *from, struct net_address *out);
 /* The IPv4 address that a form of IPv6 carries; false and *out = *a when it carries none. */
 bool net_address_carried(const struct net_address *a, struct net_address *out);
+/* IPv4 in the form in which a socket of both kinds shows it (v4-mapped) becomes IPv4. */
+void net_address_unmap(struct net_address *a);
 enum net_kind net_address_kind(const struct net_address *a);
 const char *net_kind_name(enum net_kind kind); /* "loopback" */
 bool net_address_eq(const struct net_address *a, const struct net_address *b);

@@ -11,7 +11,7 @@
 
 #include "base/limits.h"
 #include "httpd/httpd_private.h"
-#include "os/cidr.h"
+#include "os/net_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,8 +35,8 @@ static void check_taken(const char *head, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
-    unsigned char address[CIDR_ADDRESS_BYTES];
-    struct cidr range;
+    struct net_address address;
+    struct net_range range;
     struct err e;
     int64_t chunk;
 
@@ -49,8 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chunk = httpd_body_chunk_size(str_make(text, size));
     if (chunk < -1 || chunk > UINT32_MAX)
         __builtin_trap();
-    if (cidr_parse(str_make(text, size), &range, &e) == ERR_OK && !cidr_has(&range, range.address))
+    if (net_range_parse(str_make(text, size), &range, &e) == ERR_OK &&
+        !net_range_has(&range, &range.base))
         __builtin_trap();
-    (void)cidr_parse_address(str_make(text, size), address);
+    if (net_address_parse(str_make(text, size), &address, &e) == ERR_OK)
+        net_address_unmap(&address);
     return 0;
 }

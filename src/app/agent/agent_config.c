@@ -23,6 +23,8 @@
 #define TARGET_AT(member) offsetof(struct agent_target_config, member)
 
 static const char *const LEVELS[] = {"error", "warn", "info", "debug", NULL};
+/* In the order of enum agent_sandbox. */
+static const char *const SANDBOXES[] = {"auto", "off", NULL};
 static const char *const FORMATS[] = {"text", "json", NULL};
 
 static const struct conf_key KEYS[] = {
@@ -61,6 +63,17 @@ static const struct conf_key KEYS[] = {
      .flags = CONF_RELOAD | CONF_LOCAL,
      .help = "File that the log is appended to, standard error when unset; opened again on SIGHUP "
              "and SIGUSR1, so that it can be rotated."},
+    {.section = "agent",
+     .name = "sandbox",
+     .type = CONF_ENUM,
+     .offset = AT(sandbox),
+     .choices = SANDBOXES,
+     .text = "auto",
+     .flags = CONF_LOCAL,
+     .help = "Whether the process gives up what it does not need, as far as the kernel can: "
+             "privileges, system calls, files but its own and the host's figures, TCP ports but "
+             "those of the server, of the targets, 5432 to 5441 and 6432. The log says at start "
+             "what is in force."},
     {.section = "agent",
      .name = "listen",
      .type = CONF_STRING,

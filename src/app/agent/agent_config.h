@@ -49,11 +49,14 @@ struct agent_old_config {
     int unused;
 };
 
+enum agent_sandbox { AGENT_SANDBOX_AUTO, AGENT_SANDBOX_OFF };
+
 struct agent_config {
     const char *name;
     const char *state_dir;
     int log_level, log_format;
     const char *log_file; /* NULL = standard error */
+    int sandbox;          /* enum agent_sandbox */
     const char *listen;   /* NULL = no metrics are served */
     const char *server_url;
     const char *secret_file;

@@ -14,6 +14,7 @@
 #include "app/agent/agent_central.h"
 #include "app/agent/agent_keep.h"
 #include "app/agent/agent_listen.h"
+#include "app/agent/agent_sandbox.h"
 #include "app/agent/agent_scheduler.h"
 #include "app/agent/agent_sender.h"
 #include "app/startup.h"
@@ -324,6 +325,7 @@ static enum err_code reload(struct daemon *d, struct err *e)
         err_clear(e);
         code = ERR_OK;
     } else {
+        agent_sandbox_check(fresh->config);
         code = swap_readers(d, fresh, e);
         if (!code && tried.version) {
             agent_central_settle(d->central, &tried, NULL);
@@ -402,8 +404,7 @@ static enum err_code start(struct daemon *d, struct err *e)
     d->keep_max_age_ms = c->spool_max_age_ms;
     d->central = agent_central_new(c->state_dir);
     if (file_make_dirs(d->keep_dir, 0700, e) ||
-        agent_target_id(c->state_dir, NULL, &d->host_id, e) || open_spool(d, c, e) ||
-        start_listening(d, c, e)) {
+        agent_target_id(c->state_dir, NULL, &d->host_id, e)) {
         return e->code;
     }
     struct agent_central_text tried = {0};
@@ -415,6 +416,9 @@ static enum err_code start(struct daemon *d, struct err *e)
         code = load_all(d, &a, &tried, &fresh, e);
     }
     d->readers = fresh ? fresh : d->first;
+    code = code ? code : agent_sandbox_enter(&d->fixed, d->options, d->readers->config, e);
+    code = code ? code : open_spool(d, c, e);
+    code = code ? code : start_listening(d, c, e);
     code = code ? code : readers_start(d, d->readers, e);
     if (!code && tried.version) {
         agent_central_settle(d->central, &tried, NULL);
@@ -432,6 +436,7 @@ static enum err_code serve(struct daemon *d, struct err *e)
     for (;;) {
         int64_t beat_us = watchdog_beat(&watchdog);
         int64_t step_us = agent_scheduler_step(d->readers->scheduler);
+        agent_sandbox_tell();
         enum sig_event event = sig_wait(beat_us < step_us ? beat_us : step_us);
         if (event == SIG_EVENT_STOP || sig_stopping()) {
             log_info(&CTX, "stopping");

@@ -2,6 +2,8 @@
 /* maintenance.c: see the header. */
 #include "app/server/maintenance.h"
 
+#include "app/server/server_sandbox.h"
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -19,6 +21,7 @@ struct maintenance {
     struct lock lock;
     struct cond wake;
     bool stopping;
+    uint64_t refused_told;
 };
 
 static const struct log_ctx ctx = {.component = "maintenance"};
@@ -47,6 +50,7 @@ static void work(struct maintenance *m)
 
     if (api_tick(m->of.api, &e) != ERR_OK)
         log_warn(&ctx, "housekeeping failed: %s", e.text);
+    server_sandbox_tell(&m->refused_told);
     if (store_seal_tick(m->of.seal, &e) != ERR_OK)
         log_warn(&ctx, "secrets were not sealed anew: %s", e.text);
     lock_take(&m->turn_lock);

@@ -20,6 +20,9 @@ static const char *const readers[] = {"off", "loopback", "user", "anyone", NULL}
 /* In the order of enum server_key. */
 static const char *const sources[] = {"auto", "file", "credential", "passphrase", NULL};
 
+/* In the order of enum server_sandbox. */
+static const char *const sandboxes[] = {"auto", "off", NULL};
+
 #define AT(member) offsetof(struct server_config, member)
 
 static const struct conf_key keys[] = {
@@ -87,6 +90,15 @@ static const struct conf_key keys[] = {
      .help = "Addresses and ranges of reverse proxies. From these alone X-Forwarded-For is "
              "believed: it tells the address by which clients are limited and logged, and whether "
              "a request comes from this machine."},
+    {.section = "server",
+     .name = "sandbox",
+     .type = CONF_ENUM,
+     .offset = AT(sandbox),
+     .choices = sandboxes,
+     .text = "auto",
+     .help = "Whether the process gives up what it does not need, as far as the kernel can: "
+             "privileges, system calls, files but its own. The log says at start what is in "
+             "force."},
     {.section = "server",
      .name = "state_dir",
      .type = CONF_STRING,
@@ -467,7 +479,7 @@ static bool is_base_path(struct str s)
 static enum err_code check_proxy(struct arena *a, struct server_config *c, struct err *e)
 {
     struct str base = c->base_path != NULL ? str_of(c->base_path) : path_of(c->public_url);
-    struct cidr *trusted = arena_array(a, c->trusted_proxies.count + 1, sizeof(*trusted));
+    struct net_range *trusted = arena_array(a, c->trusted_proxies.count + 1, sizeof(*trusted));
 
     if (trusted == NULL)
         return arena_fail(a, e);
@@ -477,7 +489,7 @@ static enum err_code check_proxy(struct arena *a, struct server_config *c, struc
         return err_set(e, ERR_INVALID, "server.base_path: must be like \"/pga\"");
     c->base_path = base.len > 0 ? arena_cstr(a, base) : NULL;
     for (size_t i = 0; i < c->trusted_proxies.count; i++) {
-        if (cidr_parse(str_of(c->trusted_proxies.items[i]), &trusted[i], e) != ERR_OK)
+        if (net_range_parse(str_of(c->trusted_proxies.items[i]), &trusted[i], e) != ERR_OK)
             return err_wrap(e, "server.trusted_proxies");
     }
     c->trusted = trusted;
@@ -520,8 +532,10 @@ enum err_code server_config_load(struct arena *a, const struct server_options *o
         rc = conf_load_file(a, &schema, options->config, &loaded, e);
     else
         rc = conf_load(a, &schema, (struct str){NULL, 0}, "defaults", &loaded, e);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK) {
+        ((struct server_config *)loaded)->file = options->config;
         rc = apply_options(a, options, loaded, e);
+    }
     *out = loaded;
     return rc;
 }

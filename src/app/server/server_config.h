@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "conf/conf.h"
-#include "os/cidr.h"
+#include "os/net_address.h"
 
 struct server_config {
     struct conf_strings listen, agent_listen;
@@ -18,7 +18,9 @@ struct server_config {
     const char *public_url;
     const char *base_path; /* "/pga"; NULL = none */
     struct conf_strings trusted_proxies;
-    const struct cidr *trusted; /* the same, read */
+    const struct net_range *trusted; /* the same, read */
+    int sandbox;                     /* enum server_sandbox */
+    const char *file;                /* what was read; NULL = none */
     const char *state_dir;      /* filled in when it was not set */
     const char *store;          /* filled in when it was not set */
     int log_level;              /* enum log_level */
@@ -45,6 +47,8 @@ struct server_config {
     uint64_t limit_text_bytes;
     int64_t rate_address, rate_session, rate_collector; /* requests in a second; 0 = no limit */
 };
+
+enum server_sandbox { SERVER_SANDBOX_AUTO, SERVER_SANDBOX_OFF };
 
 /* What the command line says; NULL = nothing. */
 struct server_options {

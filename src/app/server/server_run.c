@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "app/agent/agent_config.h"
 #include "app/server/maintenance.h"
+#include "app/server/server_sandbox.h"
 #include "app/server/server_key.h"
 #include "app/server/server_listen.h"
 #include "base/alloc.h"
@@ -24,6 +25,7 @@
 #include "os/file.h"
 #include "os/locked.h"
 #include "os/process.h"
+#include "os/sandbox.h"
 #include "store/store.h"
 #include "store/store_seal.h"
 #include "store/store_target.h"
@@ -106,8 +108,6 @@ static enum err_code open_store(struct server *s, struct err *e)
     struct store_key_source source;
     enum err_code rc = server_key_source(&s->arena, s->config, &source, e);
 
-    if (rc == ERR_OK && !in_postgresql(s))
-        rc = file_make_dirs(sqlite_dir(s), 0700, e);
     if (rc == ERR_OK)
         rc = store_open(s->config->store, &s->store, e);
     if (rc != ERR_OK)
@@ -345,6 +345,16 @@ static void log_listeners(const struct server *s)
     }
 }
 
+static void log_sandbox(void)
+{
+    struct buf text;
+
+    buf_init(&text, 512);
+    sandbox_describe(&text);
+    log_info(&ctx, "sandbox: %s", text.ptr);
+    buf_fini(&text);
+}
+
 /* --- the whole --- */
 
 static enum err_code start(struct server *s, struct err *e)
@@ -357,6 +367,10 @@ static enum err_code start(struct server *s, struct err *e)
         rc = lock_state(s, e);
     if (rc == ERR_OK)
         rc = httpd_check(&s->http, e); /* says what is wrong before anything is made */
+    if (rc == ERR_OK && !in_postgresql(s))
+        rc = file_make_dirs(sqlite_dir(s), 0700, e);
+    if (rc == ERR_OK)
+        rc = server_sandbox_enter(&s->arena, s->config, &s->listen, e);
     if (rc == ERR_OK)
         rc = open_store(s, e);
     if (rc == ERR_OK)
@@ -393,6 +407,7 @@ enum err_code server_run_start(const struct server_config *config, struct server
         return rc;
     }
     log_listeners(s);
+    log_sandbox();
     log_info(&ctx, "ready after %lld ms, store %s", (long long)(clock_mono_ms() - begin),
              server_config_store_shown(&s->arena, config->store));
     *out = s;
