@@ -2,10 +2,11 @@
 /*
  * sandbox_linux.c: the sandbox by prctl, capset, seccomp and Landlock.
  *
- * The lists of system calls are traces of the scenario tests (tests/scenario/sandbox.sh says how to
- * take them again), and what is near them: another kernel, libc or path through an error may use
- * the sister of a call. Not in them: making processes, running programs, mounting, tracing,
- * modules, keys, namespaces, io_uring, bpf, userfaultfd.
+ * The lists of system calls are what the scenario tests need, and what is near: another kernel,
+ * libc or path through an error may use the sister of a call. One that is missing shows itself in
+ * every scenario: lib.sh fails it when the log tells of a refused call. Not in them: making
+ * processes, running programs, mounting, tracing, modules, keys, namespaces, io_uring, bpf,
+ * userfaultfd.
  *
  * This file alone is compiled with the system's kernel headers. Constants that those of Debian 12
  * lack are written out here.

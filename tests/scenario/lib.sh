@@ -154,8 +154,15 @@ no_report() { # a test of its own in builds with the thread sanitizer
         diag "$(grep -E '^SUMMARY|^    #[0-3] ' <<<"$reports" | head -40)"
 }
 
+no_refusal() { # fails when the sandbox kept a program of ours from what it does
+    local lines
+    lines=$(grep -h 'the sandbox refused' "$T"/log/* 2>/dev/null)
+    [ -z "$lines" ] || { fail "the sandbox refuses nothing that is needed"; diag "$lines"; }
+}
+
 done_testing() {
     no_report
+    no_refusal
     TEST_ENDED=1
     echo "1..$TEST_COUNT"
     exit $((TEST_FAILED > 0))

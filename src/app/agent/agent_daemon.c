@@ -458,6 +458,7 @@ static enum err_code serve(struct daemon *d, struct err *e)
 
 static void stop(struct daemon *d)
 {
+    agent_sandbox_tell();
     agent_listen_stop(d->listen);
     if (d->readers != d->first) {
         readers_free(d->readers);

@@ -107,6 +107,7 @@ static void allow_files(struct arena *a, const struct agent_options *o,
 {
     const char *home = getenv("HOME");
     const char *const folders[] = {"/etc",        "/usr/share/ca-certificates",
+                                   "/usr/local/share/ca-certificates",
                                    "/proc",       "/sys",
                                    "/dev/urandom", "/run/secrets",
                                    getenv("CREDENTIALS_DIRECTORY")};

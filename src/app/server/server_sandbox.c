@@ -49,6 +49,7 @@ static void allow_read(struct arena *a, const struct server_config *c, struct sa
                                  getenv("PGSSLROOTCERT")};
     const char *const folders[] = {"/etc",
                                    "/usr/share/ca-certificates",
+                                   "/usr/local/share/ca-certificates",
                                    "/proc",
                                    "/sys/fs/cgroup",
                                    "/sys/devices/system/cpu",
