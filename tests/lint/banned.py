@@ -21,11 +21,13 @@ ALWAYS = {
 }
 MEMORY = {"malloc", "calloc", "realloc", "reallocarray", "free", "strdup", "strndup",
           "asprintf", "vasprintf", "aligned_alloc", "posix_memalign"}
+# Values are bound and never written into SQL; large objects and PQfn trust the server's lengths.
+LIBPQ = re.compile(r"PQ(?:un)?escape\w*|PQfn|lo_\w+|PQgetCancel|PQcancel|PQrequestCancel")
 OUTPUT = {"printf", "vprintf", "puts", "putchar", "putchar_unlocked"}
 # Host programs of the build are not linked with base/, so they have no other memory.
 MEMORY_PLACES = ("src/base/alloc.c", "src/tool/")
 TOP_FOLDERS = ("src/app/", "src/tool/", "src/main.c")
-CALL = re.compile(r"(?<![\w.>])([a-z_]\w*)\s*\(")
+CALL = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
 STDOUT = re.compile(r"\bstdout\b")
 
 
@@ -33,6 +35,8 @@ def reason(path, name):
     """Why `name` may not be called in `path`, or None."""
     if name in ALWAYS:
         return f"use {ALWAYS[name]} instead"
+    if LIBPQ.fullmatch(name):
+        return "values are bound, cancelling is PQcancelStart"
     if name in MEMORY and not path.startswith(MEMORY_PLACES):
         return "memory comes from alloc_* or an arena"
     if path.startswith(TOP_FOLDERS) or path == MEMORY_PLACES[0]:

@@ -22,6 +22,10 @@ like "$dynamic" 'BIND_NOW|FLAGS.*NOW' "all symbols are bound at start"
 like "$segments" 'GNU_STACK .* RW ' "the stack is not executable"
 unlike "$segments" 'LOAD .* RWE' "no segment is writable and executable"
 le "$(stat -c %s "$PGA")" 8000000 "smaller than 8 MB"
+if [ -e "$PGA.full" ]; then # the same before its symbols were stripped
+    unlike "$(nm "$PGA.full")" ' (PQfn|PQescape[A-Za-z]*|PQgetCancel|lo_[a-z]+)$' \
+        "no libpq function that trusts the server's lengths, escapes values or cancels in the open"
+fi
 like "$("$PGA" --version)" '^pga [0-9]+\.[0-9]+' "pga --version"
 is "$("$PGA" version)" "$("$PGA" --version)" "pga version says the same"
 "$PGA" version --licenses >"$T/licenses"

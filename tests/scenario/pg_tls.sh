@@ -41,20 +41,17 @@ unset PGSSLMODE PGSSLROOTCERT PGSSLCERT PGSSLKEY
 mkdir "$HOME"
 tls pki pki
 tls peers peers
-versions="system 17"
-parts="matrix files client auth weak versions big pooler"
+versions=17
 options=()
 if [ "$PGA_FULL" = 1 ]; then
-    versions="10 11 12 13 14 15 16 17 18"
+    versions="10 11 12 13 14 15 16 18 system 17"
     options=(--psql --mb 100 --up 32)
 fi
 for version in $versions; do
     start_pg "pg$version" "$version" || { fail "PostgreSQL $version starts"; continue; }
-    case $version in
-        system) tls "$version" "${options[@]}" --pg "$T/pg/pg$version" auth versions ;;
-        # shellcheck disable=SC2086
-        *) tls "$version" "${options[@]}" --pg "$T/pg/pg$version" $parts ;;
-    esac
+    parts=(matrix files client auth weak versions big pooler)
+    [ "$version" != system ] || parts=(matrix files client auth versions big pooler)
+    tls "$version" "${options[@]}" --pg "$T/pg/pg$version" "${parts[@]}"
     [ "$version" = 17 ] || stop_pg "pg$version"
 done
 use_pg pg17

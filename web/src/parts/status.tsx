@@ -54,7 +54,7 @@ export function StateChip({ target }: { target: Target }) {
   );
 }
 
-/** How the collector's link to the database is protected; a warning when it has not proved itself. */
+/** How the collector's link to the database is protected; a warning when it is not verified. */
 export function LinkChip({ target }: { target: Target }) {
   const mode = target.attributes?.["sslmode"];
   const tls = target.attributes?.["tls"];
