@@ -111,17 +111,20 @@ static enum err_code check_envelope(const struct jwt_key *k, struct str token, s
 {
     struct str rest = token, header, body, signature;
     struct buf expected;
-    bool header_ok, signature_ok;
+    bool header_ok, signature_ok = false;
 
     header = str_split(&rest, '.');
     body = str_split(&rest, '.');
     signature = rest;
     buf_init(&expected, JWT_TOKEN_MAX);
     put_header(k, &expected);
-    header_ok = str_eq(header, buf_view(&expected));
-    buf_reset(&expected);
-    put_signature(k, str_make(token.ptr, header.len + 1 + body.len), &expected);
-    signature_ok = crypto_equal(signature, buf_view(&expected));
+    /* without both dots there is nothing behind the header that could be signed */
+    header_ok = str_eq(header, buf_view(&expected)) && signature.ptr != NULL;
+    if (header_ok) {
+        buf_reset(&expected);
+        put_signature(k, str_make(token.ptr, header.len + 1 + body.len), &expected);
+        signature_ok = crypto_equal(signature, buf_view(&expected));
+    }
     buf_fini(&expected);
     if (!header_ok)
         return err_set(e, ERR_DENIED, "the token is of another kind or key");

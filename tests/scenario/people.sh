@@ -3,7 +3,7 @@
 #
 # How people and their scripts sign in: lines U1 to U10, Z2 (what belongs to accounts) and Z3 of the
 # security checklist, from outside; then a search for every secret that went through.
-# timeout: 240, full 900
+# timeout: 400, full 1200
 
 . "$(dirname "$0")/lib.sh"
 need_pga

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "tls/hash.h"
 #include "tls/jwt.h"
@@ -124,6 +125,26 @@ static void refuses_algorithm_none(void **state)
         ERR_DENIED);
 }
 
+/* Nothing behind the end of a token is looked at, wherever it ends (the sanitizer watches). */
+static void refuses_what_is_cut_short(void **state)
+{
+    struct buf good = token_of(&people);
+    struct jwt_claims got;
+    struct err e;
+
+    (void)state;
+    for (size_t len = 0; len < good.len; len++) {
+        char *cut = alloc_new(len + (len == 0));
+
+        memcpy(cut, good.ptr, len);
+        assert_int_equal(
+            jwt_verify(&people, str_make(cut, len), (struct jwt_moment){NOW, 0}, &got, &e),
+            ERR_DENIED);
+        alloc_free(cut);
+    }
+    buf_fini(&good);
+}
+
 /* U7 and security 5.3: headers that other verifiers fell for, each with a right signature. */
 static void refuses_forged_headers(void **state)
 {
@@ -205,7 +226,7 @@ int main(void)
         cmocka_unit_test(gives_back_the_claims),      cmocka_unit_test(is_bound_to_a_certificate),
         cmocka_unit_test(refuses_the_other_audience), cmocka_unit_test(refuses_any_changed_byte),
         cmocka_unit_test(refuses_algorithm_none),     cmocka_unit_test(time_bounds),
-        cmocka_unit_test(refuses_forged_headers),
+        cmocka_unit_test(refuses_forged_headers), cmocka_unit_test(refuses_what_is_cut_short),
     };
 
     return cmocka_run_group_tests_name("jwt", tests, setup, NULL);
