@@ -156,7 +156,6 @@ static const struct {
     {"POST", "/api/v1/auth/totp/enable", FRESH},
     {"DELETE", "/api/v1/users/{id}/totp", FRESH},
     {"POST", "/api/v1/auth/logout", PERSON},
-    {"POST", "/api/v1/keys/rotate", FRESH},
     {"GET", "/api/v1/sessions", PERSON},
     {"DELETE", "/api/v1/sessions/{id}", PERSON},
     {"GET", "/api/v1/tokens", PERSON},
