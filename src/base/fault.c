@@ -140,7 +140,7 @@ void fault_hit(const char *name)
     if (!str_eq_c(fault_wanted, name))
         return;
     if (atomic_fetch_sub(&fault_left, 1) == 1)
-        (void)kill(getpid(), getenv("PGA_FAULT_STOP") ? SIGSTOP : SIGKILL);
+        (void)raise(getenv("PGA_FAULT_STOP") ? SIGSTOP : SIGKILL);
 }
 
 void fault_watch(void (*saw)(const char *name))
