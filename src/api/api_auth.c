@@ -144,8 +144,8 @@ enum err_code api_be_collector(struct api_call *call, struct str id, struct err 
 }
 
 /*
- * Who shows the certificate of the connection. What was refused ends the connection: a revoked agent
- * keeps none open.
+ * Who shows the certificate of the connection. What was refused ends the connection: a revoked
+ * agent keeps none open.
  */
 static enum err_code collector_by_certificate(struct api_call *call, struct err *e)
 {

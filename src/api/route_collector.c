@@ -14,22 +14,25 @@
 #define REFRESH_GRACE_S (30 * 24 * 3600)
 #define PENDING_RETRY_S 30
 
-/*
- * Sign a token for a collector. sha256: of the certificate that it is bound to, where agents have a
- * listener that asks for it; NULL = none
- */
-static enum err_code put_token(struct api_call *call, const char *id, const unsigned char *sha256,
-                               struct buf *token, int64_t *expires_ms, struct err *e)
+/* sha256: of the certificate that it is bound to, where agents have a listener; NULL = none */
+struct holder {
+    const char *id;
+    const unsigned char *sha256;
+};
+
+/* Sign a token for a collector. */
+static enum err_code put_token(struct api_call *call, struct holder holder, struct buf *token,
+                               int64_t *expires_ms, struct err *e)
 {
     int64_t now_s = clock_wall_ms() / 1000;
     struct jwt_claims claims = {.issued_s = now_s, .expires_s = now_s + TOKEN_S};
     struct uuid jti;
 
-    if (sha256 != NULL && call->api->config.agent_port != 0)
-        jwt_thumbprint(sha256, claims.thumbprint);
+    if (holder.sha256 != NULL && call->api->config.agent_port != 0)
+        jwt_thumbprint(holder.sha256, claims.thumbprint);
     entropy_uuid(&jti);
     text_uuid(&jti, claims.session);
-    memcpy(claims.subject, id, TEXT_UUID_SIZE);
+    memcpy(claims.subject, holder.id, TEXT_UUID_SIZE);
     *expires_ms = claims.expires_s * 1000;
     return jwt_sign(&call->api->agents, &claims, token, e);
 }
@@ -78,7 +81,8 @@ static enum err_code answer_enrolment(struct api_call *call,
         rc = x509_read(call->arena, buf_view(id->certificate), &facts, e);
     buf_init(&token, JWT_TOKEN_MAX);
     if (rc == ERR_OK)
-        rc = put_token(call, id->id, has ? facts.sha256 : NULL, &token, &expires_ms, e);
+        rc = put_token(call, (struct holder){id->id, has ? facts.sha256 : NULL}, &token,
+                       &expires_ms, e);
     if (rc == ERR_OK) {
         w = api_json(call, id->again ? 200 : 201);
         json_object_begin(w);
@@ -233,6 +237,7 @@ static enum err_code who_renews(struct api_call *call, struct jwt_claims *claims
 
 static enum err_code renew(struct api_call *call, struct err *e)
 {
+    const struct httpd_peer *peer = &call->req->peer_certificate;
     struct jwt_claims claims;
     struct json_writer *w;
     int64_t expires_ms;
@@ -246,8 +251,7 @@ static enum err_code renew(struct api_call *call, struct err *e)
     if (rc != ERR_OK)
         return rc;
     buf_init(&token, JWT_TOKEN_MAX);
-    rc = put_token(call, claims.subject,
-                   call->req->peer_certificate.present ? call->req->peer_certificate.sha256 : NULL,
+    rc = put_token(call, (struct holder){claims.subject, peer->present ? peer->sha256 : NULL},
                    &token, &expires_ms, e);
     if (rc == ERR_OK) {
         api_seen(call->api, claims.subject, 0);

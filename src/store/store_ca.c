@@ -302,10 +302,13 @@ static enum err_code make(struct making *m, enum store_ca_kind kind, struct err 
 /* Whether to make anything is decided under the write lock: another server may be faster. */
 typedef enum err_code decide(struct making *m, enum store_ca_kind *kind, bool *wanted,
                              struct err *e);
+struct wish {
+    decide *whether;
+    enum store_ca_kind kind;
+};
 
 static enum err_code in_transaction(const struct store_ca *ca, const struct store_actor *who,
-                                    decide *whether, enum store_ca_kind kind, bool *did,
-                                    struct err *e)
+                                    struct wish wish, bool *did, struct err *e)
 {
     struct making m = {.ca = ca, .who = who};
     struct arena arena;
@@ -316,9 +319,9 @@ static enum err_code in_transaction(const struct store_ca *ca, const struct stor
         return rc;
     arena_init(&arena, "authority", ARENA_BYTES);
     m.a = &arena;
-    rc = whether(&m, &kind, did, e);
+    rc = wish.whether(&m, &wish.kind, did, e);
     if (rc == ERR_OK && *did)
-        rc = make(&m, kind, e);
+        rc = make(&m, wish.kind, e);
     rc = store_end(ca->store, rc, e);
     arena_fini(&arena);
     return rc;
@@ -381,7 +384,7 @@ enum err_code store_ca_open(struct store *s, struct store_seal_ctx *seal_ctx, st
     if (rc == ERR_NOT_FOUND)
         rc = make_deployment(out, e);
     if (rc == ERR_OK)
-        rc = in_transaction(out, &self, is_new, STORE_CA_ROOT, &made, e);
+        rc = in_transaction(out, &self, (struct wish){is_new, STORE_CA_ROOT}, &made, e);
     return rc == ERR_OK ? ERR_OK : err_wrap(e, "certificate authority");
 }
 
@@ -401,7 +404,7 @@ enum err_code store_ca_rotate(const struct store_ca *ca, const struct store_acto
 {
     bool made;
 
-    return in_transaction(ca, who, always, kind, &made, e);
+    return in_transaction(ca, who, (struct wish){always, kind}, &made, e);
 }
 
 static bool is_half_over(const struct row *row)
@@ -447,7 +450,7 @@ enum err_code store_ca_tick(const struct store_ca *ca, bool *rotated, struct err
 
     if (rc != ERR_OK || !*rotated)
         return rc;
-    return in_transaction(ca, &self, is_time, STORE_CA_ISSUING, rotated, e);
+    return in_transaction(ca, &self, (struct wish){is_time, STORE_CA_ISSUING}, rotated, e);
 }
 
 /* --- issuing --- */
@@ -510,16 +513,17 @@ static enum err_code put_chain(struct sqldb *db, struct arena *a, const struct r
     return buf_check(chain, e);
 }
 
-static enum err_code server_certificate(const struct store_ca *ca, struct sqldb *db,
-                                        struct arena *a, const struct store_ca_server *what,
+static enum err_code server_certificate(struct making *m, const struct store_ca_server *what,
                                         struct buf *chain, struct err *e)
 {
+    struct sqldb *db = m->db;
+    struct arena *a = m->a;
     struct x509_facts facts;
     struct row by;
     enum err_code rc = newest(db, a, KIND_ISSUING, &by, e);
 
     if (rc == ERR_OK)
-        rc = issue_server(ca, &by, what, chain, e);
+        rc = issue_server(m->ca, &by, what, chain, e);
     if (rc == ERR_OK)
         rc = x509_read(a, buf_view(chain), &facts, e);
     if (rc == ERR_OK)
@@ -531,17 +535,18 @@ enum err_code store_ca_issue_server(const struct store_ca *ca, const struct stor
                                     const struct store_ca_server *what, struct buf *chain,
                                     struct err *e)
 {
+    struct making m = {.ca = ca, .who = who};
     struct arena arena;
-    struct sqldb *db;
-    enum err_code rc = store_begin(ca->store, &db, e);
+    enum err_code rc = store_begin(ca->store, &m.db, e);
 
     if (rc != ERR_OK)
         return rc;
     arena_init(&arena, "authority", ARENA_BYTES);
-    rc = server_certificate(ca, db, &arena, what, chain, e);
+    m.a = &arena;
+    rc = server_certificate(&m, what, chain, e);
     if (rc == ERR_OK)
-        rc = store_audit_add(db, who, (struct store_audit_entry){"certificate.issue", "server", ""},
-                             e);
+        rc = store_audit_add(m.db, who,
+                             (struct store_audit_entry){"certificate.issue", "server", ""}, e);
     rc = store_end(ca->store, rc, e);
     arena_fini(&arena);
     return rc;

@@ -323,29 +323,29 @@ static enum err_code check_late(const struct store_ca *ca, struct str certificat
     return rc;
 }
 
-static enum err_code renew_late(const struct store_ca *ca, const struct store_actor *who,
-                                const struct x509_renewal *r, struct store_trust_late *late,
-                                struct buf *pem, struct err *e)
+static enum err_code renew_late(struct renewing *n, const struct x509_renewal *r,
+                                struct store_trust_late *late, struct buf *pem, struct err *e)
 {
     struct store_trust_renewal next = {late->id, r->facts.fingerprint, NULL, "expired"};
     struct x509_public key;
     struct uuid id;
-    enum err_code rc = check_late(ca, r->certificate, late->grace_s, e);
+    enum err_code rc = check_late(n->ca, r->certificate, late->grace_s, e);
 
     if (rc == ERR_OK)
-        rc = x509_issue_agent_of(&r->facts, &ca->deployment, &id, e);
+        rc = x509_issue_agent_of(&r->facts, &n->ca->deployment, &id, e);
     if (rc == ERR_OK)
         rc = x509_csr_read(r->csr, &key, e);
     if (rc != ERR_OK)
         return rc;
     text_uuid(&id, late->id);
     next.key = &key;
-    return store_trust_renew(ca, who, &next, pem, e);
+    return store_trust_renew(n->ca, n->who, &next, pem, e);
 }
 
 enum err_code store_trust_renew_late(const struct store_ca *ca, const struct store_actor *who,
                                      struct store_trust_late *late, struct buf *pem, struct err *e)
 {
+    struct renewing n = {.ca = ca, .who = who};
     struct x509_renewal r;
     struct arena arena;
     enum err_code rc;
@@ -354,7 +354,7 @@ enum err_code store_trust_renew_late(const struct store_ca *ca, const struct sto
     arena_init(&arena, "late renewal", ARENA_BYTES);
     rc = x509_renewal_read(&arena, late->signed_text, &r, e);
     if (rc == ERR_OK)
-        rc = renew_late(ca, who, &r, late, pem, e);
+        rc = renew_late(&n, &r, late, pem, e);
     arena_fini(&arena);
     return rc;
 }

@@ -31,7 +31,7 @@ struct jwt_key {
 struct jwt_claims {
     char subject[JWT_ID_SIZE]; /* user id in decimal, or collector UUID */
     char session[JWT_ID_SIZE]; /* people: the session that must live; agents: the token's own id */
-    /* agents: SHA-256 of the certificate that has to come with it (RFC 8705), base64url; "" = none */
+    /* agents: SHA-256 of the certificate that has to come with it (RFC 8705), base64url; or "" */
     char thumbprint[JWT_ID_SIZE];
     int64_t issued_s;
     int64_t expires_s;

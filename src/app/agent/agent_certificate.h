@@ -4,8 +4,8 @@
  *
  *     ca.pem       authorities by whose word a server is taken for ours
  *     agent.pem    the private key and its certificate, replaced as a whole
- *     agent.new    the key of a request that is not answered yet; kept, so that asking again after a
- *                  lost answer is the same question
+ *     agent.new    the key of a request that is not answered yet; kept, so that asking again after
+ *                  a lost answer is the same question
  *
  * All are in the state folder, 0600, written beside and renamed. A key never leaves the host.
  * Threads: the sender's, or the main thread for `pga agent enroll`.

@@ -5,8 +5,8 @@
  * `listen` serves people and, with a token, agents; plain on loopback, else TLS. `agent_listen`
  * serves agents alone and asks each for its certificate, on loopback too.
  *
- * Where the configuration names no certificate, the built-in authority (store_ca.h) issues one, whose
- * key stays in memory; where it names no authority for agents, the built-in one is meant.
+ * Where the configuration names no certificate, the built-in authority (store_ca.h) issues one,
+ * whose key stays in memory; where it names no authority for agents, the built-in one is meant.
  *
  * Owner:   server_listen_fini lets go of the TLS configurations; the HTTP server has its own
  *          references.

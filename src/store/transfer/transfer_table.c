@@ -59,8 +59,7 @@ const struct transfer_table transfer_tables[] = {
     {"authority", TRANSFER_CONTROL, "ttittbiiii", 1, 10, 10, false, LIST("authority"),
      "COPY authority (name, kind, generation, certificate, cross_certificate, sealed_key, "
      "not_before_ms, not_after_ms, retire_ms, created_ms) FROM STDIN"},
-    {"issued_certificate", TRANSFER_CONTROL, "tttttiii", 1, 8, 8, false,
-     LIST("issued_certificate"),
+    {"issued_certificate", TRANSFER_CONTROL, "tttttiii", 1, 8, 8, false, LIST("issued_certificate"),
      "COPY issued_certificate (serial, kind, subject, authority, fingerprint, not_before_ms, "
      "not_after_ms, issued_ms) FROM STDIN"},
     {"collector_slot", TRANSFER_CONTROL, "tii", 2, 3, 3, false, LIST("collector_slot"),
