@@ -9,6 +9,7 @@
 
 #include "tls/x509_csr.h"
 #include "tls/x509_issue.h"
+#include "tls/x509_renewal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -89,6 +90,18 @@ static void try_others(struct str in)
     (void)!x509_parse_fingerprint(in, fingerprint, &e);
 }
 
+static void try_renewal(struct str in)
+{
+    struct x509_renewal renewal;
+    struct arena arena;
+    struct err e;
+
+    arena_init(&arena, "fuzz", 1 << 20);
+    if (x509_renewal_read(&arena, in, &renewal, &e) == ERR_OK && renewal.facts.serial[0] == '\0')
+        abort();
+    arena_fini(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str in = str_make(data, size);
@@ -97,5 +110,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_root();
     try_certificate(in);
     try_others(in);
+    try_renewal(in);
     return 0;
 }
