@@ -137,10 +137,6 @@ is "$(curl -s -o /dev/null -w '%{http_code}' -H "$(bearer a1)" "$SERVER_URL/api/
     "Z4: an agent's token is no person's"
 is "$(call a1 /api/v1/metrics/push -H "Authorization: Bearer $(cat "$T/token")" \
     -H 'Content-Type: application/json' -d '{}')" 401 "Z4: nor a person's an agent's"
-key=$(openssl ecparam -name prime256v1 -genkey -noout)
-csr=$(openssl req -new -key <(cat <<<"$key") -subj /CN=x | sed ':a;N;$!ba;s/\n/\\n/g')
-is "$(call a1 /api/v1/collectors/renew-certificate -H 'Content-Type: application/json' \
-    -d "{\"csr\":\"$csr\"}")" 429 "a certificate of a minute is not renewed"
 
 # --- a life, by the clock of the test ---
 
