@@ -23,8 +23,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -330,6 +329,12 @@ static void look_at(PGconn *conn)
     (void)strlen(PQerrorMessage(conn));
 }
 
+static void ignore_notice(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
 static void play(PGconn *conn, struct peer *p)
 {
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
@@ -372,6 +377,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     conn = PQconnectStart(conninfo);
     p.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert(conn && p.fd >= 0);
+    setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* else it does wait */
+    PQsetNoticeProcessor(conn, ignore_notice, NULL);
     play(conn, &p);
     peer_fini(&p);
     PQfinish(conn);
