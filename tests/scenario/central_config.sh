@@ -54,6 +54,13 @@ refuse $'[[target]]\nevery = "5s"\n' 'name is required' "a target without a name
 refuse $'[server]\nurl = "http://127.0.0.1:1"\n' 'line 2, column 1: url is set in the host' \
     "what belongs to the host"
 refuse $'[[target]]\nname = "x"\npassword_file = "/etc/shadow"\n' 'line 3, column 1' "a secret file"
+refuse $'[[target]]\nname = "x"\nsslkey = "/etc/shadow"\n' 'line 3, column 1' "a key of the host"
+for word in sslkey=/k sslcert=/c sslrootcert=/r sslcrl=/l sslcrldir=/d passfile=/p service=s; do
+    refuse $'[[target]]\nname = "x"\ndsn = "host=127.0.0.1 '"$word"$'"\n' \
+        'names files of the host' "$word in a dsn"
+done
+refuse $'[[target]]\nname = "x"\ndsn = "host=127.0.0.1 sslpassword=EVIL"\n' \
+    'holds a password' "the password of a key"
 refuse $'[[target]]\nname = "x"\ndsn = "host=127.0.0.1 password=EVIL"\n' \
     'holds a password' "a password"
 unlike "$BODY" EVIL "which is not repeated"
