@@ -96,7 +96,8 @@ clients "$secure" versions
 clients "$secure" shapes
 clients "$secure" resume
 clients "$agents" resume
-for key in 'requested the server to resume' 'New Session Ticket arrived' 'Early data was accepted'; do
+for key in 'requested the server to resume' 'New Session Ticket arrived' \
+    'Early data was accepted'; do
     unlike "$(openssl s_client -connect "127.0.0.1:$secure" -msg </dev/null 2>&1)" "$key" \
         "no \"$key\""
 done
@@ -110,8 +111,8 @@ like "$(https "$secure" /healthz -D -)" 'Strict-Transport-Security: max-age=' "H
 unlike "$(curl -sS -D - "$SERVER_URL/healthz")" 'Strict-Transport' "none over plain HTTP"
 out=$(https "$secure" /api/v1/auth/login -D - -c "$T/jar" -H 'Content-Type: application/json' \
     -d "{\"username\":\"owner\",\"password\":\"$OWNER_PASSWORD\"}")
-like "$out" 'Set-Cookie: __Host-pga=[^;]+; Path=/; HttpOnly; SameSite=Strict; Max-Age=[0-9]+; Secure' \
-    "the cookie over TLS has the __Host- form"
+want='Set-Cookie: __Host-pga=[^;]+; Path=/; HttpOnly; SameSite=Strict; Max-Age=[0-9]+; Secure'
+like "$out" "$want" "the cookie over TLS has the __Host- form"
 like "$(https "$secure" /api/v1/auth/me -b "$T/jar")" '"owner".* 200$' "and signs in"
 like "$(https "$agents" /api/v1/auth/me -b "$T/jar" --cert "$CERTS/agent.crt" \
     --key "$CERTS/agent.key")" ' 404$' "routes of people are not on the agents' listener"

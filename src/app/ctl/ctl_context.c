@@ -13,6 +13,7 @@
 #include "os/file.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,9 +158,9 @@ static enum err_code take_ca(struct ctl *ctl, struct err *e)
     struct buf pem;
 
     if (file && file[0]) {
-        char *whole = realpath(file, NULL); /* what is stored holds in any folder */
-        ctl->context.ca_file = arena_cstr(&ctl->arena, str_of(whole ? whole : file));
-        free(whole);
+        char whole[PATH_MAX]; /* what is stored holds in any folder */
+        ctl->context.ca_file = arena_cstr(&ctl->arena,
+                                          str_of(realpath(file, whole) ? whole : file));
     }
     if (!secure || ctl->command->needs == CTL_NEEDS_NOTHING) {
         return ERR_OK;
