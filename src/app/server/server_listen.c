@@ -315,7 +315,11 @@ enum err_code server_listen_reload(struct server_listen *l, const struct server_
             httpd_set_tls(h, i, fresh.items[i].tls);
     }
     server_listen_fini(l);
-    *l = fresh;
+    /* Not the items: requests read them meanwhile, and the server has its own references. */
+    l->tls = fresh.tls;
+    l->agent_tls = fresh.agent_tls;
+    l->renew_ms = fresh.renew_ms;
+    memcpy(l->trusted, fresh.trusted, sizeof(l->trusted));
     return ERR_OK;
 }
 
