@@ -118,7 +118,7 @@ refusals() { # LABEL
 
 unit_tests() { # LABEL
     local name
-    for name in test_sqldb test_store; do
+    for name in test_sqldb test_store test_store_seal test_store_rotate test_store_audit; do
         if [ ! -x "$ROOT/build/unit/test/$name" ]; then
             skip "$1: $name" "make unit builds it"
             continue
