@@ -41,7 +41,8 @@ function places(r: Route, isHost: boolean): Place[] {
       data,
     ];
   }
-  return ADMIN.filter(([page]) => page !== "audit" || mayAudit()).map(([page, path, word]) => ({ path, word, on: r.page === page }));
+  return ADMIN.filter(([page]) => page !== "audit" || mayAudit())
+    .map(([page, path, word]) => ({ path, word, on: r.page === page }));
 }
 
 export function Nav({ isHost }: { isHost: boolean }) {
