@@ -227,6 +227,7 @@ static void a_given_key_follows_when_it_is_there(void **state)
     assert_true(status().by_next);
     /* the only copy of the key in use is not written over */
     assert_int_equal(store_seal_rotate_master(seal, &who, &e), ERR_CONFLICT);
+    assert_non_null(strstr(e.text, "in place of"));
     assert_int_equal(rename(next_path, key_path), 0);
     write_file(next_path, second);
     assert_int_equal(store_seal_rotate_master(seal, &who, &e), ERR_OK);

@@ -34,7 +34,7 @@ export function AuditPage() {
   return (
     <AdminFrame
       title="Audit"
-      note="Who did what. Rows are chained by hashes and signed: none can be changed unnoticed."
+      note="Who did what. Rows are chained by hashes and signed; a change behind the back is found."
     >
       <Verify />
       <Filter onFind={(action, actor) => (place.value = { cursors: [], action, actor })} />
@@ -92,14 +92,16 @@ function Verify() {
     asked.value > 0 ? paths.auditVerify : null, asked.value, "audit verify");
   const v = answer.data;
   return (
-    <section class="panel form-foot" aria-label="Whether the audit is whole">
-      <button
-        type="button" class="button bordered" disabled={asked.value > 0 && answer.loading}
-        onClick={() => asked.value++}
-      >
-        Verify all of it
-      </button>
-      <a class="button" href="/api/v1/audit/export" download="audit.ndjson">Export</a>
+    <section class="panel form-grid" aria-label="Whether the audit is whole">
+      <div class="form-foot">
+        <button
+          type="button" class="button bordered" disabled={asked.value > 0 && answer.loading}
+          onClick={() => asked.value++}
+        >
+          Verify all of it
+        </button>
+        <a class="button bordered" href="/api/v1/audit/export" download="audit.ndjson">Export</a>
+      </div>
       {answer.error && <Failure error={answer.error} />}
       {v?.whole && (
         <span role="status">
