@@ -231,7 +231,8 @@ static size_t group_place(const struct catalog *c, uint64_t id)
 }
 
 /* The place of an object, or object_count. Caller holds the lock. */
-static size_t object_place(const struct catalog_group *g, uint64_t id)
+/* The place of the first object whose id is not lower. */
+static size_t object_place_from(const struct catalog_group *g, uint64_t id)
 {
     size_t low = 0;
     size_t high = g->object_count;
@@ -248,6 +249,13 @@ static size_t object_place(const struct catalog_group *g, uint64_t id)
             high = middle;
         }
     }
+    return low;
+}
+
+static size_t object_place(const struct catalog_group *g, uint64_t id)
+{
+    size_t low = object_place_from(g, id);
+
     return low < g->object_count && g->objects[low]->id == id ? low : g->object_count;
 }
 
@@ -262,6 +270,27 @@ struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_gr
     }
     lock_release(&c->lock);
     return found;
+}
+
+size_t catalog_objects_after(struct catalog *c, const struct catalog_group *g, uint64_t id,
+                             struct catalog_object **list, size_t room)
+{
+    size_t n = 0;
+
+    lock_take(&c->lock);
+    for (size_t at = object_place_from(g, id + 1); at < g->object_count && n < room; at++) {
+        list[n++] = g->objects[at];
+    }
+    lock_release(&c->lock);
+    return n;
+}
+
+size_t catalog_object_count(struct catalog *c, const struct catalog_group *g)
+{
+    lock_take(&c->lock);
+    size_t count = g->object_count;
+    lock_release(&c->lock);
+    return count;
 }
 
 struct catalog_object *catalog_object_after(struct catalog *c, uint64_t *group, uint64_t id)

@@ -171,6 +171,10 @@ struct catalog_object *catalog_find_object(struct catalog *c, struct catalog_gro
 struct catalog_group *catalog_group_by_id(struct catalog *c, uint64_t id);
 struct catalog_object *catalog_object_by_id(struct catalog *c, struct catalog_group *g,
                                             uint64_t id);
+/* Objects of a group with a higher id, at most `room` of them in order of id; gives how many. */
+size_t catalog_objects_after(struct catalog *c, const struct catalog_group *g, uint64_t id,
+                             struct catalog_object **list, size_t room);
+size_t catalog_object_count(struct catalog *c, const struct catalog_group *g);
 /*
  * An object whose group is not known: looks at some groups with an id above *group, which rises.
  * NULL and *group UINT64_MAX: unknown.

@@ -168,6 +168,13 @@ enum err_code tsdb_group_keys(struct tsdb_reader *r, const struct tsdb_group_obj
     return ops_of(r)->group_keys(r, of, keys, count, e);
 }
 
+enum err_code tsdb_match(struct tsdb_reader *r, struct arena *a, const struct tsdb_match_spec *spec,
+                         struct tsdb_ids *out, struct err *e)
+{
+    *out = (struct tsdb_ids){.known = false};
+    return ops_of(r)->match ? ops_of(r)->match(r, a, spec, out, e) : ERR_OK;
+}
+
 enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str name,
                             struct relation **out, struct err *e)
 {

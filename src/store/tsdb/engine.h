@@ -26,6 +26,7 @@
 #define TSDB_LOCK_CAPS    62
 #define TSDB_LOCK_CACHE   63
 #define TSDB_LOCK_TURNS   64
+#define TSDB_LOCK_MEMO    65
 
 #define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    3
@@ -158,6 +159,7 @@ struct tsdb {
     struct catalog *catalog;
     struct caps *caps;
     struct block_cache *cache; /* NULL = an engine without blocks */
+    struct object_memo *memo;  /* the same */
     struct sqldb *ingest;      /* the writer's, and open's */
     struct tsdb_counters count;
 
@@ -366,6 +368,9 @@ enum err_code tsdb_sqlite_tier_plan(struct tsdb_reader *r, const struct tsdb_pla
                                     struct tsdb_plan *out, struct err *e) ERR_MUST_CHECK;
 enum err_code tsdb_sqlite_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t object,
                                       struct str **keys, struct err *e) ERR_MUST_CHECK;
+enum err_code tsdb_sqlite_match(struct tsdb_reader *r, struct arena *a,
+                                const struct tsdb_match_spec *spec, struct tsdb_ids *out,
+                                struct err *e) ERR_MUST_CHECK;
 enum err_code tsdb_sqlite_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
                                      struct str *keys, size_t count, struct err *e) ERR_MUST_CHECK;
 enum err_code tsdb_sqlite_relation(struct tsdb_reader *r, struct arena *a, struct str name,

@@ -45,6 +45,9 @@ struct tsdb_ops {
                                  struct str **keys, struct err *e);
     enum err_code (*group_keys)(struct tsdb_reader *r, const struct tsdb_group_object *of,
                                 struct str *keys, size_t count, struct err *e);
+    /* NULL = the engine does not know: each object is asked for its keys */
+    enum err_code (*match)(struct tsdb_reader *r, struct arena *a,
+                           const struct tsdb_match_spec *spec, struct tsdb_ids *out, struct err *e);
     enum err_code (*relation)(struct tsdb_reader *r, struct arena *a, struct str name,
                               struct relation **out, struct err *e);
     enum err_code (*groups)(struct tsdb_reader *r, struct arena *a, const struct uuid *target,

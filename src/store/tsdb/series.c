@@ -285,6 +285,37 @@ static bool keep(void *arg, const struct str *keys)
     return false;
 }
 
+/*
+ * The tests of keys that all columns have in common, as a list of objects is asked for by them;
+ * *out NULL: each object is asked. Facts have no objects.
+ */
+static enum err_code find_match(struct series_reader *r, const struct tsdb_group *g,
+                                const struct tsdb_match_spec **out, struct err *e)
+{
+    const struct series_template *first = &r->readings[0].template;
+    size_t size = first->key_matcher_count * sizeof(*first->key_matchers);
+    struct tsdb_match_spec *match = NULL;
+
+    *out = NULL;
+    if (r->entry->loose || r->entry->relation->shape == RELATION_FACT || size == 0)
+        return ERR_OK;
+    for (size_t i = 1; i < r->reading_count; i++) {
+        const struct series_template *t = &r->readings[i].template;
+        if (t->key_matcher_count != first->key_matcher_count ||
+            memcmp(t->key_matchers, first->key_matchers, size) != 0)
+            return ERR_OK;
+    }
+    match = arena_alloc(&r->group, sizeof(*match));
+    if (!match)
+        return arena_fail(&r->group, e);
+    *match = (struct tsdb_match_spec){.group = g->id,
+                                      .count = first->key_matcher_count,
+                                      .tests = first->key_matchers,
+                                      .deadline_mono_us = r->spec.deadline_mono_us};
+    *out = match;
+    return ERR_OK;
+}
+
 /* --- roll-ups --- */
 
 /* What the function right around the selector needs. */
@@ -368,6 +399,7 @@ static void note_roll_ups(struct series_reader *r, const struct tsdb_group *g)
 static enum err_code read_group(struct series_reader *r, const struct tsdb_group *g, struct err *e)
 {
     size_t *columns = arena_array(&r->group, r->reading_count, sizeof(*columns));
+    const struct tsdb_match_spec *match = NULL;
     int64_t from = INT64_MAX, beats = INT64_MAX;
     enum err_code rc = ERR_OK;
 
@@ -387,6 +419,8 @@ static enum err_code read_group(struct series_reader *r, const struct tsdb_group
         r->readings[i].rule.beats = &r->beats;
     if (rc == ERR_OK)
         rc = reach_back(r, g, &from, e);
+    if (rc == ERR_OK)
+        rc = find_match(r, g, &match, e);
     r->table_spec = (struct series_table_spec){
         .reader = r->source->config.reader,
         .target = g->target,
@@ -399,6 +433,7 @@ static enum err_code read_group(struct series_reader *r, const struct tsdb_group
         .deadline_mono_us = r->spec.deadline_mono_us,
         .keep = keep,
         .keep_arg = r,
+        .match = match,
         .need = need_of_group(r),
         .range_ms = r->spec.range_ms,
         .step_ms = r->spec.step_ms,
@@ -498,7 +533,8 @@ static enum err_code step(struct series_reader *r, struct series_turn *turn, boo
         }
         turn->row = r->table.rows[r->row];
         turn->text = STR("");
-        if (!r->entry->loose && !series_template_wants(&turn->reading->template, turn->row->keys)) {
+        if (!r->entry->loose && !r->table.only.known &&
+            !series_template_wants(&turn->reading->template, turn->row->keys)) {
             next_row(r);
         } else if (is_text(r, turn->reading)) {
             rc = turn_text(r, turn, found, e);

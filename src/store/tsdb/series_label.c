@@ -108,7 +108,7 @@ static bool sort_matcher(struct series_template *t, const struct matcher *m)
     case SERIES_SLOT_FIXED:
         return matcher_match(m, slot->value);
     case SERIES_SLOT_KEY:
-        t->key_matchers[t->key_matcher_count++] = (struct series_key_matcher){m, slot->key};
+        t->key_matchers[t->key_matcher_count++] = (struct tsdb_key_test){m, slot->key};
         break;
     case SERIES_SLOT_TEXT:
         t->text_matchers[t->text_matcher_count++] = m;

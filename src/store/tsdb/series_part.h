@@ -74,17 +74,11 @@ struct series_slot {
     size_t key;       /* KEY: index in the relation's keys */
 };
 
-/* A matcher that looks at a key. */
-struct series_key_matcher {
-    const struct matcher *matcher;
-    size_t key;
-};
-
 struct series_template {
     size_t count;
     struct series_slot *slots; /* by name */
     size_t key_matcher_count;
-    struct series_key_matcher *key_matchers;
+    struct tsdb_key_test *key_matchers;
     size_t text_matcher_count;
     const struct matcher **text_matchers;
 };

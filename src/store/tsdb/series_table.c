@@ -143,7 +143,7 @@ static struct series_row *new_row(struct series_table *t, uint64_t id, const str
         return NULL;
     row->id = id;
     row->keys = keys;
-    row->wanted = !t->spec->keep || t->spec->keep(t->spec->keep_arg, keys);
+    row->wanted = t->only.known || !t->spec->keep || t->spec->keep(t->spec->keep_arg, keys);
     if (!row->wanted)
         return row;
     if (t->row_count == t->row_cap) {
@@ -329,6 +329,64 @@ static enum err_code add_cells(struct series_table *t, const struct tsdb_slice *
     return ERR_OK;
 }
 
+/* --- objects that are wanted --- */
+
+static bool is_listed(const struct tsdb_ids *only, uint64_t id)
+{
+    size_t low = 0, high = only->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (only->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < only->count && only->ids[low] == id;
+}
+
+static bool is_as_before(const struct series_table *t, const struct tsdb_slice *s)
+{
+    return t->seen && t->seen_count == s->row_count &&
+           (s->row_count == 0 || memcmp(t->seen, s->objects, s->row_count * sizeof(*t->seen)) == 0);
+}
+
+/* Where the wanted objects of a reading are: mostly where they were in the one before. */
+static bool find_places(struct series_table *t, const struct tsdb_slice *s)
+{
+    if (is_as_before(t, s))
+        return true;
+    if (!t->seen || s->row_count > t->seen_cap) {
+        t->seen_cap = 2 * s->row_count + 1;
+        t->seen = arena_room(&t->arena, t->seen_cap, sizeof(*t->seen));
+        t->places = arena_room(&t->arena, t->seen_cap, sizeof(*t->places));
+    }
+    if (!t->seen || !t->places)
+        return false;
+    t->place_count = 0;
+    for (size_t at = 0; at < s->row_count; at++) {
+        t->seen[at] = s->objects[at];
+        if (is_listed(&t->only, s->objects[at]))
+            t->places[t->place_count++] = (uint32_t)at;
+    }
+    t->seen_count = s->row_count;
+    return true;
+}
+
+static enum err_code take_listed(struct series_table *t, const struct tsdb_slice *s, struct err *e)
+{
+    enum err_code rc = find_places(t, s) ? ERR_OK : arena_fail(&t->arena, e);
+
+    for (size_t i = 0; rc == ERR_OK && i < t->place_count; i++) {
+        struct series_row *row = NULL;
+        size_t at = t->places[i];
+        rc = row_at(t, s, at, &row, e);
+        if (rc == ERR_OK)
+            rc = add_cells(t, s, at, row, e);
+    }
+    return rc;
+}
+
 /* --- a reading --- */
 
 static enum err_code take_marks(struct series_table *t, const struct tsdb_slice *s, struct err *e)
@@ -340,8 +398,10 @@ static enum err_code take_marks(struct series_table *t, const struct tsdb_slice 
     }
     for (size_t i = 0; i < s->reset_count; i++) {
         struct series_row *row = NULL;
-        enum err_code rc = s->resets[i] < s->row_count ? row_at(t, s, s->resets[i], &row, e)
-                                                       : ERR_OK;
+        size_t at = s->resets[i];
+        bool known = at < s->row_count &&
+                     (!t->only.known || !s->objects || is_listed(&t->only, s->objects[at]));
+        enum err_code rc = known ? row_at(t, s, at, &row, e) : ERR_OK;
         if (rc)
             return rc;
         if (row && row->wanted && !add_mark(t, t->axis.count - 1, &row->resets, &row->resets_last))
@@ -357,6 +417,10 @@ static enum err_code take_slice(void *arg, const struct tsdb_slice *s, struct er
 
     if (!add_place(t, s))
         return arena_fail(&t->arena, e);
+    if (t->only.known && s->objects) {
+        rc = take_listed(t, s, e);
+        return rc ? rc : take_marks(t, s, e);
+    }
     for (size_t at = 0; rc == ERR_OK && at < s->row_count; at++) {
         struct series_row *row = NULL;
         rc = row_at(t, s, at, &row, e);
@@ -466,6 +530,9 @@ static void forget(struct series_table *t)
     t->slot_mask = t->slot_count = t->order_count = t->order_cap = 0;
     t->rows = t->slots = t->order = NULL;
     t->texts = NULL;
+    t->only = (struct tsdb_ids){.known = false};
+    t->seen = NULL;
+    t->seen_count = t->seen_cap = t->place_count = 0;
 }
 
 static bool has_text(const struct series_table_spec *spec)
@@ -497,8 +564,17 @@ enum err_code series_table_read(struct series_table *t, const struct series_tabl
         .to_ms = spec->to_ms,
         .deadline_mono_us = spec->deadline_mono_us,
     };
-    const struct tsdb_sink sink = {
-        .visit = take_slice, .stretch = take_stretch, .wants = wants, .arg = t, .arena = &t->arena};
+    if (spec->match) {
+        enum err_code rc = tsdb_match(spec->reader, &t->arena, spec->match, &t->only, e);
+        if (rc)
+            return rc;
+    }
+    const struct tsdb_sink sink = {.visit = take_slice,
+                                   .stretch = take_stretch,
+                                   .wants = wants,
+                                   .only = t->only,
+                                   .arg = t,
+                                   .arena = &t->arena};
     const struct tsdb_tiered_spec tiered = {.scan = &scan,
                                             .need = spec->need,
                                             .range_ms = spec->range_ms,

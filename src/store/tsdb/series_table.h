@@ -78,6 +78,8 @@ struct series_table_spec {
     /* roll-ups instead of full readings, where they serve (rolled.h) */
     enum tsdb_need need;
     int64_t range_ms, step_ms;
+    /* What keys of an object must be like to be wanted, as keep() says; NULL = only it knows. */
+    const struct tsdb_match_spec *match;
     /* Whether an object with these keys is wanted; NULL = all are. */
     bool (*keep)(void *arg, const struct str *keys);
     void *keep_arg;
@@ -100,6 +102,11 @@ struct series_table {
     size_t order_count, order_cap;
     struct series_row **order; /* rows of the reading before */
     size_t stretch_place;      /* of the first reading of a stretch */
+    struct tsdb_ids only;      /* objects that are wanted */
+    /* objects of the reading before, and the places of those that are wanted */
+    size_t seen_count, seen_cap, place_count;
+    uint64_t *seen;
+    uint32_t *places;
 };
 
 void series_table_init(struct series_table *t, size_t max_bytes);

@@ -144,10 +144,66 @@ static bool is_same(const struct stretch_choice *c, const struct block_view *v)
            memcmp(c->objects, v->objects, c->count * sizeof(*c->objects)) == 0;
 }
 
-static enum err_code choose(struct stretch *s, struct err *e)
+static enum err_code ask(struct stretch *s, size_t i, struct err *e)
 {
     const struct stretch_job *job = s->job;
-    struct stretch_choice *c = job->choice;
+    const struct tsdb_group_object o = {job->group, s->view.objects[i]};
+    bool wanted = false;
+    enum err_code code = job->sink->wants(job->sink->arg, &o, i, &wanted, e);
+
+    job->choice->wanted[i] = wanted;
+    if (wanted) {
+        add_range(job->choice, i);
+    }
+    return code;
+}
+
+/* The first object from `i` on whose id is not lower: a few steps on, or somewhere behind. */
+static size_t object_from(const struct block_view *v, size_t i, uint64_t id)
+{
+    size_t step = 1;
+
+    while (i + step < v->runs.count && v->objects[i + step] < id) {
+        i += step;
+        step *= 2;
+    }
+    size_t high = i + step < v->runs.count ? i + step : v->runs.count;
+    while (i < high) {
+        size_t middle = i + (high - i) / 2;
+        if (v->objects[middle] < id) {
+            i = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return i;
+}
+
+/* Only those that are listed are asked for. */
+static enum err_code choose_listed(struct stretch *s, struct err *e)
+{
+    const struct tsdb_ids *only = &s->job->sink->only;
+    enum err_code code = ERR_OK;
+    size_t i = 0;
+
+    if (s->view.runs.count) {
+        memset(s->job->choice->wanted, 0, s->view.runs.count);
+    }
+    for (size_t n = 0; code == ERR_OK && n < only->count; n++) {
+        i = object_from(&s->view, i, only->ids[n]);
+        if (i == s->view.runs.count) {
+            break;
+        }
+        if (s->view.objects[i] == only->ids[n]) {
+            code = ask(s, i, e);
+        }
+    }
+    return code;
+}
+
+static enum err_code choose(struct stretch *s, struct err *e)
+{
+    struct stretch_choice *c = s->job->choice;
     enum err_code code = ERR_OK;
 
     if (is_same(c, &s->view)) {
@@ -155,13 +211,11 @@ static enum err_code choose(struct stretch *s, struct err *e)
     }
     make_room(c, s->view.runs.count);
     c->range_count = 0;
-    for (size_t i = 0; code == ERR_OK && i < s->view.runs.count; i++) {
-        struct tsdb_group_object o = {job->group, s->view.objects[i]};
-        bool wanted = false;
-        code = job->sink->wants(job->sink->arg, &o, i, &wanted, e);
-        c->wanted[i] = wanted;
-        if (wanted) {
-            add_range(c, i);
+    if (s->job->sink->only.known) {
+        code = choose_listed(s, e);
+    } else {
+        for (size_t i = 0; code == ERR_OK && i < s->view.runs.count; i++) {
+            code = ask(s, i, e);
         }
     }
     c->count = code ? 0 : s->view.runs.count;

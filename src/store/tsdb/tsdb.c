@@ -6,6 +6,7 @@
  * replay.
  */
 #include "store/tsdb/block_cache.h"
+#include "store/tsdb/object_memo.h"
 #include "store/tsdb/ingest.h"
 #include "store/tsdb/retire.h"
 #include "store/tsdb/tier.h"
@@ -97,6 +98,7 @@ void tsdb_front_fini(struct tsdb *db)
     catalog_free(db->catalog);
     caps_free(db->caps);
     block_cache_free(db->cache);
+    object_memo_free(db->memo);
     alloc_free(db->days);
     alloc_free(db->tiers);
     alloc_free(db->dropped);
@@ -282,6 +284,7 @@ enum err_code tsdb_sqlite_open(const struct tsdb_config *config, struct tsdb **o
     db->ops = &tsdb_sqlite_ops;
     tsdb_front_init(db, config);
     db->cache = block_cache_new(db->config.cache_bytes);
+    db->memo = object_memo_new(OBJECT_MEMO_BYTES);
     enum err_code code = open_all(db, e);
 
     if (code) {
@@ -517,6 +520,7 @@ const struct tsdb_ops tsdb_sqlite_ops = {
     .tier_plan = tsdb_sqlite_tier_plan,
     .object_keys = tsdb_sqlite_object_keys,
     .group_keys = tsdb_sqlite_group_keys,
+    .match = tsdb_sqlite_match,
     .relation = tsdb_sqlite_relation,
     .groups = tsdb_sqlite_groups,
     .last = tsdb_sqlite_last,

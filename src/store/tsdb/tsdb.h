@@ -31,6 +31,7 @@
 #include "model/relation.h"
 
 struct json;
+struct matcher;
 struct sqldb;
 struct tsdb;
 struct tsdb_reader;
@@ -256,6 +257,13 @@ struct tsdb_stretch {
     const struct tsdb_restart *restarts;
 };
 
+/* Ids of objects, rising. */
+struct tsdb_ids {
+    bool known; /* false: nobody knows which ones */
+    size_t count;
+    const uint64_t *ids;
+};
+
 struct tsdb_sink {
     tsdb_visit *visit; /* of readings that are in no stretch */
     enum err_code (*stretch)(void *arg, const struct tsdb_stretch *s, struct err *e);
@@ -265,6 +273,8 @@ struct tsdb_sink {
      */
     enum err_code (*wants)(void *arg, const struct tsdb_group_object *o, size_t at, bool *out,
                            struct err *e);
+    struct tsdb_ids
+        only; /* known: objects of stretches that are not among them are not asked for */
     void *arg;
     struct arena *arena; /* of the numbers */
 };
@@ -288,6 +298,23 @@ enum err_code tsdb_object_keys(struct tsdb_reader *r, struct arena *a, uint64_t 
  */
 enum err_code tsdb_group_keys(struct tsdb_reader *r, const struct tsdb_group_object *of,
                               struct str *keys, size_t count, struct err *e) ERR_MUST_CHECK;
+/* What a key of an object must be like, by its place in the relation's keys (model/series.h). */
+struct tsdb_key_test {
+    const struct matcher *matcher;
+    size_t key;
+};
+struct tsdb_match_spec {
+    uint64_t group;
+    size_t count;
+    const struct tsdb_key_test *tests;
+    int64_t deadline_mono_us; /* 0 = none */
+};
+/*
+ * Objects of a group whose keys pass all tests, of those that are known now or were when the same
+ * was asked before. Lives in `a`. Not known: the engine has no such list; ask each object.
+ */
+enum err_code tsdb_match(struct tsdb_reader *r, struct arena *a, const struct tsdb_match_spec *spec,
+                         struct tsdb_ids *out, struct err *e) ERR_MUST_CHECK;
 /*
  * A relation as described so far; columns never described are gauges. ERR_NOT_FOUND. Lives in
  * `a`.
