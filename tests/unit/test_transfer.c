@@ -5,15 +5,19 @@
  * tests/scenario/migrate_copy.sh kills copies.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "dialect_fixture.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -651,6 +655,51 @@ static void copy_rollups(struct places *p, const char *from, const char *to, boo
     arena_fini(&a);
 }
 
+/* --- kills while roll-ups are copied --- */
+
+static const char *deadly;
+
+static void die_at(const char *point)
+{
+    if (strcmp(point, deadly) == 0) {
+        (void)raise(SIGKILL);
+    }
+}
+
+/* Somebody else copies, and dies at a point of the way. */
+static void copy_killed(struct places *p, const char *from, const char *to, const char *point)
+{
+    const struct transfer_config config = {.from = from, .to = to, .loss = on_loss, .arg = p};
+    int status = 0;
+
+    deadly = point;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct transfer_result r;
+        struct arena a;
+        fault_watch(die_at);
+        arena_init(&a, "test", 64 << 20);
+        _exit(transfer_run(&config, &a, &r, &e) == ERR_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+        fail_msg("%s: the copy came to status %d", point, status);
+    }
+}
+
+static void test_rollups_come_along_after_kills(void **state)
+{
+    struct places *p = *state;
+
+    fill_rolled(p);
+    copy_killed(p, p->from_url, p->to_url, "transfer.rollup");
+    copy_killed(p, p->from_url, p->to_url, "transfer.rollup_mark");
+    copy_killed(p, p->from_url, p->to_url, "transfer.dirty");
+    copy_rollups(p, p->from_url, p->to_url, true);
+    same_rollups(p);
+}
+
 /* With the readings that they are of, and when these are gone, as after retention. */
 static void test_rollups_come_along(void **state)
 {
@@ -693,8 +742,11 @@ static void rollups_through_postgresql(struct places *p, bool readings)
     if (!readings) {
         remove_readings(p);
     }
+    copy_killed(p, p->from_url, p->pg.url, "transfer.rollup");
+    copy_killed(p, p->from_url, p->pg.url, "transfer.dirty");
     copy_rollups(p, p->from_url, p->pg.url, readings);
     check_state(p, readings);
+    copy_killed(p, p->pg.url, p->to_url, "transfer.rollup_mark");
     copy_rollups(p, p->pg.url, p->to_url, readings);
     same_rollups(p);
 }
@@ -718,6 +770,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_damaged_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rollups_come_along, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollups_come_along_after_kills, set_up, tear_down),
     };
     const struct CMUnitTest more[] = {
         cmocka_unit_test_setup_teardown(test_through_postgresql, set_up, tear_down),

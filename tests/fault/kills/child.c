@@ -648,11 +648,8 @@ static void stop_for_copy(struct child *c)
 
 static void do_migrate(struct child *c)
 {
-    /* PostgreSQL gets no roll-ups of hours whose readings are gone: there are none */
-    uint64_t most = c->phase == PHASE_TO_PG ? 1 : 8;
-
     for (uint64_t n = 1 + moment_random(&c->random) % 3; n > 0; n--) {
-        live(c, 1 + (int)(moment_random(&c->random) % most));
+        live(c, 1 + (int)(moment_random(&c->random) % 8));
     }
     if (moment_random(&c->random) % 2 == 0) {
         flush(c);
