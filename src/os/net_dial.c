@@ -54,13 +54,14 @@ const struct net_dial_ops *net_dial_ops_set(const struct net_dial_ops *ops)
 
 /* --- judging --- */
 
-static bool is_open_port(const struct net_dial_policy *policy, uint16_t port)
+enum err_code net_dial_judge_port(const struct net_dial_policy *policy, uint16_t port,
+                                  struct err *e)
 {
     for (size_t i = 0; i < policy->port_count; i++) {
         if (port >= policy->ports[i].from && port <= policy->ports[i].to)
-            return true;
+            return ERR_OK;
     }
-    return false;
+    return err_set(e, ERR_DENIED, "port %u is not one of those that may be dialled", port);
 }
 
 /* Whether an interface of this machine has the address. */
@@ -126,8 +127,8 @@ enum err_code net_dial_judge(const struct net_dial_policy *policy, const struct 
 
     net_address_text(a, text);
     (void)net_address_carried(a, &judged);
-    if (!is_open_port(policy, port))
-        return err_set(e, ERR_DENIED, "port %u is not one of those that may be dialled", port);
+    if (net_dial_judge_port(policy, port, e) != ERR_OK)
+        return ERR_DENIED;
     if (is_own(policy, &judged, port))
         return err_set(e, ERR_DENIED, "%s port %u is this server itself", text, port);
     if (kind == NET_PUBLIC || (kind == NET_PRIVATE && is_in(policy, &judged)) ||
@@ -144,10 +145,10 @@ enum err_code net_dial_resolve(const struct net_dial_policy *policy, const struc
                                uint16_t port, struct net_dial_route *out, struct err *e)
 {
     struct net_dial_route got = {.port = port};
-    enum err_code rc = ERR_OK;
+    enum err_code rc = net_dial_judge_port(policy, port, e);
 
-    if (!is_open_port(policy, port)) /* before anybody is asked about the name */
-        return err_set(e, ERR_DENIED, "port %u is not one of those that may be dialled", port);
+    if (rc != ERR_OK) /* before anybody is asked about the name */
+        return rc;
     if (host->is_address) {
         got.addresses[got.count++] = host->address;
     } else {

@@ -83,6 +83,9 @@ enum err_code net_url_parse(struct str s, struct net_url *out, struct err *e) ER
 /* Whether an address may be dialled at that port. ERR_DENIED says why not. */
 enum err_code net_dial_judge(const struct net_dial_policy *policy, const struct net_address *a,
                              uint16_t port, struct err *e) ERR_MUST_CHECK;
+/* The same of the port alone. */
+enum err_code net_dial_judge_port(const struct net_dial_policy *policy, uint16_t port,
+                                  struct err *e) ERR_MUST_CHECK;
 /* Look the host up, once, and judge every address. *out is untouched on an error. */
 enum err_code net_dial_resolve(const struct net_dial_policy *policy, const struct net_host *host,
                                uint16_t port, struct net_dial_route *out,

@@ -33,14 +33,21 @@ enum pgclient_flag {
     PGCLIENT_MONITOR = 1,     /* the guarded session settings of a monitoring connection */
     PGCLIENT_NO_PREPARE = 2,  /* behind a pooler: named statements are not used */
     PGCLIENT_FIND_POOLER = 4, /* ask whether one is in between; if so, as PGCLIENT_NO_PREPARE */
+    /*
+     * For servers that a person names over the network (security S4): no password and no client key
+     * of this process goes there, by file or environment; a password in clear text only to a server
+     * whose name was verified.
+     */
+    PGCLIENT_CLOSED = 8,
 };
 
 /* Strings are borrowed for the call. */
 struct pgclient_config {
     const char *conninfo; /* conninfo string or URI; NULL or "" = libpq's defaults */
-    const char *host, *port, *user, *dbname;             /* override conninfo; NULL = as there */
-    const char *password;                                /* overrides conninfo; NULL = as there */
-    const char *sslmode;                                 /* overrides conninfo; NULL = as there */
+    const char *host, *port, *user, *dbname; /* override conninfo; NULL = as there */
+    const char *hostaddr; /* dialled in place of what host means, which is still verified */
+    const char *password; /* overrides conninfo; NULL = as there */
+    const char *sslmode;  /* overrides conninfo; NULL = as there */
     const char *sslrootcert, *sslcert, *sslkey, *sslcrl; /* files; as sslmode */
     const char *sslpassword;                             /* of the file sslkey; as sslmode */
     const char *application_name;                        /* NULL = "pga" */

@@ -49,6 +49,24 @@ const char *pgclient_parameter_get(const struct pgclient_parameters *p, const ch
     return NULL;
 }
 
+/*
+ * Keep what this process has to itself. To libpq an empty value means "unset, look elsewhere", so
+ * that a password that is not given is refused by the kind of login that is allowed.
+ */
+static void close_ways(struct pgclient_parameters *p, const char *password)
+{
+    const char *mode = pgclient_parameter_get(p, "sslmode");
+
+    pgclient_parameter_set(p, "passfile", "/dev/null");
+    pgclient_parameter_set(p, "sslcertmode", "disable");
+    pgclient_parameter_set(p, "gssencmode", "disable");
+    if (!password || password[0] == '\0') {
+        pgclient_parameter_set(p, "require_auth", "none");
+    } else if (!mode || strcmp(mode, "verify-full") != 0) {
+        pgclient_parameter_set(p, "require_auth", "!password");
+    }
+}
+
 /* What conninfo sets, overridden by the members of config. Values borrow from both. */
 static enum err_code collect(const struct pgclient_config *config, PQconninfoOption **options,
                              struct pgclient_parameters *p, struct err *e)
@@ -67,6 +85,7 @@ static enum err_code collect(const struct pgclient_config *config, PQconninfoOpt
         const char *key, *value;
     } over[] = {
         {"host", config->host},
+        {"hostaddr", config->hostaddr},
         {"port", config->port},
         {"user", config->user},
         {"dbname", config->dbname},
@@ -197,7 +216,11 @@ static enum err_code prepare_parameters(const struct pgclient_config *config,
     put(place->user, sizeof(place->user), pgclient_parameter_get(p, "user"));
     place->local = hosts_are_local(host) && hosts_are_local(addr);
     look_at_conninfo(*options, config, place);
-    return pgclient_tls_mode(p, place, e);
+    code = pgclient_tls_mode(p, place, e);
+    if (!code && (config->flags & PGCLIENT_CLOSED)) {
+        close_ways(p, config->password);
+    }
+    return code;
 }
 
 enum err_code pgclient_check(const struct pgclient_config *config, struct pgclient_place *place,

@@ -132,6 +132,7 @@ enum err_code pgclient_fail_connect(const char *message, struct err *e)
         return code;
     }
     struct str line = first_line(message);
-    bool wants_password = strstr(message, "no password supplied") != NULL;
+    bool wants_password = strstr(message, "no password supplied") != NULL ||
+                          strstr(message, "authentication method requirement") != NULL;
     return err_set(e, wants_password ? ERR_DENIED : ERR_UNREACHABLE, "%.*s", STR_ARG(line));
 }

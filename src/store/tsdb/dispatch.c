@@ -73,6 +73,11 @@ enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struc
     return ops_of(db)->target_drop(db, target, by, mono_us, e);
 }
 
+bool tsdb_leads(struct tsdb *db)
+{
+    return ops_of(db)->leads == NULL || ops_of(db)->leads(db);
+}
+
 enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e)
 {
     return ops_of(db)->flush(db, mono_us, e);

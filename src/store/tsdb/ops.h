@@ -27,6 +27,7 @@ struct tsdb_ops {
     enum err_code (*flush)(struct tsdb *db, int64_t mono_us, struct err *e);
     /* NULL = the engine has nothing to compact */
     enum err_code (*compact)(struct tsdb *db, int64_t mono_us, struct err *e);
+    bool (*leads)(struct tsdb *db); /* NULL = no other process has the store */
     void (*stats)(struct tsdb *db, struct tsdb_stats *out);
     enum err_code (*reader_borrow)(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
                                    struct err *e);

@@ -173,6 +173,7 @@ const struct tsdb_ops pgstore_ops = {
     .event_add = tsdb_front_event_add,
     .target_drop = tsdb_front_target_drop,
     .flush = tsdb_front_flush,
+    .leads = pgstore_leads,
     .stats = stats,
     .reader_borrow = pgstore_reader_borrow,
     .reader_return = pgstore_reader_return,

@@ -67,6 +67,7 @@ struct pgstore {
     char timescale_schema[132]; /* of its functions, as an identifier */
     _Atomic uint64_t moved_slices, doubled_slices, lost_leases;
     _Atomic int64_t rolled_up_ms;
+    _Atomic int64_t leads_until_us; /* monotonic; before the lease ends */
     _Atomic uint64_t rollup_marks;
 };
 
@@ -134,6 +135,7 @@ void pgstore_owner_fini(struct pgstore_claims *c);
 void pgstore_run_writer(struct tsdb *db);
 void pgstore_run_mover(struct tsdb *db);
 void pgstore_run_leader(struct tsdb *db);
+bool pgstore_leads(struct tsdb *db); /* any thread */
 
 /* --- the leader's work, each in transactions of its own --- */
 /* Begin a transaction of the leader; ERR_CONFLICT when it is the leader no more. */

@@ -13,6 +13,7 @@
 
 #define ROUND_US  1000000LL
 #define RENEW_US  2000000LL
+#define SURE_US   6000000LL /* from the renewal on; the lease itself is longer */
 #define TABLES_US 2000000LL
 #define EXPIRE_US 60000000LL
 #define UPKEEP_US 600000000LL
@@ -57,7 +58,7 @@ static enum err_code try_lease(struct pgstore *p, const char *statement, struct 
 /* Keep the lease, or take it when nobody has it. */
 static enum err_code hold_lease(struct pgstore *p, struct err *e)
 {
-    int64_t term = 0;
+    int64_t term = 0, asked_us = clock_mono_us();
     enum err_code code = ERR_OK;
 
     if (p->term) {
@@ -75,7 +76,13 @@ static enum err_code hold_lease(struct pgstore *p, struct err *e)
         }
     }
     p->term = code ? 0 : term;
+    atomic_store(&p->leads_until_us, p->term ? asked_us + SURE_US : 0);
     return code;
+}
+
+bool pgstore_leads(struct tsdb *db)
+{
+    return clock_mono_us() < atomic_load(&pgstore_of(db)->leads_until_us);
 }
 
 static enum err_code show_life(struct pgstore *p, struct err *e)
@@ -148,6 +155,8 @@ static void work(struct pgstore *p, struct due *due, bool tables)
 static void leave(struct pgstore *p)
 {
     struct err e = {0};
+
+    atomic_store(&p->leads_until_us, 0);
     enum err_code code = sqldb_run(p->lead, "tsdb_leader_leave", SQLDB_ARGS(sqldb_i64(p->node)),
                                    &e);
 

@@ -154,6 +154,11 @@ enum err_code tsdb_event_add(struct tsdb *db, const struct batch_event *event,
  */
 enum err_code tsdb_target_drop(struct tsdb *db, const struct uuid *target, struct str by,
                                int64_t mono_us, struct err *e) ERR_MUST_CHECK;
+/*
+ * Whether this process is the one that does what one of a store's servers does for all: by a lease,
+ * which it held less than 6 s ago. Without others always.
+ */
+bool tsdb_leads(struct tsdb *db);
 /* Flush the head now and wait until the journal is trimmed; ERR_TIMEOUT after mono_us. */
 enum err_code tsdb_flush(struct tsdb *db, int64_t mono_us, struct err *e) ERR_MUST_CHECK;
 
