@@ -524,6 +524,9 @@ enum err_code agent_config_connection(const struct agent_target_config *t, struc
 {
     size_t key_at;
 
+    if (t->link) {
+        return t->link->open(t->link->arg, secrets, out, e);
+    }
     *out = connection_of(t);
     buf_reset(secrets);
     if (t->password_file && read_secret(t->password_file, secrets, e)) {

@@ -35,6 +35,16 @@ struct agent_target_config {
     /* What is read in each database: names with * and ?, and how many at most. */
     struct conf_strings databases, databases_exclude;
     int64_t databases_max, databases_every_ms;
+    /* How to connect, asked each time, where no file says it (the server's own instances). */
+    const struct agent_link *link;
+};
+
+struct agent_link {
+    /* As agent_config_connection. */
+    enum err_code (*open)(void *arg, struct buf *room, struct pgclient_config *out, struct err *e);
+    /* An attempt to connect failed: may put other words in *e. */
+    void (*failed)(void *arg, struct err *e);
+    void *arg;
 };
 
 /* What an old collector's file says, before agent_config_old_take moves it to the new members. */
@@ -97,7 +107,10 @@ const struct agent_target_config *agent_config_target(const struct agent_config 
  * service was given any ($CREDENTIALS_DIRECTORY). Owner: borrowed from `name`, or in `room`.
  */
 const char *agent_config_secret_path(const char *name, char *room, size_t size);
-/* How to connect; the passwords, also of the key, are read from their files into `secrets`. */
+/*
+ * How to connect; the passwords, also of the key, are read from their files into `secrets`, which
+ * the caller wipes.
+ */
 enum err_code agent_config_connection(const struct agent_target_config *t, struct buf *secrets,
                                       struct pgclient_config *out, struct err *e) ERR_MUST_CHECK;
 /* Where state lives when nothing says so, into `out`. */

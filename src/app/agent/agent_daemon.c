@@ -231,6 +231,7 @@ static enum err_code readers_start(struct daemon *d, struct readers *r, struct e
         .finish = finish,
         .offset_ms = offset_ms,
         .arg = d,
+        .flags = PROBE_KEEP,
     };
     return agent_scheduler_new(&config, &r->scheduler, e);
 }

@@ -45,6 +45,7 @@ static void put_attributes(struct agent_lane *lane, struct json_writer *w)
     }
     text_uuid(&t->host_id, host);
     pgclient_link(lane->pg, link);
+    bool knows_host = memcmp(&t->host_id, &(struct uuid){0}, sizeof(t->host_id)) != 0;
     json_object_begin(w);
     json_member_c(w, "address", t->place.host);
     json_member_i64(w, "port", port);
@@ -52,7 +53,9 @@ static void put_attributes(struct agent_lane *lane, struct json_writer *w)
     json_member_c(w, "version", lane->server.version);
     json_member_i64(w, "version_num", lane->server.version_num);
     json_member_c(w, "system_identifier", lane->server.system_identifier);
-    json_member_c(w, "host_target", host);
+    if (knows_host) {
+        json_member_c(w, "host_target", host);
+    }
     json_member_c(w, "sslmode", t->place.sslmode);
     json_member_c(w, "tls", link); /* "" = the link is open */
     json_object_end(w);
@@ -94,6 +97,14 @@ static void note_failure(struct agent_lane *lane, const struct err *e)
     agent_lane_close(lane);
 }
 
+void agent_lane_refused(const struct agent_lane *lane, struct err *e)
+{
+    const struct agent_link *link = lane->target->config.link;
+    if (link && e->code) {
+        link->failed(link->arg, e);
+    }
+}
+
 static enum err_code open_connection(struct agent_lane *lane, int64_t deadline_us, struct err *e)
 {
     struct pgclient_config config;
@@ -105,6 +116,7 @@ static enum err_code open_connection(struct agent_lane *lane, int64_t deadline_u
         explicit_bzero(password.ptr, password.len);
     }
     buf_fini(&password);
+    agent_lane_refused(lane, e);
     return code;
 }
 

@@ -65,8 +65,9 @@ struct agent_target {
     char attributes[1024]; /* JSON object */
     uint64_t attributes_version;
     struct budget budget;
-    int64_t told_ms; /* of the last pga_probe slice */
-    bool changed;    /* a state changed since */
+    int64_t told_ms;     /* of the last pga_probe slice */
+    bool changed;        /* a state changed since */
+    atomic_bool leaving; /* taken from the scheduler: what is under way ends soon */
 };
 
 struct agent_lane {
@@ -95,6 +96,7 @@ struct agent_cycle {
     struct probe_output out;
     int64_t wall_offset_ms;
     unsigned flags;     /* enum probe_flag */
+    int64_t made_ms;    /* of its record, once that was written */
     struct uuid stream; /* where its record is; set when it is safe */
     uint64_t seq;       /* 0 = it is not, or there is none */
 };
@@ -117,6 +119,8 @@ bool agent_lane_run(struct agent_lane *lane, struct agent_cycle *c);
 void agent_lane_tell(struct agent_lane *lane, struct agent_cycle *c);
 /* Drop the connection. */
 void agent_lane_close(struct agent_lane *lane);
+/* For agent_walk.c: an attempt to connect ended with *e, which may get other words. */
+void agent_lane_refused(const struct agent_lane *lane, struct err *e);
 /* For agent_walk.c: a live connection to the configured database, or false (lane->trouble). */
 bool agent_lane_connect(struct agent_lane *lane, struct arena *a);
 struct probe_run agent_lane_begin(struct agent_lane *lane, struct agent_slot *slot,

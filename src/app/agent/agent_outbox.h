@@ -2,9 +2,7 @@
 /*
  * agent_outbox.h: from a finished cycle to the spool.
  *
- * A cycle becomes one record. The outbox knows which relations and targets the live stream has
- * seen, and adds their descriptions to the record that uses them first, once an hour, and when
- * they change.
+ * A cycle becomes one record (agent_record.h), with what the live stream must be told anew.
  * Threads: any; one lock inside, held while a record is made and spooled, because the order of
  *          records decides which of them carries a description.
  */

@@ -4,7 +4,8 @@
  *
  * Invariants: (1) a lane is in the work queue or with a worker exactly while lane->busy; (2)
  * lane->due is written by the scheduler while the lane is not busy, and read by the worker while
- * it is; (3) the heap holds one timer for each slot, always.
+ * it is; (3) the heap holds one timer for each
+ * slot, always; (4) a lane that is in the queue stays usable until it is no longer busy.
  */
 #include "app/agent/agent_scheduler.h"
 
@@ -28,10 +29,10 @@ struct timer {
 struct agent_scheduler {
     struct agent_scheduler_config config;
     struct timer *heap;
-    size_t timer_count;
+    size_t timer_count, timer_cap;
     struct agent_lane **lanes;
     uint64_t *waiting; /* due slots of each lane, not handed over yet */
-    size_t lane_count;
+    size_t lane_count, lane_cap;
     struct queue *work;
     atomic_bool stopping;
     struct thread workers[WORKERS_MAX];
@@ -47,12 +48,12 @@ static void run_cycle(struct agent_scheduler *s, struct agent_lane *lane, struct
     do {
         arena_reset(a);
         agent_cycle_init(&cycle, a);
-        cycle.flags = PROBE_KEEP;
+        cycle.flags = s->config.flags;
         cycle.wall_offset_ms = s->config.offset_ms(s->config.arg);
         more = agent_lane_run(lane, &cycle);
         agent_lane_tell(lane, &cycle);
         s->config.finish(s->config.arg, lane, &cycle);
-    } while (more && !atomic_load(&s->stopping));
+    } while (more && !atomic_load(&s->stopping) && !atomic_load(&lane->target->leaving));
     atomic_store(&lane->busy, false);
 }
 
@@ -167,6 +168,7 @@ int64_t agent_scheduler_step(struct agent_scheduler *s)
 static void add_lane(struct agent_scheduler *s, struct agent_lane *lane)
 {
     int64_t now = clock_mono_us();
+    s->waiting[s->lane_count] = 0;
     s->lanes[s->lane_count++] = lane;
     for (size_t i = 0; i < lane->slot_count; i++) {
         int64_t aligned_us = first_due(lane->slots[i].every_ms);
@@ -178,9 +180,65 @@ static void add_lane(struct agent_scheduler *s, struct agent_lane *lane)
     }
 }
 
-static enum err_code start_workers(struct agent_scheduler *s, struct err *e)
+static void make_room(struct agent_scheduler *s, const struct agent_target *t)
 {
-    size_t wanted = s->lane_count < WORKERS_MAX ? s->lane_count : WORKERS_MAX;
+    size_t timers = s->timer_count, lanes = s->lane_count + t->lane_count;
+    for (size_t i = 0; i < t->lane_count; i++) {
+        timers += t->lanes[i].slot_count;
+    }
+    if (timers > s->timer_cap) {
+        s->timer_cap = 2 * timers;
+        s->heap = alloc_resize(s->heap, s->timer_cap * sizeof(*s->heap));
+    }
+    if (lanes > s->lane_cap) {
+        s->lane_cap = 2 * lanes;
+        s->lanes = alloc_resize(s->lanes, s->lane_cap * sizeof(struct agent_lane *));
+        s->waiting = alloc_resize(s->waiting, s->lane_cap * sizeof(*s->waiting));
+    }
+}
+
+void agent_scheduler_add(struct agent_scheduler *s, struct agent_target *t)
+{
+    make_room(s, t);
+    for (size_t i = 0; i < t->lane_count; i++) {
+        add_lane(s, &t->lanes[i]);
+    }
+}
+
+void agent_scheduler_remove(struct agent_scheduler *s, struct agent_target *t)
+{
+    size_t timers = s->timer_count, lanes = 0;
+    atomic_store(&t->leaving, true);
+    s->timer_count = 0;
+    for (size_t i = 0; i < timers; i++) {
+        struct timer kept = s->heap[i];
+        if (kept.lane->target != t) {
+            s->heap[s->timer_count++] = kept;
+            sift_up(s, s->timer_count - 1);
+        }
+    }
+    for (size_t i = 0; i < s->lane_count; i++) {
+        if (s->lanes[i]->target != t) {
+            s->lanes[lanes] = s->lanes[i];
+            s->waiting[lanes++] = s->waiting[i];
+        }
+    }
+    s->lane_count = lanes;
+}
+
+bool agent_scheduler_is_idle(const struct agent_target *t)
+{
+    for (size_t i = 0; i < t->lane_count; i++) {
+        if (atomic_load(&t->lanes[i].busy)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err_code start_workers(struct agent_scheduler *s, size_t lanes, struct err *e)
+{
+    size_t wanted = lanes < WORKERS_MAX ? lanes : WORKERS_MAX;
     for (size_t i = 0; i < wanted; i++) {
         if (thread_start(&s->workers[i], "worker", work, s, e)) {
             return e->code;
@@ -194,24 +252,16 @@ enum err_code agent_scheduler_new(const struct agent_scheduler_config *config,
                                   struct agent_scheduler **out, struct err *e)
 {
     struct agent_scheduler *s = alloc_new(sizeof(*s));
-    size_t lanes = 0, slots = 0;
+    size_t lanes = config->lanes_later;
     s->config = *config;
     for (size_t i = 0; i < config->target_count; i++) {
         lanes += config->targets[i]->lane_count;
-        for (size_t j = 0; j < config->targets[i]->lane_count; j++) {
-            slots += config->targets[i]->lanes[j].slot_count;
-        }
     }
-    s->heap = alloc_array(slots + 1, sizeof(*s->heap));
-    s->lanes = alloc_array(lanes + 1, sizeof(struct agent_lane *));
-    s->waiting = alloc_array(lanes + 1, sizeof(*s->waiting));
     s->work = queue_new("work", QUEUE_RANK, lanes + 1);
     for (size_t i = 0; i < config->target_count; i++) {
-        for (size_t j = 0; j < config->targets[i]->lane_count; j++) {
-            add_lane(s, &config->targets[i]->lanes[j]);
-        }
+        agent_scheduler_add(s, config->targets[i]);
     }
-    if (start_workers(s, e)) {
+    if (start_workers(s, lanes, e)) {
         agent_scheduler_free(s);
         return e->code;
     }

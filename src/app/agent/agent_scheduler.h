@@ -23,12 +23,22 @@ struct agent_scheduler_config {
     void (*finish)(void *arg, struct agent_lane *lane, struct agent_cycle *cycle);
     int64_t (*offset_ms)(void *arg); /* the server's clock minus ours */
     void *arg;
+    unsigned flags;     /* of every run; enum probe_flag */
+    size_t lanes_later; /* of targets that are added, at the most at a time */
 };
 
 enum err_code agent_scheduler_new(const struct agent_scheduler_config *config,
                                   struct agent_scheduler **out, struct err *e) ERR_MUST_CHECK;
 /* Hand over what is due now; returns when to be called again (mono_us). */
 int64_t agent_scheduler_step(struct agent_scheduler *s);
+/* One more target; the thread of agent_scheduler_step. */
+void agent_scheduler_add(struct agent_scheduler *s, struct agent_target *t);
+/*
+ * One less, by the same thread: no cycle of it begins any more. What is under way ends by itself;
+ * the target may be freed once agent_scheduler_is_idle.
+ */
+void agent_scheduler_remove(struct agent_scheduler *s, struct agent_target *t);
+bool agent_scheduler_is_idle(const struct agent_target *t);
 /* Finish the cycles under way and end the workers. */
 void agent_scheduler_free(struct agent_scheduler *s); /* NULL allowed */
 

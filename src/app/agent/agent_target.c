@@ -62,6 +62,7 @@ static struct agent_target *make(const struct catalogue *cat, const char *kind, 
     t->lanes = alloc_array(lane_count, sizeof(*t->lanes));
     snprintf(t->attributes, sizeof(t->attributes), "{}");
     lock_init(&t->lock, "target", TARGET_LOCK_RANK);
+    atomic_init(&t->leaving, false);
     for (size_t i = 0; i < lane_count; i++) {
         t->lanes[i].target = t;
         t->lanes[i].catalogue = cat;

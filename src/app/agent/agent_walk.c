@@ -212,6 +212,7 @@ static enum err_code open_database(struct agent_lane *lane, const struct databas
         explicit_bzero(password.ptr, password.len);
     }
     buf_fini(&password);
+    agent_lane_refused(lane, e);
     return code;
 }
 
