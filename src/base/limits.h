@@ -62,6 +62,9 @@
 #define LIMIT_DIR_DEPTH   64
 
 /* Server */
+#define LIMIT_MANAGED             64   /* instances that it reads itself: 3 connections each */
+#define LIMIT_LINK_BYTES          8192 /* how to reach one: password, 16 addresses and names */
+#define LIMIT_PASSWORD_BYTES      1024 /* of a database role; PostgreSQL takes about as many */
 #define LIMIT_QUERY_SERIES        1000
 #define LIMIT_QUERY_POINTS        11000 /* a series, as Prometheus has it */
 #define LIMIT_REQUEST_ARENA_BYTES (256 * 1024 * 1024)

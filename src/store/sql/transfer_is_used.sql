@@ -2,6 +2,7 @@
 SELECT (SELECT count(*) FROM account)
     + (SELECT count(*) FROM collector)
     + (SELECT count(*) FROM registration_secret)
+    + (SELECT count(*) FROM managed_instance)
     + (SELECT count(*) FROM target)
     + (SELECT count(*) FROM audit)
     + (SELECT count(*) FROM setting WHERE name <> 'copy') AS total

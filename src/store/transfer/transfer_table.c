@@ -69,6 +69,12 @@ const struct transfer_table transfer_tables[] = {
     {"target", TRANSFER_CONTROL, "tttttii", 1, 7, 7, false, LIST("target"),
      "COPY target (id, collector_id, kind, name, attributes, first_seen_ms, updated_ms) FROM "
      "STDIN"},
+    {"managed_instance", TRANSFER_CONTROL, "itttitttbtiititttitiitttttiiii", 1, 30, 30, false,
+     LIST("managed_instance"),
+     "COPY managed_instance (id, name, description, endpoint, port, dbname, environment, username, "
+     "password, ssl_mode, interval_ms, timeout_ms, tags, is_paused, target_id, collector_id, "
+     "stream_id, version, created_by, created_ms, updated_ms, connection, stage, error, fix, "
+     "server_version, tried_ms, since_ms, connected_ms, failed_ms) FROM STDIN"},
     {"audit", TRANSFER_CONTROL, "iitttttttt", 1, 10, 10, false, LIST("audit"),
      "COPY audit (number, at_ms, actor, action, object, detail, address, request, hash, mac) FROM "
      "STDIN"},
