@@ -34,6 +34,7 @@ struct api *api_new(const struct api_config *config)
     api->start_mono_ms = clock_mono_ms();
     lock_init(&api->setup.lock, "api.setup", 50);
     lock_init(&api->seen_lock, "api.seen", 51);
+    lock_init(&api->trials_lock, "api.trials", 52);
     api->seen = map_new();
     api->announced = map_new();
     api->targets = prometheus_target_cache_new();
@@ -51,6 +52,7 @@ void api_free(struct api *api)
     map_free(api->seen, alloc_free);
     map_free(api->announced, alloc_free);
     lock_fini(&api->seen_lock);
+    lock_fini(&api->trials_lock);
     lock_fini(&api->setup.lock);
     api_rate_free(api->rate);
     api_forms_free(api->forms);

@@ -18,6 +18,7 @@
 #include "store/tsdb/tsdb.h"
 
 struct api;
+struct api_managed;
 
 /* Who may read /metrics. */
 enum api_metrics_access {
@@ -46,6 +47,7 @@ struct api_config {
     enum api_metrics_access metrics_access;
     size_t push_bytes; /* of a push, inflated; 0 = LIMIT_PUSH_INFLATED_BYTES */
     struct api_rate_limits rates;
+    const struct api_managed *managed; /* api_managed.h; borrowed */
     bool open_ingest; /* a push without a token is taken for the collector that it names */
 };
 

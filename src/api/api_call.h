@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "api/api_count.h"
+#include "api/api_managed.h"
 #include "api/route.h"
 #include "base/json.h"
 #include "base/thread.h"
@@ -46,6 +47,8 @@ struct api {
     struct api_count *count;
     struct api_forms *forms; /* api_form.h */
     struct api_rate *rate;
+    struct lock trials_lock; /* guards `trials` */
+    struct api_trials trials;
 };
 
 /* How long a proof of who somebody is counts for what asks for a fresh one (route.h, step_up). */

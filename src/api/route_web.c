@@ -169,6 +169,16 @@ const struct route route_web_collectors = {
     .answer_type = "text/html",
 };
 
+const struct route route_web_managed = {
+    .method = "GET",
+    .path = "/managed",
+    .role = ROUTE_ANYONE,
+    .classes = HTTPD_API,
+    .handle = shell,
+    .summary = "The web interface: managed instances.",
+    .answer_type = "text/html",
+};
+
 const struct route route_web_secrets = {
     .method = "GET",
     .path = "/secrets",

@@ -29,6 +29,18 @@ const struct shape_named shape_list[] = {
               " severity: text(debug|info|warning|error|critical), title: text,"
               " body: any 'what belongs to this kind'}"},
     {"Gap", "{from_ms: ms, to_ms: ms, reason: text?}"},
+    {"ManagedInstance",
+     "{id: int, name: text, description: text, endpoint: text, port: int, database: text,"
+     " environment: text, master_username: text, password_is_set: bool,"
+     " ssl_mode: text(disable|allow|prefer|require|verify-ca|verify-full),"
+     " verifies_server: bool 'by its name', monitoring_interval: int 'seconds',"
+     " connection_timeout: int 'seconds', status: text(registering|registered|monitoring|paused),"
+     " last_connection_status: text(unknown|connected|error), last_heartbeat: time?,"
+     " last_error_message: text? 'of now; null when all is well', last_error_time: time?,"
+     " last_error_stage: text(dns|tcp|tls|auth|database|rights)?, fix: text? 'SQL that would"
+     " help', last_tried_at: time?, state_since: time?, server_version: text?, tags: any,"
+     " target_id: uuid 'of the server in /servers', version: int, created_by: text,"
+     " created_at: time?, updated_at: time?}"},
     {"Probe", "{probe: text, state: text?, reason: text?, fix: text?, last_run_ms: num?,"
               " duration_ms: num?, rows: num?, runs: num, errors: num}"},
     {"Problem", "{type: text, title: text, status: int, detail: text,"

@@ -41,6 +41,9 @@ struct server_config {
     int open_ingest;
     int key_source; /* enum server_key */
     const char *key_file, *passphrase_file;
+    struct conf_strings managed_networks, managed_ports;
+    int managed_allow_loopback;
+    const char *managed_ca_file; /* NULL = the system's */
     /* of one collector; 0 = the usual */
     int64_t limit_relations, limit_groups, limit_objects, limit_new_objects, limit_values;
     int64_t limit_texts;

@@ -3,7 +3,8 @@
  * server_run.c: see the header.
  *
  * Threads: the writer, flusher and applier of the time series, and one for maintenance; requests
- * run in the threads of the HTTP server.
+ * run in the threads of the HTTP server. The thread of the managed instances has workers of its
+ *          own (managed.h).
  */
 #include "app/server/server_run.h"
 
@@ -17,6 +18,7 @@
 #include "app/server/server_sandbox.h"
 #include "app/server/server_key.h"
 #include "app/server/server_listen.h"
+#include "app/server/managed.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -50,6 +52,9 @@ struct server {
     struct tsdb *tsdb;
     struct thread writer, flusher, applier;
     struct maintenance *maintenance;
+    struct managed_rules managed_rules;
+    struct managed *managed;
+    struct api_managed managed_table;
     struct api *api;
     struct server_listen listen; /* its TLS by `listen_lock` */
     struct lock listen_lock;
@@ -231,6 +236,34 @@ static void tend_authority(void *arg)
     s->checked_late = rc != ERR_OK;
 }
 
+/* All listeners, those for agents too, are places where managed instances are not looked for. */
+static enum err_code read_managed_rules(struct server *s, struct err *e)
+{
+    struct net_endpoint *own = arena_array(&s->arena, s->listen.count + 1, sizeof(*own));
+    enum err_code rc = managed_rules_read(&s->arena, s->config, &s->managed_rules, e);
+
+    if (rc != ERR_OK || own == NULL)
+        return rc != ERR_OK ? rc : arena_fail(&s->arena, e);
+    for (size_t i = 0; i < s->listen.count; i++)
+        own[i] = s->listen.items[i].at;
+    s->managed_rules.policy.own = own;
+    s->managed_rules.policy.own_count = s->listen.count;
+    return ERR_OK;
+}
+
+static enum err_code start_managed(struct server *s, struct err *e)
+{
+    const struct managed_config config = {
+        .store = s->store, .tsdb = s->tsdb, .seal = s->seal, .rules = &s->managed_rules};
+    enum err_code rc = managed_start(&config, &s->managed, e);
+
+    if (s->managed_rules.policy.allow_loopback)
+        log_warn(&ctx, "managed.allow_loopback is on: an admin can have this server connect to "
+                       "what listens on its loopback addresses");
+    managed_table(s->managed, &s->managed_table);
+    return rc;
+}
+
 static enum err_code start_api(struct server *s, struct err *e)
 {
     struct api_config config = {
@@ -253,6 +286,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .rates = {.per_s = {[API_RATE_ADDRESS] = s->config->rate_address,
                             [API_RATE_SESSION] = s->config->rate_session,
                             [API_RATE_COLLECTOR] = s->config->rate_collector}},
+        .managed = &s->managed_table,
     };
 
     if (config.open_ingest)
@@ -364,6 +398,8 @@ static enum err_code start(struct server *s, struct err *e)
     s->http.listeners = s->listen.items;
     s->http.listener_count = s->listen.count;
     if (rc == ERR_OK)
+        rc = read_managed_rules(s, e);
+    if (rc == ERR_OK)
         rc = lock_state(s, e);
     if (rc == ERR_OK)
         rc = httpd_check(&s->http, e); /* says what is wrong before anything is made */
@@ -377,6 +413,8 @@ static enum err_code start(struct server *s, struct err *e)
         rc = open_tsdb(s, e);
     if (rc == ERR_OK)
         rc = start_threads(s, e);
+    if (rc == ERR_OK)
+        rc = start_managed(s, e);
     if (rc == ERR_OK)
         rc = start_api(s, e);
     if (rc == ERR_OK)
@@ -434,6 +472,7 @@ void server_run_stop(struct server *s)
     httpd_stop(s->httpd);
     server_listen_fini(&s->listen);
     maintenance_stop(s->maintenance);
+    managed_stop(s->managed);
     api_free(s->api);
     if (s->tsdb != NULL)
         tsdb_stop(s->tsdb);
