@@ -23,8 +23,8 @@ async function paths(page) {
       ["fleet", "/?all"], ["overview", `/s/${id}`], ["queries", `/s/${id}/queries`],
       ["query", `/s/${id}/queries/${query}`], ["sessions", `/s/${id}/sessions`],
       ["data", `/s/${id}/data`], ["rows", `/s/${id}/data/pg_stat_database`],
-      ["collectors", "/collectors"], ["secrets", "/secrets"], ["users", "/users"],
-      ["account", "/account"], ["audit", "/audit"],
+      ["collectors", "/collectors"], ["managed", "/managed"], ["secrets", "/secrets"],
+      ["users", "/users"], ["account", "/account"], ["audit", "/audit"],
       ["about", "/about"],
     ],
   };

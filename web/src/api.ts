@@ -224,6 +224,38 @@ export interface AuditVerdict {
   finding: string | null;
 }
 
+export interface ManagedInstance {
+  id: number | string;
+  name: string;
+  description: string;
+  endpoint: string;
+  port: number;
+  database: string;
+  master_username: string;
+  password_is_set: boolean;
+  ssl_mode: string;
+  verifies_server: boolean;
+  monitoring_interval: number;
+  status: string;
+  last_connection_status: string;
+  last_error_message: string | null;
+  last_error_stage: string | null;
+  fix: string | null;
+  state_since: string | null;
+  server_version: string | null;
+  target_id: string;
+}
+
+/** How a connection test went. */
+export interface Trial {
+  success: boolean;
+  code: string;
+  error: string | null;
+  fix: string | null;
+  server_version: string | null;
+  duration_ms: number;
+}
+
 export interface RegistrationSecret {
   id: number | string;
   name: string;

@@ -108,6 +108,7 @@ function Page({ r }: { r: Route }) {
         </Later>
       );
     case "collectors": return <Later key="a" part={admin}>{(p) => <p.CollectorsPage />}</Later>;
+    case "managed": return <Later key="a" part={admin}>{(p) => <p.ManagedPage />}</Later>;
     case "secrets": return <Later key="a" part={admin}>{(p) => <p.SecretsPage />}</Later>;
     case "account": return <Later key="a" part={admin}>{(p) => <p.AccountPage />}</Later>;
     case "users": return <Later key="a" part={admin}>{(p) => <p.UsersPage />}</Later>;

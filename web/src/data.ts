@@ -285,6 +285,7 @@ export function pathOf(path: string, params: Record<string, string | number | nu
 export const paths = {
   servers: "/servers?limit=500",
   collectors: "/collectors?limit=500",
+  managed: "/managed-instances?limit=500",
   secrets: "/registration-secrets?limit=500",
   users: "/users?limit=500",
   tokens: "/tokens?limit=500",

@@ -114,7 +114,9 @@ export function timeOf(v: View): string {
   return encodeView({ ...DEFAULT_VIEW, from: v.from, to: v.to, sel: v.sel, utc: v.utc });
 }
 
-export const ADMIN_PAGES = ["collectors", "secrets", "users", "account", "audit", "about"] as const;
+export const ADMIN_PAGES = [
+  "collectors", "managed", "secrets", "users", "account", "audit", "about",
+] as const;
 export type AdminPage = (typeof ADMIN_PAGES)[number];
 export const SERVER_PAGES = ["queries", "sessions", "data"] as const;
 export type ServerPage = (typeof SERVER_PAGES)[number];

@@ -5,5 +5,6 @@ export { AboutPage } from "./about";
 export { AccountPage } from "./account";
 export { AuditPage } from "./audit";
 export { CollectorsPage } from "./collectors";
+export { ManagedPage } from "./managed";
 export { SecretsPage } from "./secrets";
 export { UsersPage } from "./users";

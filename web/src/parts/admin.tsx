@@ -102,6 +102,8 @@ export function FormPanel(props: {
   title: string;
   button: string;
   save: (form: FormData) => Promise<void>;
+  /** Unfolded from the start. */
+  open?: boolean;
   children: ComponentChildren;
 }) {
   const failed = useSignal("");
@@ -121,7 +123,7 @@ export function FormPanel(props: {
     }
   }
   return (
-    <details class="panel form-panel">
+    <details class="panel form-panel" open={props.open}>
       <summary>{props.title}</summary>
       <form class="form-grid" onSubmit={submit}>
         {props.children}

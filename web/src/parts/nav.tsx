@@ -15,6 +15,7 @@ interface Place {
 const ADMIN: Array<[string, string, string]> = [
   ["fleet", "/?all", "Fleet"],
   ["collectors", "/collectors", "Collectors"],
+  ["managed", "/managed", "Managed instances"],
   ["secrets", "/secrets", "Registration secrets"],
   ["users", "/users", "Users"],
   ["account", "/account", "My account"],
