@@ -106,7 +106,7 @@ struct transfer_table {
 extern const struct transfer_table transfer_tables[];
 extern const size_t transfer_table_count;
 
-#define TRANSFER_COLUMNS 16
+#define TRANSFER_COLUMNS 32
 
 enum err_code transfer_tables_copy(struct transfer *t, struct err *e) ERR_MUST_CHECK;
 /* Empty a table of a SQLite file, in the caller's transaction. */
