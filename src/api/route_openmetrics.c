@@ -201,8 +201,8 @@ static void put_process(struct openmetrics *m, const struct api *api)
 {
     int last;
     const struct fact facts[] = {
-        {"pga_sandbox_refused", OPENMETRICS_COUNTER, NULL,
-         "System calls that the sandbox refused.", sandbox_refused(&last)},
+        {"pga_sandbox_refused", OPENMETRICS_COUNTER, NULL, "System calls that the sandbox refused.",
+         sandbox_refused(&last)},
     };
 
     int64_t up_ms = clock_mono_ms() - api->start_mono_ms;

@@ -99,8 +99,8 @@ typedef void httpd_handler(void *arg, struct httpd_request *r, struct httpd_resp
 struct httpd_config {
     const struct httpd_listener *listeners; /* borrowed until httpd_stop */
     size_t listener_count;
-    const char *public_host;    /* a further name that Host may have; NULL = none */
-    const char *base_path;      /* "/pga": addresses may begin with it; NULL = none */
+    const char *public_host;         /* a further name that Host may have; NULL = none */
+    const char *base_path;           /* "/pga": addresses may begin with it; NULL = none */
     const struct net_range *trusted; /* proxies whose X-Forwarded-For is believed; borrowed */
     size_t trusted_count;
     unsigned threads;

@@ -128,20 +128,20 @@ static enum err_code drop_privileges(const struct sandbox *s, struct err *e)
 
 /* --- files and ports (Landlock) --- */
 
-#define NET_ABI           4
-#define SCOPE_ABI         6
-#define ACCESS_REFER      (1ULL << 13) /* ABI 2 */
-#define ACCESS_TRUNCATE   (1ULL << 14) /* ABI 3 */
-#define ACCESS_IOCTL_DEV  (1ULL << 15) /* ABI 5 */
-#define NET_BIND          (1ULL << 0)
-#define NET_CONNECT       (1ULL << 1)
-#define SCOPE_SIGNAL      (1ULL << 1)
-#define RULE_NET_PORT     2
-#define ACCESS_READ       (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define ACCESS_WRITE                                                                     \
-    (ACCESS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |       \
-     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                      \
-     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | ACCESS_REFER | ACCESS_TRUNCATE)
+#define NET_ABI          4
+#define SCOPE_ABI        6
+#define ACCESS_REFER     (1ULL << 13) /* ABI 2 */
+#define ACCESS_TRUNCATE  (1ULL << 14) /* ABI 3 */
+#define ACCESS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define NET_BIND         (1ULL << 0)
+#define NET_CONNECT      (1ULL << 1)
+#define SCOPE_SIGNAL     (1ULL << 1)
+#define RULE_NET_PORT    2
+#define ACCESS_READ      (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_WRITE                                                                              \
+    (ACCESS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | \
+     LANDLOCK_ACCESS_FS_MAKE_SYM | ACCESS_REFER | ACCESS_TRUNCATE)
 /* What a rule about a single file may hold. */
 #define ACCESS_OF_FILE \
     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE)
@@ -193,10 +193,8 @@ static enum err_code allow_port(int ruleset, uint64_t handled, const struct sand
     struct port_attr rule = {.port = s->ports[at].port};
 
     rule.access = handled & (s->ports[at].use == SANDBOX_BIND ? NET_BIND : NET_CONNECT);
-    if (rule.access != 0 &&
-        syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
-        return err_set_errno(e, ERR_IO, errno, "sandbox: the rule for port %u",
-                             s->ports[at].port);
+    if (rule.access != 0 && syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
+        return err_set_errno(e, ERR_IO, errno, "sandbox: the rule for port %u", s->ports[at].port);
     return ERR_OK;
 }
 
@@ -230,10 +228,10 @@ static enum err_code restrict_files(const struct sandbox *s, int abi, struct err
 /* --- system calls (seccomp) --- */
 
 #ifdef __x86_64__
-#define ARCH AUDIT_ARCH_X86_64
+#define ARCH               AUDIT_ARCH_X86_64
 #define REGISTER_RESULT(c) ((c)->uc_mcontext.gregs[REG_RAX])
 #elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
+#define ARCH               AUDIT_ARCH_AARCH64
 #define REGISTER_RESULT(c) ((c)->uc_mcontext.regs[0])
 #endif
 
@@ -250,39 +248,167 @@ static enum err_code restrict_files(const struct sandbox *s, int abi, struct err
 /* Of both: the C library, threads, files, sockets, time. */
 static const unsigned short calls_of_all[] = {
     /* memory */
-    SYS_brk, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_mincore, SYS_mlock,
-    SYS_mlock2, SYS_munlock, SYS_membarrier,
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mprotect,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_mincore,
+    SYS_mlock,
+    SYS_mlock2,
+    SYS_munlock,
+    SYS_membarrier,
     /* threads and signals */
-    SYS_futex, SYS_set_robust_list, SYS_set_tid_address, SYS_gettid, SYS_getpid, SYS_getppid,
-    SYS_tgkill, SYS_tkill, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-    SYS_rt_sigtimedwait, SYS_sigaltstack, SYS_restart_syscall, SYS_exit, SYS_exit_group,
-    SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setscheduler, SYS_sched_getscheduler,
-    SYS_sched_getparam, SYS_setpriority, SYS_getpriority, SYS_rseq, SYS_getcpu, SYS_getrusage,
+    SYS_futex,
+    SYS_set_robust_list,
+    SYS_set_tid_address,
+    SYS_gettid,
+    SYS_getpid,
+    SYS_getppid,
+    SYS_tgkill,
+    SYS_tkill,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_rt_sigtimedwait,
+    SYS_sigaltstack,
+    SYS_restart_syscall,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_sched_setscheduler,
+    SYS_sched_getscheduler,
+    SYS_sched_getparam,
+    SYS_setpriority,
+    SYS_getpriority,
+    SYS_rseq,
+    SYS_getcpu,
+    SYS_getrusage,
     /* who we are */
-    SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups,
-    SYS_uname, SYS_sysinfo, SYS_prlimit64, SYS_getrlimit, SYS_setrlimit, SYS_umask, SYS_getrandom,
-    SYS_getcwd, SYS_prctl,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+    SYS_getresuid,
+    SYS_getresgid,
+    SYS_getgroups,
+    SYS_uname,
+    SYS_sysinfo,
+    SYS_prlimit64,
+    SYS_getrlimit,
+    SYS_setrlimit,
+    SYS_umask,
+    SYS_getrandom,
+    SYS_getcwd,
+    SYS_prctl,
     /* time */
-    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
-    OLD(time), SYS_times,
+    SYS_clock_gettime,
+    SYS_clock_getres,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    OLD(time),
+    SYS_times,
     /* files */
-    OLD(open), SYS_openat, SYS_close, SYS_close_range, SYS_read, SYS_readv, SYS_pread64, SYS_preadv,
-    SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_lseek, OLD(stat), SYS_fstat, OLD(lstat),
-    SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, OLD(access), SYS_faccessat, SYS_faccessat2,
-    SYS_ftruncate, SYS_truncate, SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_fallocate,
-    SYS_fadvise64, OLD(rename), SYS_renameat, SYS_renameat2, OLD(unlink), SYS_unlinkat, OLD(rmdir),
-    OLD(mkdir), SYS_mkdirat, OLD(chmod), SYS_fchmod, SYS_fchmodat, OLD(chown), SYS_fchown,
-    SYS_fchownat, OLD(link), SYS_linkat, OLD(symlink), SYS_symlinkat, OLD(readlink), SYS_readlinkat,
-    OLD(getdents), SYS_getdents64, SYS_fcntl, SYS_flock, SYS_dup, OLD(dup2), SYS_dup3, SYS_ioctl,
-    SYS_utimensat, SYS_chdir, SYS_fchdir, SYS_copy_file_range, SYS_sendfile,
+    OLD(open),
+    SYS_openat,
+    SYS_close,
+    SYS_close_range,
+    SYS_read,
+    SYS_readv,
+    SYS_pread64,
+    SYS_preadv,
+    SYS_write,
+    SYS_writev,
+    SYS_pwrite64,
+    SYS_pwritev,
+    SYS_lseek,
+    OLD(stat),
+    SYS_fstat,
+    OLD(lstat),
+    SYS_newfstatat,
+    SYS_statx,
+    SYS_statfs,
+    SYS_fstatfs,
+    OLD(access),
+    SYS_faccessat,
+    SYS_faccessat2,
+    SYS_ftruncate,
+    SYS_truncate,
+    SYS_fsync,
+    SYS_fdatasync,
+    SYS_sync_file_range,
+    SYS_fallocate,
+    SYS_fadvise64,
+    OLD(rename),
+    SYS_renameat,
+    SYS_renameat2,
+    OLD(unlink),
+    SYS_unlinkat,
+    OLD(rmdir),
+    OLD(mkdir),
+    SYS_mkdirat,
+    OLD(chmod),
+    SYS_fchmod,
+    SYS_fchmodat,
+    OLD(chown),
+    SYS_fchown,
+    SYS_fchownat,
+    OLD(link),
+    SYS_linkat,
+    OLD(symlink),
+    SYS_symlinkat,
+    OLD(readlink),
+    SYS_readlinkat,
+    OLD(getdents),
+    SYS_getdents64,
+    SYS_fcntl,
+    SYS_flock,
+    SYS_dup,
+    OLD(dup2),
+    SYS_dup3,
+    SYS_ioctl,
+    SYS_utimensat,
+    SYS_chdir,
+    SYS_fchdir,
+    SYS_copy_file_range,
+    SYS_sendfile,
     /* waiting */
-    OLD(poll), SYS_ppoll, OLD(select), SYS_pselect6, OLD(epoll_create), SYS_epoll_create1,
-    SYS_epoll_ctl, OLD(epoll_wait), SYS_epoll_pwait, SYS_eventfd2, SYS_pipe2, OLD(pipe),
-    SYS_timerfd_create, SYS_timerfd_settime,
+    OLD(poll),
+    SYS_ppoll,
+    OLD(select),
+    SYS_pselect6,
+    OLD(epoll_create),
+    SYS_epoll_create1,
+    SYS_epoll_ctl,
+    OLD(epoll_wait),
+    SYS_epoll_pwait,
+    SYS_eventfd2,
+    SYS_pipe2,
+    OLD(pipe),
+    SYS_timerfd_create,
+    SYS_timerfd_settime,
     /* sockets */
-    SYS_socket, SYS_socketpair, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_connect,
-    SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_sendto, SYS_recvfrom,
-    SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
+    SYS_socket,
+    SYS_socketpair,
+    SYS_bind,
+    SYS_listen,
+    SYS_accept,
+    SYS_accept4,
+    SYS_connect,
+    SYS_getsockname,
+    SYS_getpeername,
+    SYS_getsockopt,
+    SYS_setsockopt,
+    SYS_sendto,
+    SYS_recvfrom,
+    SYS_sendmsg,
+    SYS_recvmsg,
+    SYS_sendmmsg,
+    SYS_recvmmsg,
+    SYS_shutdown,
 };
 
 /* The server alone: it lowers its own priority for work behind the scenes. */
@@ -344,8 +470,8 @@ static void make_program(struct program *p, enum sandbox_profile profile)
                                         offsetof(struct seccomp_data, arch)));
     put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
     put_return(p, SECCOMP_RET_KILL_PROCESS);
-    put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                        offsetof(struct seccomp_data, nr)));
+    put(p,
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
     put_clone(p);
     put_calls(p, calls_of_all, CALLS(calls_of_all), SECCOMP_RET_ALLOW);
     if (profile == SANDBOX_SERVER)

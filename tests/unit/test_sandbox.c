@@ -273,8 +273,8 @@ static int make_place(void **state)
 
 static int remove_place(void **state)
 {
-    static const char *const names[] = {"own/a", "own/new", "own", "read/a", "read",
-                                        "foreign/a", "foreign", ""};
+    static const char *const names[] = {"own/a", "own/new",   "own",     "read/a",
+                                        "read",  "foreign/a", "foreign", ""};
     char path[128];
 
     (void)state;

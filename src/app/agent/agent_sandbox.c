@@ -106,10 +106,13 @@ static void allow_files(struct arena *a, const struct agent_options *o,
                         const struct agent_config *c)
 {
     const char *home = getenv("HOME");
-    const char *const folders[] = {"/etc",        "/usr/share/ca-certificates",
+    const char *const folders[] = {"/etc",
+                                   "/usr/share/ca-certificates",
                                    "/usr/local/share/ca-certificates",
-                                   "/proc",       "/sys",
-                                   "/dev/urandom", "/run/secrets",
+                                   "/proc",
+                                   "/sys",
+                                   "/dev/urandom",
+                                   "/run/secrets",
                                    getenv("CREDENTIALS_DIRECTORY")};
     sandbox_path(&sandbox, c->state_dir, SANDBOX_WRITE);
     sandbox_path(&sandbox, folder_of(a, c->log_file), SANDBOX_WRITE);
@@ -167,8 +170,9 @@ void agent_sandbox_check(const struct agent_config *c)
             found = sandbox.ports[k].port == port && sandbox.ports[k].use == SANDBOX_CONNECT;
         }
         if (!found) {
-            log_warn(&CTX, "target %s is at port %u, which the sandbox of this process does not "
-                           "let it reach: restart the agent",
+            log_warn(&CTX,
+                     "target %s is at port %u, which the sandbox of this process does not "
+                     "let it reach: restart the agent",
                      t->name, port);
         }
     }

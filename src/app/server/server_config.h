@@ -21,11 +21,11 @@ struct server_config {
     const struct net_range *trusted; /* the same, read */
     int sandbox;                     /* enum server_sandbox */
     const char *file;                /* what was read; NULL = none */
-    const char *state_dir;      /* filled in when it was not set */
-    const char *store;          /* filled in when it was not set */
-    int log_level;              /* enum log_level */
-    int log_format;             /* enum log_format */
-    const char *log_file;       /* NULL = standard error */
+    const char *state_dir;           /* filled in when it was not set */
+    const char *store;               /* filled in when it was not set */
+    int log_level;                   /* enum log_level */
+    int log_format;                  /* enum log_format */
+    const char *log_file;            /* NULL = standard error */
     uint64_t flush_bytes;
     int64_t flush_age_ms;
     int64_t check_interval_ms;

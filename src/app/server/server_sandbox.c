@@ -44,8 +44,12 @@ static void allow_written(struct arena *a, const struct server_config *c, struct
 static void allow_read(struct arena *a, const struct server_config *c, struct sandbox *s)
 {
     const char *home = getenv("HOME");
-    const char *const files[] = {c->file,        c->tls_certificate, c->tls_key,
-                                 c->agent_ca,    c->passphrase_file, getenv("PGPASSFILE"),
+    const char *const files[] = {c->file,
+                                 c->tls_certificate,
+                                 c->tls_key,
+                                 c->agent_ca,
+                                 c->passphrase_file,
+                                 getenv("PGPASSFILE"),
                                  getenv("PGSSLROOTCERT")};
     const char *const folders[] = {"/etc",
                                    "/usr/share/ca-certificates",
