@@ -95,6 +95,7 @@ import os, signal, socket, sys, time
 port, pid = int(sys.argv[1]), int(sys.argv[2])
 s = socket.create_connection(("127.0.0.1", port))
 body = b'{"username":"owner","password":"x"}'
+body += b" " * 40000  # a worker waits for it; a small one would not be in work yet
 s.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\n"
           b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
 time.sleep(0.5)
