@@ -191,7 +191,7 @@ static enum err_code create(struct api_call *call, struct err *e)
         "database text: to log in to, default postgres; the others are read from there",           \
         "environment text: such as production",                                                    \
         "master_password text: of that role; write-only, empty = none", "password text: the same", \
-        "ssl_mode text: " ROUTE_MANAGED_MODES "; default verify-full, on loopback prefer",         \
+        "ssl_mode text(disable|allow|prefer|require|verify-ca|verify-full): default verify-full",  \
         "monitoring_interval int: seconds between readings, 5 to 3600, default 10",                \
         "connection_timeout int: seconds of a connection test, 1 to 30, default 5",                \
         "tags any: a list or an object of texts", "paused bool: keep it, and do not read it"

@@ -172,7 +172,7 @@ static const char *const direct_members[] = {
     "username text!: role to log in as",
     "password text: of that role",
     "database text: default postgres",
-    "ssl_mode text: " ROUTE_MANAGED_MODES "; default verify-full, on loopback prefer",
+    "ssl_mode text(disable|allow|prefer|require|verify-ca|verify-full): default verify-full",
     "connection_timeout int: seconds, 1 to 30, default 5",
     NULL,
 };

@@ -238,7 +238,7 @@ static bool parse_address(const char *text, struct in6_addr *out)
 /* The address of ours that a client reached. */
 static bool local_address(int fd, struct in6_addr *out)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof(at);
     char text[INET_ADDRSTRLEN];
 

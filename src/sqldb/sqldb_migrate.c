@@ -102,7 +102,9 @@ static enum err_code match_row(struct plan *p, struct sqldb_stmt *s, struct err 
                        "the database has migration %d, this program knows %d: it is older",
                        (int)number, last);
     }
-    /* not beyond the end: what is applied rises, and is not above the last */
+    if (p->applied == p->count) {
+        return err_set(e, ERR_CORRUPT, "migration %d is recorded twice", (int)number);
+    }
     struct step *step = &p->steps[p->applied++];
     if (number < step->number) {
         return err_set(e, ERR_CORRUPT, "migration %d is unknown to this program", (int)number);

@@ -222,10 +222,11 @@ static enum err_code make_root(struct making *m, struct err *e)
     struct row old;
     enum err_code rc = newest(m->db, m->a, KIND_ROOT, &old, e);
     bool first = rc == ERR_NOT_FOUND;
-    int64_t generation = first ? 1 : old.generation + 1;
+    int64_t generation;
 
     if (rc != ERR_OK && !first)
         return rc;
+    generation = first ? 1 : old.generation + 1;
     rc = begin_making(m, KIND_ROOT, generation, e);
     if (rc == ERR_OK)
         rc = x509_issue_root(

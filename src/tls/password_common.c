@@ -184,7 +184,7 @@ bool password_is_common(struct str password)
         return false;
     if (repeats(password))
         return true;
-    for (size_t i = 0; i <= password.len; i++)
+    for (size_t i = 0; i <= PASSWORD_MAX_BYTES; i++)
         cost[i] = NEVER;
     cost[0] = 0;
     for (size_t i = 0; i < password.len; i++) {

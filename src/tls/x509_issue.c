@@ -193,6 +193,7 @@ static enum err_code issue_for(const struct x509_issuer *by, const struct x509_p
     o->key = &pk;
     if (rc == ERR_OK)
         rc = issue_under(by, o, pem, e);
+    o->key = NULL;
     mbedtls_pk_free(&pk);
     return rc;
 }
@@ -349,13 +350,15 @@ static bool put_address(const char *text, unsigned char bytes[16], mbedtls_x509_
 
 static enum err_code put_name(struct server_names *names, size_t i, struct str name, struct err *e)
 {
-    mbedtls_x509_subject_alternative_name *node = &names->list[i].node;
+    mbedtls_x509_subject_alternative_name *node;
     char text[X509_DNS_MAX + 1];
 
-    if (name.len > X509_DNS_MAX || memchr(name.ptr, '\0', name.len) != NULL)
+    if (i >= X509_SERVER_NAMES || name.len > X509_DNS_MAX ||
+        memchr(name.ptr, '\0', name.len) != NULL)
         return err_set(e, ERR_INVALID, "a name of the server is too long");
     memcpy(text, name.ptr, name.len);
     text[name.len] = '\0';
+    node = &names->list[i].node;
     if (i > 0) /* the library writes a list from its end */
         names->list[i].next = &names->list[i - 1];
     node->type = MBEDTLS_X509_SAN_IP_ADDRESS;

@@ -226,7 +226,7 @@ int main(void)
         cmocka_unit_test(gives_back_the_claims),      cmocka_unit_test(is_bound_to_a_certificate),
         cmocka_unit_test(refuses_the_other_audience), cmocka_unit_test(refuses_any_changed_byte),
         cmocka_unit_test(refuses_algorithm_none),     cmocka_unit_test(time_bounds),
-        cmocka_unit_test(refuses_forged_headers), cmocka_unit_test(refuses_what_is_cut_short),
+        cmocka_unit_test(refuses_forged_headers),     cmocka_unit_test(refuses_what_is_cut_short),
     };
 
     return cmocka_run_group_tests_name("jwt", tests, setup, NULL);

@@ -177,7 +177,7 @@ static const char *roots_of(const struct managed_rules *rules, const char *ssl_m
 enum err_code managed_link_open(const struct managed_rules *rules, const struct managed_place *p,
                                 struct buf *room, struct pgclient_config *out, struct err *e)
 {
-    struct net_dial_route route;
+    struct net_dial_route route = {.count = 0};
     struct net_host host;
     struct strings at = {0};
     bool has_password = room->len > 0;

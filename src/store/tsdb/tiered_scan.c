@@ -195,7 +195,10 @@ static struct cell value_at(const struct tiered *t, const struct tsdb_bucket *b,
         return early_value(t, b, c, at);
     }
     /* it would count once more */
-    return adds ? (struct cell){.tag = CELL_NULL} : rolled_value(t, &b->columns[c], c, at->row);
+    if (adds) {
+        return (struct cell){.tag = CELL_NULL};
+    }
+    return rolled_value(t, &b->columns[c], c, at->row);
 }
 
 /* --- events of a bucket --- */

@@ -50,10 +50,19 @@ export function ProofDialog() {
           This change asks for a fresh proof. For five minutes you will not be asked a second time.
         </p>
         <label for="proof">{byCode.value ? "Code of your second factor" : "Password"}</label>
-        <input
-          id="proof" name="proof" class="input" type={byCode.value ? "text" : "password"} required
-          autocomplete={byCode.value ? "one-time-code" : "current-password"}
-        />
+        {byCode.value
+          ? (
+            <input
+              id="proof" name="proof" class="input" type="text" required
+              autocomplete="one-time-code"
+            />
+          )
+          : (
+            <input
+              id="proof" name="proof" class="input" type="password" required
+              autocomplete="current-password"
+            />
+          )}
         <p>
           <button
             type="button" class="button button-quiet" onClick={() => (byCode.value = !byCode.value)}
