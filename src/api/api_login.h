@@ -26,9 +26,9 @@ struct api_login {
 
 /*
  * Check what is needed, with the back-off around it. Wrong codes are counted for the account,
- * wherever they come from (who gets there knows the password), but for a device that it knows. For a
- * name that is not known the same is done as
- * for a wrong password: the same work, the same rows, the same answer.
+ * wherever they come from (who gets there knows the password), but for a device that it knows. For
+ * a name that is not known the same is done as for a wrong password: the same work, the same rows,
+ * the same answer.
  */
 enum err_code api_login_try(struct api_call *call, struct api_login *login,
                             struct err *e) ERR_MUST_CHECK;

@@ -38,10 +38,15 @@ static void clock_read_shift(const char *path, _Atomic int64_t *shift_s)
         atomic_store(shift_s, seconds);
 }
 
+const char *clock_shift_file(void)
+{
+    return getenv("PGA_CLOCK");
+}
+
 static int64_t clock_shift_us(void)
 {
     static _Atomic int64_t shift_s, looked_us;
-    const char *path = getenv("PGA_CLOCK");
+    const char *path = clock_shift_file();
     int64_t now_us;
 
     if (path == NULL)
@@ -55,6 +60,11 @@ static int64_t clock_shift_us(void)
 }
 
 #else
+
+const char *clock_shift_file(void)
+{
+    return NULL;
+}
 
 static int64_t clock_shift_us(void)
 {

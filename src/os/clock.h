@@ -20,6 +20,8 @@ struct clock_ops {
 
 const struct clock_ops *clock_ops_set(
     const struct clock_ops *ops); /* NULL = the system's; returns the old */
+/* Of the shift (see above); NULL = there is none, as in every release build. */
+const char *clock_shift_file(void);
 int64_t clock_wall_us(void);
 int64_t clock_wall_ms(void);
 int64_t clock_mono_us(void);

@@ -170,7 +170,7 @@ static void put(char *out, size_t size, const char *value)
     snprintf(out, size, "%s", value ? value : "");
 }
 
-/* What of the conninfo itself does not belong into a file that others read, or that others write. */
+/* What of the conninfo itself does not belong into a file that others read or write. */
 static void look_at_conninfo(const PQconninfoOption *options, const struct pgclient_config *config,
                              struct pgclient_place *place)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * pgclient_tls.c: what a link must prove when nothing is said of it, and what to write when it fails.
+ * pgclient_tls.c: what a link must prove when nothing is said of it, and what to write when it
+ * fails.
  *
  * A Unix socket and the loopback default to sslmode=prefer, every other host to verify-full. A
  * weaker mode has to be written; an error says which key, and nothing steps down by itself.

@@ -2,9 +2,9 @@
 /*
  * store_managed.h: managed instances: PostgreSQL servers that this server reads itself.
  *
- * A password goes in and is sealed (store_seal.h), bound to the row by its random target_id; only store_managed_password
- * gives it out, for a connection. What was tried and how it ended is kept beside; that is no change
- * by a person and makes no audit record and no new version.
+ * A password goes in and is sealed (store_seal.h), bound to the row by its random target_id; only
+ * store_managed_password gives it out, for a connection. What was tried and how it ended is kept
+ * beside; that is no change by a person and makes no audit record and no new version.
  *
  * Owner:   strings of results live in the arena of the call
  * Threads: any, as store.h

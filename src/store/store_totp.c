@@ -204,11 +204,16 @@ enum err_code store_totp_state(const struct store_totp *t, struct store_totp_sta
     return rc;
 }
 
-/* Whether a code of the app is one; marks it as taken. */
-static enum err_code take_code(const struct store_totp *t, struct sqldb *db, const struct row *row,
-                               struct str code, bool *right, struct err *e)
+/* Which step the code is of, that no code before was of; 0 = none. */
+static int64_t step_of(const struct row *row, struct str code)
 {
-    int64_t step = totp_match(row->seed, code, clock_wall_ms() / 1000, row->last_step);
+    return totp_match(row->seed, code, clock_wall_ms() / 1000, row->last_step);
+}
+
+/* Mark the code of a step as taken, when it is one (0: no). *right: whether this call did. */
+static enum err_code take_step(const struct store_totp *t, struct sqldb *db, int64_t step,
+                               bool *right, struct err *e)
+{
     enum err_code rc;
 
     *right = false;
@@ -231,7 +236,7 @@ static enum err_code enable(const struct store_totp *t, struct sqldb *db, struct
     if (rc == ERR_OK && row.in_use)
         rc = err_set(e, ERR_CONFLICT, "a second factor is in use already");
     if (rc == ERR_OK)
-        rc = take_code(t, db, &row, code, &right, e);
+        rc = take_step(t, db, step_of(&row, code), &right, e);
     if (rc == ERR_OK && !right)
         rc = err_set(e, ERR_INVALID,
                      "code: not one of this seed; is the clock of the device right?");
@@ -285,7 +290,7 @@ enum err_code store_totp_take(const struct store_totp *t, struct str code, bool 
         return rc;
     rc = load(t, db, &row, e);
     if (rc == ERR_OK && row.in_use && code.len == TOTP_DIGITS)
-        rc = take_code(t, db, &row, code, right, e);
+        rc = take_step(t, db, step_of(&row, code), right, e);
     else if (rc == ERR_OK && row.in_use)
         rc = take_recovery(t, db, code, right, e);
     crypto_wipe(&row, sizeof(row));

@@ -3,8 +3,8 @@
  * fuzz_cookie.c: any bytes up to the first zero as a Cookie header, the rest as the query of an
  * address and as a percent-encoded text.
  *
- * A value lies inside the header and stands behind "name=" there; decoded parameters hold no zero and
- * are UTF-8; what is written as it came decodes to itself.
+ * A value lies inside the header and stands behind "name=" there; decoded parameters hold no zero
+ * and are UTF-8; what is written as it came decodes to itself.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -9,7 +9,8 @@
  *              2  a server of TLS whose bytes are changed on their way: (position, mask) pairs
  *              3  as 2, and AuthenticationOk and ReadyForQuery are said after the handshake
  *   bit 2      TLS 1.2 at most       bit 3   direct negotiation       bit 4   verify-full
- * In 0 and 1 the rest is pieces: a length of one byte, and so many bytes (0: the client goes first).
+ * In 0 and 1 the rest is pieces: a length of one byte, and so many bytes (0: the client goes
+ * first).
  * Nothing waits: the loopback is there at once; when neither side moves the peer hangs up.
  * Threads: one.
  */

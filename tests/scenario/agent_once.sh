@@ -60,7 +60,8 @@ once "host=127.0.0.1 port=1 user=pga dbname=postgres"
 is "$STATUS" 6 "an unreachable database exits with 6"
 once "$DSN sslmode=verify-full"
 unlike "$STATUS" '^0$' "a mode that verifies is refused with nothing to trust"
-like "$(cat "$T/log/once")" 'sslmode=verify-full needs .*: write sslrootcert=FILE' "with the key to write"
+like "$(cat "$T/log/once")" 'sslmode=verify-full needs .*: write sslrootcert=FILE' \
+    "with the key to write"
 once "$DSN password=hunter2secret"
 unlike "$BODY$(cat "$T/log/once")" 'hunter2secret' "a password is never printed"
 done_testing

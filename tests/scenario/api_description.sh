@@ -26,7 +26,8 @@ api GET registration-secrets
 secret=$(member data.0.id)
 api PUT "config/$collector" '# nothing'
 is "$STATUS" 200 "a configuration for the agent"
-api POST managed-instances '{"name":"far","endpoint":"db.invalid","master_username":"x","paused":true}'
+api POST managed-instances \
+    '{"name":"far","endpoint":"db.invalid","master_username":"x","paused":true}'
 managed=$(member id)
 # Wait for rows of statements and session history, so that lists are not empty.
 has_data() {
@@ -41,7 +42,8 @@ ok $? "there are statements and sessions"
 python3 "$TOOL/contract.py" --url "$SERVER_URL" --token-file "$T/token" \
     --param "id=$server" --param "server.id=$server" --param "collector.id=$collector" \
     --param "newest.id=$collector" \
-    --param "managed.id=$managed" --param "secret.id=$secret" --param "collector_id=$collector" --param user.id=1 \
+    --param "managed.id=$managed" --param "secret.id=$secret" \
+    --param "collector_id=$collector" --param user.id=1 \
     --param config.id=1 --param "cardinality.id=$collector" \
     --param breakdown.by=wait_event,usename \
     --param "collector=$collector" --param "stream=$stream" --param relation=pg_stat_database \

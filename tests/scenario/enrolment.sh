@@ -49,7 +49,9 @@ is "$STATUS" 200 "anyone may read what is to be believed"
 member ca >"$T/ca.pem"
 printf '%s' "$BODY" >"$T/ca.json"
 fingerprint=$(member fingerprint)
-sha256_of() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f; }
+sha256_of() {
+    openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f
+}
 awk '/BEGIN/ { one = "" } { one = one $0 "\n" } END { printf "%s", one }' "$T/ca.pem" >"$T/root.pem"
 is "$(sha256_of "$T/root.pem")" "$fingerprint" "its root has the fingerprint"
 
@@ -175,7 +177,7 @@ pass_hours 14
 log_in
 renewed "after half of its life"
 stop live
-if [ "$PGA_FULL" = 1 ]; then # in short: test_store_trust
+if [ "$PGA_FULL" = 1 ]; then # in short: test_store_trust_life
     pass_hours 20
     log_in
     start_live
@@ -203,7 +205,8 @@ ok $? "an agent that knows only the old root follows"
 pass_hours 14
 log_in
 renewed "of the new authority"
-like "$(openssl x509 -in "$T/a1/agent.pem" -noout -issuer)" 'pga issuing 2' "its issuer is the new one"
+like "$(openssl x509 -in "$T/a1/agent.pem" -noout -issuer)" 'pga issuing 2' \
+    "its issuer is the new one"
 [ "$(grep -c BEGIN "$T/a1/ca.pem")" -ge 5 ]
 ok $? "it believes both roots by now"
 like "$(ctl ca list)" 'root:2.*' "ctl lists the authorities"

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: PostgreSQL
 #
-# TLS to PostgreSQL by our libpq over Mbed TLS, against real servers: what each sslmode makes of good
-# and bad certificates, client certificates and keys, passwords with channel binding, versions, direct
-# negotiation, cancelling, much data, pgbouncer, and peers that do not keep to the protocol. An agent
-# collects over a verified link, and refuses one that it cannot verify with the key to write.
+# TLS to PostgreSQL by our libpq over Mbed TLS, against real servers: what each sslmode makes of
+# good and bad certificates, client certificates and keys, passwords with channel binding, versions,
+# direct negotiation, cancelling, much data, pgbouncer, and peers that do not keep to the protocol.
+# An agent collects over a verified link, and refuses one that it cannot verify with the key to
+# write.
 # A full run has all versions from 10 on, and asks Debian's psql over OpenSSL the same.
 # timeout: 180, full 900
 
@@ -74,8 +75,9 @@ install -m 600 "$T/pki/key.password" "$T/key.password"
 start_server server && set_up_owner
 ok $? "the server is ready" || done_testing
 start_agent agent "$SERVER_URL" "${here/user=pga/user=alice}" 'sslmode = "verify-full"' \
-    "sslrootcert = \"$T/pki/ca.crt\"" "sslcrl = \"$T/pki/ca.crl\"" "sslcert = \"$T/pki/alice.crt\"" \
-    "sslkey = \"$T/pki/alice.pk8\"" "sslpassword_file = \"$T/key.password\""
+    "sslrootcert = \"$T/pki/ca.crt\"" "sslcrl = \"$T/pki/ca.crl\"" \
+    "sslcert = \"$T/pki/alice.crt\"" "sslkey = \"$T/pki/alice.pk8\"" \
+    "sslpassword_file = \"$T/key.password\""
 ok $? "an agent with a client certificate starts"
 links() { # how the server's users see the link of the agent's target
     api GET "servers/$(target_id postgresql)"

@@ -45,6 +45,13 @@ start_pg pg system
 start_agent agent "http://localhost:$SERVER_PORT" "$DSN"
 poll 40 eval 'api GET servers; [ "$(grep -o "\"state\": *\"live\"" <<<"$BODY")" ]'
 ok $? "the agent finds the server by its name, and its database is live" || diag "$BODY"
+# One that has not enrolled yet may connect anywhere: only the server knows where it shall deliver.
+unlike "$(grep 'sandbox:' "$T/log/agent")" 'TCP ports \(' \
+    "D2: before it has enrolled, it connects to any port"
+stop agent TERM 20
+restart_agent agent
+poll 40 eval '[ "$(grep -c "connected to PostgreSQL" "$T/log/agent")" = 2 ]'
+ok $? "with its identity it starts again"
 given_up agent ""
 kill -HUP "$(pid_of agent)"
 sleep 1

@@ -43,7 +43,8 @@ start_server server "${lines[@]}"
 ok $? "the server is ready" || done_testing
 set_up_owner
 KEY=$T/server/state/keys/master.key
-is "$(stat -c %a "$KEY" "$(dirname "$KEY")" | tr '\n' ' ')" "600 700 " "the key is the owner's alone"
+is "$(stat -c %a "$KEY" "$(dirname "$KEY")" | tr '\n' ' ')" "600 700 " \
+    "the key is the owner's alone"
 stop server
 mv "$KEY" "$T/key"
 says "no key"
@@ -174,7 +175,8 @@ else
     PGA_SERVER=$SERVER_URL PGA_TOKEN_FILE=$T/token "$PGA" ctl backup create --to "$T/backup.tar" \
         >"$T/log/backup" 2>&1
     ok $? "a backup" || diag "$(cat "$T/log/backup")"
-    python3 "$TOOL/memscan.py" files "$T/all" "$T/backup.tar" "$T/server/state/store" >"$T/found" 2>&1
+    python3 "$TOOL/memscan.py" files "$T/all" "$T/backup.tar" "$T/server/state/store" \
+        >"$T/found" 2>&1
     ok $? "no secret is in the store's files or the backup" || diag "$(cat "$T/found")"
 fi
 python3 "$TOOL/memscan.py" files "$T/planted" "$T/log" >"$T/found" 2>&1

@@ -58,7 +58,8 @@ refused() { # NAME REGEX LINE...: the server does not start, and says why
 }
 
 port=$(free_port)
-refused "a certificate without its key is refused" 'tls_certificate and server.tls_key go together' \
+refused "a certificate without its key is refused" \
+    'tls_certificate and server.tls_key go together' \
     "listen = [\"0.0.0.0:$port\"]" "tls_certificate = \"$CERTS/server.crt\""
 refused "plain HTTP beyond loopback cannot be had" 'plain HTTP is for loopback' \
     "listen = [\"http://0.0.0.0:$port\"]"

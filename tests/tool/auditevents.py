@@ -166,7 +166,8 @@ class Tester:
 
     def tables(self):
         with sqlite3.connect("file:%s?mode=ro" % self.args.database, uri=True) as db:
-            names = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            names = [r[0] for r in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'")]
             found = {}
             for name in names:
                 columns = [r[1] for r in db.execute("PRAGMA table_info(%s)" % name)
@@ -207,7 +208,8 @@ class Tester:
         self.owner, answer = self.sign_in("owner", self.password)
         self.ok(answer[0] == 200, "the owner signs in", answer)
         first = self.owner.get("audit", limit=1000)["data"][-1]
-        self.ok(first["action"] == "keys.create", "L1: the first row says that keys were made", first)
+        self.ok(first["action"] == "keys.create", "L1: the first row says that keys were made",
+                first)
         self.each_has_its_row()
         self.owner, _ = self.sign_in("owner", self.password)
         self.no_row_no_change()

@@ -5,9 +5,9 @@
     pg_tls.py --driver pq-tls --pki DIR [--pg DIR] [--mb N] [--up N] [--psql] PART...
 
 Parts: `pki` makes the certificates; `matrix`, `files`, `client`, `auth`, `weak`, `versions`,
-`big` and `pooler` need the server of --pg; `peers` needs none. What must come out of a cell is worked out here
-from the rules of libpq's manual; with --psql, psql is asked the same where it can be, and its outcome (works, works
-without TLS, or the kind of error) is compared as well.
+`big` and `pooler` need the server of --pg; `peers` needs none. What must come out of a cell is
+worked out here from the rules of libpq's manual; with --psql, psql is asked the same where it can
+be, and its outcome (works, works without TLS, or the kind of error) is compared as well.
 """
 
 import argparse
@@ -124,7 +124,8 @@ class Tests:
         wrong, differ = [], []
         compare = compare and self.args.psql
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            theirs = [pool.submit(self.driver.psql, info) for _, info, _ in cells] if compare else []
+            theirs = ([pool.submit(self.driver.psql, info) for _, info, _ in cells]
+                      if compare else [])
             for label, info, want in cells:
                 got = self.driver.outcome(info)
                 if got != want:
@@ -171,7 +172,8 @@ class Tests:
         self.modes("an address that is not", True, False, host="127.0.0.2", hostaddr="127.0.0.1")
         self.cells("no authority is given", [
             (mode, self.where(sslmode=mode, sslrootcert=path("none.crt")),
-             "roots" if mode[0] == "v" else self.expect(mode, True, True, False)) for mode in MODES])
+             "roots" if mode[0] == "v" else self.expect(mode, True, True, False))
+            for mode in MODES])
         for name, chain, fits in (("wrongname", True, False), ("expired", False, True),
                                   ("future", False, True), ("clientuse", False, True),
                                   ("common", True, True)):
@@ -244,22 +246,27 @@ class Tests:
             ("expired", alice(**pair("late")), "client"),
             ("TLS 1.2", alice(ssl_max_protocol_version="TLSv1.2", **pair("alice")), "tls"),
             ("TLS 1.2, none", alice(ssl_max_protocol_version="TLSv1.2"), "client"),
-            ("TLS 1.2, revoked", alice(ssl_max_protocol_version="TLSv1.2", **pair("gone")), "client"),
+            ("TLS 1.2, revoked", alice(ssl_max_protocol_version="TLSv1.2", **pair("gone")),
+             "client"),
             ("not needed", self.where(**pair("alice")), "tls"),
             ("not needed, not there", self.where(sslcert=path("none.crt")), "tls")])
         encrypted = pair("alice", "alice.pk8")
         self.cells("keys", [
             ("PKCS 8, encrypted", alice(sslpassword=PASSWORD, **encrypted), "tls"),
-            ("PEM, encrypted", alice(sslpassword=PASSWORD, **pair("alicersa", "alicersa.old")), "tls"),
+            ("PEM, encrypted", alice(sslpassword=PASSWORD, **pair("alicersa", "alicersa.old")),
+             "tls"),
             ("wrong password", alice(sslpassword="no", **encrypted), "key"),
-            ("wrong password, PEM", alice(sslpassword="no", **pair("alicersa", "alicersa.old")), "key"),
+            ("wrong password, PEM", alice(sslpassword="no", **pair("alicersa", "alicersa.old")),
+             "key"),
             ("DER", alice(**pair("alice", "alice.der")), "tls"),
             ("of another certificate", alice(**pair("alice", "bob.key")), "key"),
             ("open to others", alice(**pair("alice", "alice.open")), "key"),
             ("missing", alice(**pair("alice", "none.key")), "key"),
             ("a folder", alice(**pair("alice", "crls")), "key")])
-        self.reason("an encrypted key without a password", alice(**encrypted), "sslpassword is not set")
-        self.reason("the wrong one is told", alice(sslpassword="no", **encrypted), "not its password")
+        self.reason("an encrypted key without a password", alice(**encrypted),
+                    "sslpassword is not set")
+        self.reason("the wrong one is told", alice(sslpassword="no", **encrypted),
+                    "not its password")
         self.reason("a key that is open to others", alice(**pair("alice", "alice.open")),
                     "group or world access")
         need = dict(sslcertmode="require")
@@ -299,8 +306,8 @@ class Tests:
         for cert, root in (("p384", "ca"), ("p521", "ca"), ("pss", "rsa")):
             self.server.use(cert)
             self.cells("channel binding with certificate " + cert, [
-                (v, scram(ssl_max_protocol_version=v, sslrootcert=self.pki.path(root + ".crt"), **need),
-                 plus) for v in ("TLSv1.2", "TLSv1.3")])
+                (v, scram(ssl_max_protocol_version=v, sslrootcert=self.pki.path(root + ".crt"),
+                          **need), plus) for v in ("TLSv1.2", "TLSv1.3")])
 
     def weak(self):
         """A server whose OpenSSL still serves such a certificate: Debian's does not."""
@@ -317,18 +324,21 @@ class Tests:
         sql = "select row(version, bits) from pg_stat_ssl where pid = pg_backend_pid()"
         got = self.driver.ask("query", self.where(**options), sql)
         short = {k: v for k, v in got.items() if k in wants}
-        self.tap.ok(short == wants and got.get("value") == "(%s,%s)" % (got["protocol"], got["key_bits"]),
+        self.tap.ok(short == wants
+                    and got.get("value") == "(%s,%s)" % (got["protocol"], got["key_bits"]),
                     "%d: %s" % (self.server.version, name), got)
         return got
 
     def versions(self):
         self.server.use("good")
         facts = {"ok": "1", "ssl": "1", "library": "Mbed TLS", "compression": "off", "struct": "1",
-                 "openssl": "0", "unknown": "0", "alpn": "postgresql" if self.server.version > 16 else ""}
+                 "openssl": "0", "unknown": "0",
+                 "alpn": "postgresql" if self.server.version > 16 else ""}
         got = self.link("what libpq says of TLS 1.2", dict(facts, protocol="TLSv1.2"),
                         ssl_max_protocol_version="TLSv1.2")
         self.tap.ok(re.match(r"TLS_ECDHE_RSA_WITH_(AES_\d+_GCM|CHACHA20_POLY1305)", got["cipher"]),
-                    "%d: the cipher of TLS 1.2 is one with forward secrecy" % self.server.version, got)
+                    "%d: the cipher of TLS 1.2 is one with forward secrecy" % self.server.version,
+                    got)
         got = self.link("what libpq says of TLS 1.3", dict(facts, protocol="TLSv1.3"),
                         ssl_min_protocol_version="TLSv1.3")
         name = self.driver.ask("query", self.where(),
@@ -349,7 +359,8 @@ class Tests:
         direct = "tls" if self.server.version > 16 else "closed"
         self.cells("direct negotiation", [
             ("verify-full", self.where(sslnegotiation="direct"), direct),
-            ("prefer", self.where(sslnegotiation="direct", sslmode="prefer"), "roots")], compare=False)
+            ("prefer", self.where(sslnegotiation="direct", sslmode="prefer"), "roots")],
+            compare=False)
         self.cancel("cancelling")
         if direct == "tls":
             self.cancel("cancelling, direct", sslnegotiation="direct")
@@ -382,8 +393,9 @@ class Tests:
                                       self.args.up)
             want = "%d %d %d 4094" % (rows, rows, rows * (rows - 1) // 2)
             self.tap.ok(got.get("value") == want and proxy.held,
-                        "%d: %d MB are sent whole over %s while the socket is full and libpq's buffer "
-                        "grows" % (self.server.version, self.args.up, version), (got, want, proxy.held))
+                        "%d: %d MB are sent whole over %s while the socket is full and libpq's "
+                        "buffer grows" % (self.server.version, self.args.up, version),
+                        (got, want, proxy.held))
 
     # --- pgbouncer
 
@@ -399,7 +411,8 @@ class Tests:
                 ("unknown authority", here(sslrootcert=self.pki.path("other.crt")), "verify"),
                 ("wrong name", here(host="db.example"), "name"),
                 ("wrong password", here(password="no"), "password")], compare=False)
-            got = self.driver.ask("query", here(), "select count(*) from generate_series(1, 100000)")
+            got = self.driver.ask("query", here(),
+                                  "select count(*) from generate_series(1, 100000)")
             self.tap.ok(got.get("value") == "100000" and got.get("protocol") == "TLSv1.3",
                         "pgbouncer answers over TLS", got)
             got = self.driver.ask("cancel", here())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What stands between our libpq and a server in tests/tool/pg_tls.py, or in a server's place.
 
-    Proxy(port)     passes bytes on, keeps how each connection began; slow: does not read for a while
+    Proxy(port)     passes bytes on, keeps how each connection began; slow: does not read a while
     Pooler(...)     pgbouncer with TLS on both sides
     run_all(tests)  peers that do not keep to the protocol
 """
@@ -175,7 +175,8 @@ AUTH_OK = b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I"
 
 
 class Script(Listener):
-    """Each connection gets `script(peer, socket)`; what the client said after its request is kept."""
+    """Each connection gets `script(peer, socket)`; what the client said after its request is kept.
+    """
 
     def __init__(self, pki, script):
         super().__init__()
@@ -314,8 +315,8 @@ def notify(over):
 BEFORE = (
     ("N, TLS required", answers(b"N"), "require", "does not support SSL", False),
     ("N, name verified", answers(b"N"), "verify-full", "does not support SSL", False),
-    ("E", answers(b"ESFATAL\0Myou fool\0\0"), "require", "sent an error response during SSL exchange",
-     False),
+    ("E", answers(b"ESFATAL\0Myou fool\0\0"), "require",
+     "sent an error response during SSL exchange", False),
     ("E, prefer", answers(b"ESFATAL\0Myou fool\0\0"), "prefer", "sent an error response during SSL",
      False),
     ("garbage", answers(b"X"), "require", "invalid response to SSL negotiation: X", False),
@@ -323,7 +324,8 @@ BEFORE = (
      "received unencrypted data after SSL response", False),
     ("bytes before the handshake, verified", answers(b"S" + AUTH_OK, "handshake"), "verify-full",
      "received unencrypted data after SSL response", False),
-    ("S and then no TLS", replies(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "require", "SSL error", True),
+    ("S and then no TLS", replies(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "require", "SSL error",
+     True),
     ("S and the end", answers(b"S", "close"), "require", "EOF|closed|reset", True),
     ("S and half an end", answers(b"S", "shut"), "require", "EOF", True),
     ("no answer and the end", silent_end, "require", "closed the connection unexpectedly", False),
@@ -343,8 +345,8 @@ LATER = (
 
 
 def link(tests, port, mode, **options):
-    words = dict(host="localhost", hostaddr="127.0.0.1", port=port, user="x", dbname="x", sslmode=mode,
-                 sslrootcert=tests.pki.path("ca.crt"))
+    words = dict(host="localhost", hostaddr="127.0.0.1", port=port, user="x", dbname="x",
+                 sslmode=mode, sslrootcert=tests.pki.path("ca.crt"))
     words.update(options)
     return " ".join("%s='%s'" % item for item in words.items())
 

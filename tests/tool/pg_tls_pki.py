@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-"""Certificates for tests/tool/pg_tls.py, made with openssl when the test runs, and a server's use of
-them.
+"""Certificates for tests/tool/pg_tls.py, made with openssl when the test runs, and a server's use
+of them.
 
     Pki(dir)              two authorities, certificates of servers and of clients, revocation lists
     Server(pg_dir, pki)   a cluster of tests/pg/server that is told to use them
@@ -48,8 +48,10 @@ keyUsage = critical,keyCertSign,cRLSign
 SERVERS = {
     "good": ("rsa:2048", "localhost", "DNS:localhost,IP:127.0.0.1", {}),
     "wrongname": ("P-256", "db.example", "DNS:db.example", {}),
-    "expired": ("P-256", "localhost", "DNS:localhost", {"dates": ("200101000000Z", "200201000000Z")}),
-    "future": ("P-256", "localhost", "DNS:localhost", {"dates": ("480101000000Z", "480201000000Z")}),
+    "expired": ("P-256", "localhost", "DNS:localhost",
+                {"dates": ("200101000000Z", "200201000000Z")}),
+    "future": ("P-256", "localhost", "DNS:localhost",
+               {"dates": ("480101000000Z", "480201000000Z")}),
     "revoked": ("P-256", "localhost", "DNS:localhost", {"revoke": True}),
     "address": ("P-256", "no name", "IP:127.0.0.1", {}),
     "wildcard": ("P-256", "x", "DNS:*.pga.test", {}),
@@ -95,8 +97,8 @@ class Pki:
 
     def _key(self, name, kind):
         if kind.startswith("rsa:"):
-            run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:" + kind[4:],
-                "-out", self.path(name + ".key"))
+            run("openssl", "genpkey", "-algorithm", "RSA",
+                "-pkeyopt", "rsa_keygen_bits:" + kind[4:], "-out", self.path(name + ".key"))
         else:
             run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:" + kind,
                 "-out", self.path(name + ".key"))
@@ -134,7 +136,8 @@ class Pki:
         if more.get("eku"):
             ask += ["-addext", "extendedKeyUsage=" + more["eku"]]
         run(*ask)
-        sign = ["openssl", "ca", "-batch", "-notext", "-config", self.path(more.get("ca", "ca") + ".cnf"),
+        sign = ["openssl", "ca", "-batch", "-notext",
+                "-config", self.path(more.get("ca", "ca") + ".cnf"),
                 "-in", self.path(name + ".csr"), "-out", self.path(name + ".crt")]
         if more.get("md"):
             sign += ["-md", more["md"]]
@@ -150,7 +153,8 @@ class Pki:
         self._key(name, kind)
         self._sign(name, "/CN=" + subject, san, more)
         if more.get("revoke"):
-            run("openssl", "ca", "-config", self.path("ca.cnf"), "-revoke", self.path(name + ".crt"))
+            run("openssl", "ca", "-config", self.path("ca.cnf"),
+                "-revoke", self.path(name + ".crt"))
 
     def _join(self, name, *parts):
         with open(self.path(name), "wb") as out:
@@ -174,8 +178,8 @@ class Pki:
         key = self.path("alice.key")
         run("openssl", "pkcs8", "-topk8", "-in", key, "-v2", "aes-256-cbc", "-passout",
             "pass:" + PASSWORD, "-out", self.path("alice.pk8"))
-        run("openssl", "rsa", "-in", self.path("alicersa.key"), "-traditional", "-aes128", "-passout",
-            "pass:" + PASSWORD, "-out", self.path("alicersa.old"))
+        run("openssl", "rsa", "-in", self.path("alicersa.key"), "-traditional", "-aes128",
+            "-passout", "pass:" + PASSWORD, "-out", self.path("alicersa.old"))
         run("openssl", "pkey", "-in", key, "-outform", "DER", "-out", self.path("alice.der"))
         with open(self.path("key.password"), "w") as f:
             f.write(PASSWORD + "\n")
@@ -220,8 +224,8 @@ class Server:
         self._write("pg_hba.conf", HBA.encode())
 
     def sql(self, text):
-        return run("psql", "-h", self.socket, "-p", str(self.port), "-U", "postgres", "-d", "postgres",
-                   "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text).decode().strip()
+        return run("psql", "-h", self.socket, "-p", str(self.port), "-U", "postgres",
+                   "-d", "postgres", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text).decode().strip()
 
     def _write(self, name, content):
         path = os.path.join(self.data, name)

@@ -192,7 +192,8 @@ static void do_rows(PGconn *conn, long mb)
 
 /*
  * Rows of one long number each; nothing waits until all have been given to libpq. In the first half
- * each row is tried at once: when the socket is full, one row is offered first, then two, and so on.
+ * each row is tried at once: when the socket is full, one row is offered first, then two, and so
+ * on.
  */
 static bool feed(PGconn *conn, long rows)
 {

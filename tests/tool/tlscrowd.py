@@ -146,7 +146,8 @@ def is_refused(args, c):
 
 def hello(version):
     """A ClientHello of our own: OpenSSL does not make one so old."""
-    body = version + b"\x11" * 32 + b"\x00" + b"\x00\x08\x00\x2f\x00\x35\x00\x0a\xc0\x13" + b"\x01\x00"
+    ciphers = b"\x00\x08\x00\x2f\x00\x35\x00\x0a\xc0\x13"
+    body = version + b"\x11" * 32 + b"\x00" + ciphers + b"\x01\x00"
     message = b"\x01" + len(body).to_bytes(3, "big") + body
     return b"\x16" + version + len(message).to_bytes(2, "big") + message
 
@@ -190,7 +191,8 @@ def stage_versions(args, tap):
     v2 = b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00\x80" + b"\x07" * 31
     for name, bytes_ in (("SSL 3", hello(b"\x03\x00")), ("SSL 2", v2), ("plain HTTP", REQUEST)):
         answer = answer_to(args, bytes_)
-        tap.ok(not answer or answer[0] == 21, "%s gets an alert or nothing" % name, repr(answer[:40]))
+        tap.ok(not answer or answer[0] == 21, "%s gets an alert or nothing" % name,
+               repr(answer[:40]))
 
 
 # --- T2 ---
@@ -293,7 +295,8 @@ def newest_of(alive, count):
 
 def stage_caps(args, tap):
     flight, many = record_of_hello(args), []
-    for what, first in (("a part of a first record", flight[:20]), ("a whole first record", flight)):
+    for what, first in (("a part of a first record", flight[:20]),
+                        ("a whole first record", flight)):
         one, alive = hold(args, ["127.0.0.9"] * (EACH + 4), first, EACH)
         name = "%s: %d of an address stay, the oldest go" % (what, EACH)
         held(tap, one, len(alive) == EACH and newest_of(alive, EACH + 4), name, alive)
@@ -310,7 +313,8 @@ def stage_caps(args, tap):
 
 
 class Crowd(threading.Thread):
-    """Sockets from many addresses that say nothing, or a byte now and then; closed ones come back."""
+    """Sockets from many addresses that say nothing, or a byte now and then; closed ones come back.
+    """
 
     def __init__(self, args, silent, drip):
         super().__init__(daemon=True)
@@ -388,8 +392,9 @@ def stage_shapes(args, tap):
         s.sendall(bytes([byte]))
     tap.equal(read_answer(s), 200, "its rest comes a record a byte")
     body = b"{}" + b" " * 60000
-    s.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
-              b"\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) + REQUEST)
+    s.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+              % (len(body), body) + REQUEST)
     tap.equal((read_answer(s), read_answer(s)), (400, 200),
               "a body in many records, and a request behind it")
     s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 17000 + b"\r\n\r\n")

@@ -4,7 +4,7 @@
  *
  * Written is the state, and the folder of the log. Read is what tells about the host, the folders
  * of files that the configuration names, and what the resolver and libpq look for. Reached are the
- * server's port, those of the targets, and those where PostgreSQL and pgbouncer usually are, so
+ * server's ports, those of the targets, and those where PostgreSQL and pgbouncer usually are, so
  * that a target that is added later is reached without a restart, as a rule.
  */
 #include "app/agent/agent_sandbox.h"
@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/agent/agent_state.h"
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "os/clock.h"
 #include "os/net.h"
 #include "os/sandbox.h"
 
@@ -67,9 +70,25 @@ static uint16_t port_of_url(const char *url)
     return str_starts(str_of(url), STR("https:")) ? 443 : 80;
 }
 
+/* Where the server takes what an enrolled agent delivers; before that only the server knows. */
+static void allow_delivery(const char *state_dir)
+{
+    struct agent_identity *id = alloc_new(sizeof(*id));
+    struct err e;
+
+    if (agent_identity_load(state_dir, id, &e) != ERR_OK || !id->enrolled) {
+        sandbox.connects_anywhere = true;
+    } else if (id->agent_url[0] != '\0') {
+        sandbox_port(&sandbox, port_of_url(id->agent_url), SANDBOX_CONNECT);
+    }
+    alloc_free_secret(id, sizeof(*id));
+}
+
 static void allow_ports(const struct agent_config *c)
 {
     struct net_endpoint at;
+
+    allow_delivery(c->state_dir);
     for (uint16_t port = PG_FIRST; port <= PG_LAST; port++) {
         sandbox_port(&sandbox, port, SANDBOX_CONNECT);
     }
@@ -121,6 +140,7 @@ static void allow_files(struct arena *a, const struct agent_options *o,
         sandbox_path(&sandbox, folders[i], SANDBOX_READ);
     }
     sandbox_path(&sandbox, folder_of(a, o->config_path), SANDBOX_READ);
+    sandbox_path(&sandbox, folder_of(a, clock_shift_file()), SANDBOX_READ);
     sandbox_path(&sandbox, folder_of(a, c->secret_file), SANDBOX_READ);
     sandbox_path(&sandbox, folder_of(a, getenv("PGPASSFILE")), SANDBOX_READ);
     if (home && home[0] == '/') {

@@ -99,8 +99,8 @@ enum err_code ctl_context_save(struct ctl *ctl,
                                struct err *e) ERR_MUST_CHECK; /* and makes it current */
 /*
  * Keep other commands of this user from renewing the login until file_close(*fd), and take the
- * tokens that one of them may have stored meanwhile: a refresh token works once, and the server ends
- * a session that shows one twice.
+ * tokens that one of them may have stored meanwhile: a refresh token works once, and the server
+ * ends a session that shows one twice.
  */
 enum err_code ctl_context_hold(struct ctl *ctl, int *fd, struct err *e) ERR_MUST_CHECK;
 enum err_code ctl_context_use(struct ctl *ctl, const char *name, struct err *e) ERR_MUST_CHECK;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "os/clock.h"
 #include "os/sandbox.h"
 #include "pgclient/pgclient.h"
 
@@ -49,6 +50,8 @@ static void allow_read(struct arena *a, const struct server_config *c, struct sa
                                  c->tls_key,
                                  c->agent_ca,
                                  c->passphrase_file,
+                                 c->managed_ca_file,
+                                 clock_shift_file(),
                                  getenv("PGPASSFILE"),
                                  getenv("PGSSLROOTCERT")};
     const char *const folders[] = {"/etc",
