@@ -64,7 +64,7 @@ static void change(const struct jwt_key *k, struct str good, const uint8_t *data
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct jwt_claims claims = {"42", "a session", NOW - 5, NOW + 900};
+    static const struct jwt_claims claims = {"42", "a session", "", NOW - 5, NOW + 900};
     struct jwt_key people, agents;
     struct buf good;
 

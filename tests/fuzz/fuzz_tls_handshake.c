@@ -74,7 +74,8 @@ static void make_configs(void)
     must(x509_key_make(&agent_key, NULL));
     x509_key_public(key, &public);
     x509_key_public(agent_key, &agent_public);
-    must(x509_issue_root(ca_key, &deployment, now_s, &root, NULL));
+    const struct x509_authority authority = {NULL, &deployment, 1};
+    must(x509_issue_root(ca_key, &authority, now_s, &root, NULL));
     const struct x509_issuer by = {ca_key, buf_view(&root)};
     const struct x509_server server = {&public, &name, 1};
     const struct x509_agent agent_want = {&agent_public, &deployment, &id};
