@@ -371,7 +371,11 @@ static struct sum add_up(struct tsdb_fixture *f, const struct both *b)
 {
     static const struct str column = {"n", 1};
     struct sum sum = {0};
-    const struct tsdb_sink sink = {add_slice, add_stretch, want_all, &sum, &sum.numbers};
+    const struct tsdb_sink sink = {.visit = add_slice,
+                                   .stretch = add_stretch,
+                                   .wants = want_all,
+                                   .arg = &sum,
+                                   .arena = &sum.numbers};
     const struct tsdb_scan_spec spec = {.target = f->target,
                                         .relation = str_of("mixed"),
                                         .columns = &column,

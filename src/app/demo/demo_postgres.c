@@ -106,6 +106,23 @@ static enum err_code make_dir(const struct demo_postgres *pg, const char *path, 
     return ERR_OK;
 }
 
+/*
+ * Of PostgreSQL's user and ours: the agent has given up root's power to enter any folder when it
+ * looks for the socket.
+ */
+static enum err_code make_socket_dir(const struct demo_postgres *pg, enum err_code rc,
+                                     struct err *e)
+{
+    if (rc != ERR_OK || pg->uid == 0) {
+        return rc ? rc : make_dir(pg, pg->socket, e);
+    }
+    if (mkdir(pg->socket, 0700) != 0 || chown(pg->socket, geteuid(), pg->gid) != 0 ||
+        chmod(pg->socket, 0770) != 0) {
+        return err_set(e, ERR_IO, "making %.150s failed", pg->socket);
+    }
+    return ERR_OK;
+}
+
 /* The environment of programs from a tree of their own, which find their libraries beside them. */
 static const char *library_path(const struct demo_postgres *pg, char *out, size_t size)
 {
@@ -212,7 +229,7 @@ enum err_code demo_postgres_start(struct demo_postgres *pg, const char *dir, str
     snprintf(pg->socket, sizeof(pg->socket), "%s/socket", dir);
     snprintf(pg->log, sizeof(pg->log), "%s/log/postgresql.log", dir);
     rc = rc ? rc : make_dir(pg, pg->data, e);
-    rc = rc ? rc : make_dir(pg, pg->socket, e);
+    rc = make_socket_dir(pg, rc, e);
     rc = rc ? rc : run_initdb(pg, e);
     rc = rc ? rc : write_settings(pg, e);
     rc = rc ? rc : run_server(pg, e);
