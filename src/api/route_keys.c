@@ -105,6 +105,7 @@ const struct route route_keys_rotate = {
     .method = "POST",
     .path = "/api/v1/keys/rotate",
     .role = ROUTE_OWNER,
+    .step_up = true,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,

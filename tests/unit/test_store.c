@@ -25,6 +25,8 @@
 #include "store/store_target.h"
 #include "store/store_user.h"
 
+#define PARAMETERS 32 /* more than any statement has */
+
 static struct dialect_fixture at;
 static enum sqldb_dialect dialect;
 static struct store *s;
@@ -561,12 +563,12 @@ static bool is_statement(const char *file, char name[96])
 /* 1 fits every type; a constraint may refuse it, but the statement itself is never wrong. */
 static void every_statement_is_understood(void **state)
 {
-    struct sqldb_value ones[16];
+    struct sqldb_value ones[PARAMETERS];
     struct sqldb *db;
     int count = 0;
 
     (void)state;
-    for (size_t i = 0; i < 16; i++)
+    for (size_t i = 0; i < PARAMETERS; i++)
         ones[i] = sqldb_i64(1);
     for (size_t i = 0; i < embed_sql_count; i++) {
         enum err_code rc = ERR_BUG;
@@ -574,7 +576,7 @@ static void every_statement_is_understood(void **state)
 
         if (!is_statement(embed_sql[i].name, name))
             continue;
-        for (size_t n = 0; n < 16 && rc == ERR_BUG; n++) {
+        for (size_t n = 0; n < PARAMETERS && rc == ERR_BUG; n++) {
             assert_int_equal(store_begin(s, &db, &e), ERR_OK);
             rc = sqldb_run(db, name, (struct sqldb_args){ones, n}, &e);
             if (store_end(s, ERR_CANCELLED, NULL) != ERR_CANCELLED)
