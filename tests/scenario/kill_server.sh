@@ -52,9 +52,10 @@ done
 is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 
 if [ -x "$PGA_FAULTY" ]; then
-    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of PostgreSQL by
+    # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of keys by
+    # secrets.sh, of PostgreSQL by
     # store_pg.sh, retention and retirement by tsdb_retain and tsdb_kills, which tries all of them.
-    elsewhere='^(file|backup|pgstore|tsdb\.(drop|copy|retain|retire)_)'
+    elsewhere='^(file|backup|keys|pgstore|tsdb\.(drop|copy|retain|retire)_)'
     # Two of compaction and roll-up here, in a full run all.
     few='^tsdb\.(compact_(begun|listed|part|unlinked|written)'
     few="$few|rollup_(hour|marks|watermark|writing))"
@@ -62,8 +63,8 @@ if [ -x "$PGA_FAULTY" ]; then
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
-        case $point in # a compaction begins when flushes have piled up blocks
-            tsdb.compact_*) reap server 60 ;;
+        case $point in # a compaction begins when flushes have piled up blocks, a roll-up with an hour
+            tsdb.compact_* | tsdb.rollup_*) reap server 60 ;;
             *) reap server 20 ;;
         esac
         status=$?
