@@ -63,7 +63,7 @@ if [ -x "$PGA_FAULTY" ]; then
     for point in $(fault_points server | grep -vE "$elsewhere"); do
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
-        case $point in # a compaction begins when flushes have piled up blocks, a roll-up with an hour
+        case $point in # a compaction waits for flushes that pile up, a roll-up for an hour to end
             tsdb.compact_* | tsdb.rollup_*) reap server 60 ;;
             *) reap server 20 ;;
         esac
