@@ -303,12 +303,16 @@ static void test_readings_of_before_are_rolled_up_after_the_migration(void **sta
     tsdb_fixture_stop(&b->pg);
     run(b, "DROP TABLE ts_tier, ts_rollup, ts_dirty, ts_month; "
            "ALTER TABLE ts_text_key DROP COLUMN collector, DROP COLUMN bytes; "
-           "DELETE FROM schema_migration WHERE number = 5");
+           "CREATE TABLE later AS SELECT * FROM schema_migration WHERE number > 5; "
+           "DELETE FROM schema_migration WHERE number >= 5");
     store_migrations(&set, NULL);
+    while (set.count > 0 && strncmp(set.files[set.count - 1].name, "0006", 4) >= 0)
+        set.count--; /* the newer ones have their tables */
     if (sqldb_open(b->place.url, NULL, &db, &e) || sqldb_migrate_up(db, &set, NULL, &e)) {
         fail_msg("migrate: %s", e.text);
     }
     sqldb_close(db);
+    run(b, "INSERT INTO schema_migration SELECT * FROM later; DROP TABLE later");
     tsdb_fixture_start(&b->pg);
     becomes_true(b, "(SELECT count(*) FROM ts_tier WHERE part = 0) = 2");
 }
