@@ -135,7 +135,7 @@ SYMLINKS := pga-agent pga-ctl pga-demo pga-migrate pga-server
 DIST    := pga-$(PGA_VERSION)
 LOUD_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
-.PHONY: help build fault deps demo test full lint libs unit promql unit-asan unit-tsan unit-clang asan tsan fuzz \
+.PHONY: help build fault deps demo test full lint libs unit promql unit-asan unit-tsan unit-clang asan scenario-asan tsan fuzz \
     fuzz-replay bench web web-check vendor format format-check install uninstall dist sbom docs \
     pictures clean
 help: ## this list
@@ -185,7 +185,9 @@ unit-clang: ## unit tests compiled by clang
 fault: ## build/fault/pga: the release build with named fault points
 	$(Q)+$(MAKE) VARIANT=fault _binary
 
-asan: unit-asan ## unit and scenario tests with the address and undefined behaviour sanitizers
+asan: unit-asan scenario-asan ## unit and scenario tests with the address and undefined behaviour sanitizers
+
+scenario-asan: ## the scenarios alone, with those sanitizers
 	$(Q)+$(MAKE) VARIANT=asan _binary
 	$(Q)PGA=$(CURDIR)/build/asan/pga PGA_FAULTY=$(CURDIR)/build/asan/pga PGA_SLOW=3 \
 	    $(LOUD_ENV) tests/scenario/run.sh

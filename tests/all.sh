@@ -41,6 +41,28 @@ stage() { # NAME COMMAND...
 
 exists() { compgen -G "$1" >/dev/null; }
 
+# Full scenarios run one after the other and mostly wait; what only computes runs beside them, on
+# the other processor. Its report is printed when it has ended.
+compute() {
+    passed=0 failed=0
+    stage unit-clang make unit-clang
+    stage unit-tsan make unit-tsan
+    if exists 'tests/fuzz/fuzz_*.c'; then stage fuzz make fuzz; fi
+    echo "$passed $failed" >build/test/compute.count
+}
+compute_begin() {
+    rm -f build/test/compute.count
+    compute >build/test/compute.report 2>&1 &
+    compute_pid=$!
+}
+compute_end() {
+    local good=0 bad=1
+    wait "$compute_pid"
+    cat build/test/compute.report
+    read -r good bad <build/test/compute.count
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
 stage build make build
 [ "$full" -eq 0 ] || stage lint make lint
 # The long forms of power cuts and kills are for this stage alone.
@@ -63,17 +85,14 @@ if [ -x tests/golden/run.sh ]; then stage golden tests/golden/run.sh; fi
 if [ -x tests/scenario/run.sh ]; then
     stage fault make fault
     if [ "$full" -eq 1 ]; then
+        compute_begin
         stage scenario tests/scenario/run.sh --full
+        stage scenario-asan make scenario-asan
+        compute_end
+        stage dist vendor/dist --twice
     else
         stage scenario tests/scenario/run.sh
     fi
-fi
-if [ "$full" -eq 1 ]; then
-    stage unit-clang make unit-clang
-    stage unit-tsan make unit-tsan
-    stage scenario-asan make asan
-    if exists 'tests/fuzz/fuzz_*.c'; then stage fuzz make fuzz; fi
-    stage dist vendor/dist --twice
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
