@@ -33,7 +33,6 @@ limit_of() { # FILE: its time limit in seconds
     echo $((${limit:-300} * PGA_SLOW))
 }
 
-if [ "$PGA_FULL" = 1 ] || [ "${PGA_SLOW:-1}" != 1 ]; then JOBS=${JOBS:-1}; fi
 JOBS=${JOBS:-2}
 
 count() { grep -c -E "$1" "$2" || true; }
