@@ -35,7 +35,7 @@ B := build/$(VARIANT)
 
 # Layers from high to low; the order of linking. app is left out of unit tests.
 FOLDERS := app api probe store promql alert check spool sqldb httpd httpc model pgclient tls conf os base
-sources  = $(sort $(wildcard src/$1/*.c src/$1/*/*.c))
+sources  = $(sort $(wildcard src/$1/*.c src/$1/*/*.c src/$1/*/*/*.c))
 objects  = $(patsubst src/%.c,$(B)/obj/%.o,$(call sources,$1))
 USED    := $(strip $(foreach f,$(FOLDERS),$(if $(call sources,$f),$f)))
 library  = $(B)/lib/lib$1.a
@@ -496,4 +496,4 @@ _replay: $(FUZZERS:%=$(B)/fuzz/replay_%)
 	    else echo "FAILED corpus of $$name"; failed=$$((failed + 1)); fi; done; \
 	    echo "$$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
--include $(wildcard $(B)/fuzz/*.d $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/test/*.d $(B)/test/support/*.d)
+-include $(wildcard $(B)/fuzz/*.d $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d $(B)/test/*.d $(B)/test/support/*.d)

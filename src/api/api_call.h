@@ -11,7 +11,7 @@
 
 #include "api/api.h"
 #include "api/api_count.h"
-#include "api/api_managed.h"
+#include "api/fleet/api_managed.h"
 #include "api/route.h"
 #include "base/json.h"
 #include "base/thread.h"

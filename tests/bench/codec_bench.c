@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 enum { SERIES = 1000, AGENTS = 8, ROUNDS = 5 };
 enum kind { CONSTANT, BUSY, SPARSE, GAUGE, FLOAT };

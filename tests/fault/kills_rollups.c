@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "kills_check.h"
-#include "store/tsdb/rolled.h"
+#include "store/tsdb/rollup/rolled.h"
 
 /* What went before, of each row. */
 struct before {

@@ -26,7 +26,7 @@
 #include "os/clock.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/store.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 #include "tsdb_clock.h"
 #include "tsdb_fixture.h"
 

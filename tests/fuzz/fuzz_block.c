@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 #define SLICES_MAX 64
 #define ROWS_MAX   4096 /* of all slices: keeps one input fast */

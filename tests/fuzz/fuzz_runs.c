@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/tsdb/codec_runs.h"
+#include "store/tsdb/codec/codec_runs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -17,7 +17,7 @@ prometheus() { # PART
 # The guide lists every name of an exporter that answers, and no other.
 python3 - "$ROOT" <<'P'
 import re, sys
-table = open(sys.argv[1] + "/src/store/tsdb/series_alias_table.c").read()
+table = open(sys.argv[1] + "/src/store/tsdb/series/series_alias_table.c").read()
 table = table.split("series_alias_table[] = {")[1]
 guide = open(sys.argv[1] + "/packaging/doc/promql.md").read().split("| name | what answers")[1]
 code, told = re.findall(r'\{\s*"(\w+)",', table), re.findall(r"^\| `(\w+)` \|", guide, re.M)

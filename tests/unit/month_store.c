@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "os/clock.h"
 #include "os/entropy.h"
-#include "store/tsdb/aggregate.h"
+#include "store/tsdb/read/aggregate.h"
 #include "store/tsdb/engine.h"
 #include "tsdb_clock.h"
 

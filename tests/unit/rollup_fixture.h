@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "store/tsdb/aggregate.h"
-#include "store/tsdb/rolled.h"
+#include "store/tsdb/read/aggregate.h"
+#include "store/tsdb/rollup/rolled.h"
 #include "tsdb_clock.h"
 #include "tsdb_fixture.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "api/api_target.h"
+#include "api/fleet/api_target.h"
 
 #define NOW  INT64_C(1800000000000)
 #define HOUR INT64_C(3600000)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "probe/catalogue.h"
-#include "store/tsdb/series_alias.h"
+#include "store/tsdb/series/series_alias.h"
 
 static struct arena arena;
 static struct catalogue catalogue;

@@ -23,8 +23,8 @@
 #include "os/file.h"
 #include "store/store_setting.h"
 #include "store/transfer/transfer_part.h"
-#include "store/tsdb/codec.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/codec/codec.h"
+#include "store/tsdb/rollup/tier.h"
 #include "tsdb_fixture.h"
 
 #define ROWS 9

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "store/tsdb/aggregate.h"
+#include "store/tsdb/read/aggregate.h"
 #include "tsdb_fixture.h"
 
 struct aggregating {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 #include "tsdb_samples.h"
 #include "tsdb_v1_bytes.h"
 

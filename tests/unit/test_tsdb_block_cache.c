@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* test_tsdb_block_cache.c: what was put is found until newer things took its place. */
-#include "store/tsdb/block_cache.h"
+#include "store/tsdb/read/block_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 static uint64_t seed = 88172645463325252ULL;
 

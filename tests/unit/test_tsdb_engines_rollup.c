@@ -25,7 +25,7 @@
 #include "rollup_fixture.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/store.h"
-#include "store/tsdb/series.h"
+#include "store/tsdb/series/series.h"
 
 #define DAY  (24 * HOUR)
 #define DAYS 3

@@ -15,8 +15,8 @@
 #include "model/series.h"
 #include "os/clock.h"
 #include "store/tsdb/engine.h"
-#include "store/tsdb/object_memo.h"
-#include "store/tsdb/series.h"
+#include "store/tsdb/read/object_memo.h"
+#include "store/tsdb/series/series.h"
 #include "tsdb_clock.h"
 #include "tsdb_fixture.h"
 

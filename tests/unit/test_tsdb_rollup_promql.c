@@ -16,7 +16,7 @@
 
 #include "promql/promql.h"
 #include "rollup_fixture.h"
-#include "store/tsdb/series.h"
+#include "store/tsdb/series/series.h"
 
 #define HOURS    7
 #define WINDOW_H 4

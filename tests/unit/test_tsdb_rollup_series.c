@@ -12,7 +12,7 @@
 
 #include "os/clock.h"
 #include "rollup_fixture.h"
-#include "store/tsdb/series.h"
+#include "store/tsdb/series/series.h"
 
 #define HOURS 5
 

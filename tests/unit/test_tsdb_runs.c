@@ -14,7 +14,7 @@
 
 #include "base/pack.h"
 #include "base/varint.h"
-#include "store/tsdb/codec_runs.h"
+#include "store/tsdb/codec/codec_runs.h"
 
 #define RUNS_MAX  12
 #define CELLS_MAX 4000

@@ -16,9 +16,9 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "store/tsdb/series.h"
-#include "store/tsdb/series_alias.h"
-#include "store/tsdb/series_rules.h"
+#include "store/tsdb/series/series.h"
+#include "store/tsdb/series/series_alias.h"
+#include "store/tsdb/series/series_rules.h"
 #include "tsdb_fixture.h"
 
 #define DAY_MS 86400000LL

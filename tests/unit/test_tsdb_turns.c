@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "os/clock.h"
-#include "store/tsdb/turns.h"
+#include "store/tsdb/read/turns.h"
 
 #define READS   4
 #define LONG_US 60000 /* longer than what is free and than one turn */

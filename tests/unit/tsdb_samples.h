@@ -7,7 +7,7 @@
 #ifndef TSDB_SAMPLES_H
 #define TSDB_SAMPLES_H
 
-#include "store/tsdb/codec.h"
+#include "store/tsdb/codec/codec.h"
 
 #define SAMPLES_SLICES  12
 #define SAMPLES_OBJECTS 6

@@ -13,7 +13,7 @@
 #include "base/num.h"
 #include "model/series.h"
 #include "promql/promql.h"
-#include "store/tsdb/series.h"
+#include "store/tsdb/series/series.h"
 
 #define PROMETHEUS_PATH "/prometheus/api/v1"
 #define PROMETHEUS_FORM "application/x-www-form-urlencoded"

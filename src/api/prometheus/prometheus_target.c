@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_target.h"
+#include "api/fleet/api_target.h"
 #include "api/prometheus/prometheus.h"
 #include "base/alloc.h"
 #include "base/limits.h"

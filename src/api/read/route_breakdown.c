@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "api/api_dimension.h"
+#include "api/read/api_dimension.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "os/clock.h"

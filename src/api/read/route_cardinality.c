@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_target.h"
+#include "api/fleet/api_target.h"
 #include "base/limits.h"
 #include "base/map.h"
 

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_target.h"
+#include "api/fleet/api_target.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "os/clock.h"
-#include "store/tsdb/aggregate.h"
+#include "store/tsdb/read/aggregate.h"
 
 #define LIMIT_DEFAULT 20
 #define FILTERS_MAX   16

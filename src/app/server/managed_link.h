@@ -12,7 +12,7 @@
 #ifndef APP_SERVER_MANAGED_LINK_H
 #define APP_SERVER_MANAGED_LINK_H
 
-#include "api/api_managed.h"
+#include "api/fleet/api_managed.h"
 #include "app/server/server_config.h"
 #include "os/net_dial.h"
 #include "pgclient/pgclient.h"

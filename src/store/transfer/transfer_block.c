@@ -9,8 +9,8 @@
 #include "store/transfer/transfer_part.h"
 
 #include "base/alloc.h"
-#include "store/tsdb/tier.h"
-#include "store/tsdb/tier_write.h"
+#include "store/tsdb/rollup/tier.h"
+#include "store/tsdb/rollup/tier_write.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -10,7 +10,7 @@
 #include "store/transfer/transfer_part.h"
 
 #include "base/alloc.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "os/clock.h"
-#include "store/tsdb/pgstore.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/postgres/pgstore.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include <limits.h>
 #include <stdlib.h>

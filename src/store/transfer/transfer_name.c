@@ -8,7 +8,7 @@
 #include "store/transfer/transfer_part.h"
 
 #include "base/fault.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 
 #ifdef PGA_FAULTS
 #define CHUNK 50 /* so that a small store has several, too */

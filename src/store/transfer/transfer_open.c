@@ -14,7 +14,7 @@
 #include "os/file.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/store_target.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include "sqldb/sqldb.h"
 #include "store/store.h"
 #include "store/transfer/transfer.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 #include "store/tsdb/engine.h"
 
 /* In this order; the mark says which one is at work. */

@@ -11,9 +11,9 @@
 #include "base/alloc.h"
 #include "base/num.h"
 #include "os/clock.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 #include "store/tsdb/quarantine.h"
-#include "store/tsdb/reader.h"
+#include "store/tsdb/read/reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -12,9 +12,9 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "os/file.h"
-#include "store/tsdb/pgstore_rollup.h"
-#include "store/tsdb/pgstore_tables.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/postgres/pgstore_rollup.h"
+#include "store/tsdb/postgres/pgstore_tables.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/pack.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 
 #include <string.h>
 

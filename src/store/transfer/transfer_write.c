@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "store/tsdb/pgstore_move.h"
+#include "store/tsdb/postgres/pgstore_move.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #define STORE_TSDB_BLOCKS_H
 
 #include "sqldb/sqldb.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 #include "store/tsdb/merge.h"
 
 /* A block that was built, and the watermark from which on it counts. */

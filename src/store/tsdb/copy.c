@@ -18,7 +18,7 @@
  * A copy is one read transaction (VACUUM INTO): what lies in the WAL is in it.
  * Threads: any one at a time.
  */
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"

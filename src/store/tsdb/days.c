@@ -9,7 +9,7 @@
  * Threads: the list is guarded by the engine's state lock; only the flusher changes it.
  */
 #include "store/tsdb/merge.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

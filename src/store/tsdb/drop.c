@@ -14,7 +14,7 @@
  *             groups leave memory (retire_waste.h).
  */
 #include "store/tsdb/blocks.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
 #include "base/fault.h"

@@ -19,7 +19,7 @@
 #include "store/tsdb/head.h"
 #include "store/tsdb/ops.h"
 #include "store/tsdb/tsdb.h"
-#include "store/tsdb/turns.h"
+#include "store/tsdb/read/turns.h"
 
 #define TSDB_LOCK_STATE   60
 #define TSDB_LOCK_CATALOG 61

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "os/clock.h"
-#include "store/tsdb/codec.h"
+#include "store/tsdb/codec/codec.h"
 
 #include <string.h>
 

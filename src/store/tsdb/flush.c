@@ -12,7 +12,7 @@
 #include "store/tsdb/head_fold.h"
 #include "store/tsdb/quarantine.h"
 #include "store/tsdb/retire.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/fault.h"
 #include "base/log.h"

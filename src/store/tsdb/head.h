@@ -23,7 +23,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 #define HEAD_BUNDLE_SLICES 32
 

@@ -7,8 +7,8 @@
  */
 #include "store/tsdb/head_fold.h"
 
-#include "store/tsdb/reader.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/read/reader.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/log.h"
 #include "os/clock.h"

@@ -10,7 +10,7 @@
 #define STORE_TSDB_INGEST_H
 
 #include "base/buf.h"
-#include "store/tsdb/codec.h"
+#include "store/tsdb/codec/codec.h"
 #include "store/tsdb/engine.h"
 
 /* What a stream remembers of one (relation, target, scope). The stream's pusher alone uses it. */

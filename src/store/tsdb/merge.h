@@ -14,7 +14,7 @@
 #define STORE_TSDB_MERGE_H
 
 #include "sqldb/sqldb.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 
 /* Bounds of a result. Readers decode a column of a whole block, so no more than pays. */
 #define MERGE_ROWS   131072

@@ -9,7 +9,7 @@
 #ifndef STORE_TSDB_OPS_H
 #define STORE_TSDB_OPS_H
 
-#include "store/tsdb/rolled.h"
+#include "store/tsdb/rollup/rolled.h"
 
 struct tsdb_ops {
     void (*close)(struct tsdb *db);

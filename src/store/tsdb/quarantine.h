@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "store/tsdb/codec.h"
+#include "store/tsdb/codec/codec.h"
 
 struct quarantine_item {
     const char *file; /* where it was, below the folder of the store */

@@ -9,7 +9,7 @@
  * unlinked: no new reader opens it, and one that has it open reads on.
  * Threads: the flusher.
  */
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/fault.h"
 #include "base/log.h"

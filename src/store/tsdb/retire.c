@@ -12,11 +12,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "os/clock.h"
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 #include "store/tsdb/ingest.h"
-#include "store/tsdb/reader.h"
+#include "store/tsdb/read/reader.h"
 #include "store/tsdb/retire_waste.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "store/tsdb/ingest.h"
-#include "store/tsdb/reader.h"
+#include "store/tsdb/read/reader.h"
 
 struct retire_waste {
     struct retire_waste *next;

@@ -5,11 +5,11 @@
  * Order of opening: lock file, ingest.db (schema, epoch), catalogue, streams, day files, appliers,
  * replay.
  */
-#include "store/tsdb/block_cache.h"
-#include "store/tsdb/object_memo.h"
+#include "store/tsdb/read/block_cache.h"
+#include "store/tsdb/read/object_memo.h"
 #include "store/tsdb/ingest.h"
 #include "store/tsdb/retire.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

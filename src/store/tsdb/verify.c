@@ -6,9 +6,9 @@
  * journal row and block decodes with all its columns, groups and objects that are named exist or
  * belong to a deleted target, watermarks are below the next lsn; blocks of roll-ups likewise.
  */
-#include "store/tsdb/block.h"
+#include "store/tsdb/codec/block.h"
 #include "store/tsdb/repair.h"
-#include "store/tsdb/tier.h"
+#include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
 #include "os/file.h"

@@ -20,7 +20,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "store/transfer/transfer.h"
-#include "store/tsdb/pgstore.h"
+#include "store/tsdb/postgres/pgstore.h"
 #include "store/tsdb/tsdb.h"
 #include "tls/hash.h"
 #include "tsdb_clock.h"

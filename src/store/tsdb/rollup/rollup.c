@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rollup.c: the flusher's work on roll-ups, in steps.
+ *
+ *   flush: marks (group, hour) in the day file, with `applied`
+ *   step:  some marks of the oldest hour that is over -> buckets into the tier files -> COMMIT
+ *          -> the hours after them, when those were there already -> COMMIT -> marks deleted
+ *   none left: watermark
+ *
+ * What a crash leaves between two commits is made again from the same readings.
+ * Threads: the flusher
+ */
+#include "store/tsdb/rollup/tier.h"
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "os/clock.h"
+#include "store/tsdb/rollup/tier_write.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define STEP_GROUPS 32
+#define READER_US   2000000LL
+
+static const struct log_ctx rollup_log = {.component = "tsdb"};
+
+struct work {
+    struct tsdb *db;
+    struct tsdb_reader *reader;
+    struct sqldb *files[TSDB_TIERS];
+    int months[TSDB_TIERS];
+    int64_t hour;
+    size_t count;
+    uint64_t groups[STEP_GROUPS];
+    int64_t after[STEP_GROUPS]; /* the next hour of the group that has buckets; 0 = none */
+};
+
+bool rollup_passed(const struct day_file *f)
+{
+    return f->dirty_hour == INT64_MAX;
+}
+
+void rollup_allow(struct tsdb *db, int64_t wall_ms)
+{
+    int64_t limit = (wall_ms - TIER_GRACE_MS) / TIER_HOUR_MS * TIER_HOUR_MS;
+
+    lock_take(&db->state);
+    db->rollup_limit_ms = limit > db->rollup_limit_ms ? limit : db->rollup_limit_ms;
+    lock_release(&db->state);
+}
+
+/* --- tier files, each in an open transaction --- */
+
+static enum err_code end_file(struct work *w, int tier, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    if (w->files[tier]) {
+        FAULT_POINT("tsdb.rollup_writing");
+        code = sqldb_commit(w->files[tier], e);
+        FAULT_POINT("tsdb.rollup_written");
+        if (code == ERR_OK) {
+            code = sqldb_checkpoint(w->files[tier], e);
+        }
+        sqldb_close(w->files[tier]);
+        w->files[tier] = NULL;
+    }
+    return code;
+}
+
+static enum err_code end_files(struct work *w, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
+        code = end_file(w, t, e);
+    }
+    return code;
+}
+
+/* List a file before the watermark says anything of it. */
+static void list_file(struct tsdb *db, enum tsdb_tier tier, int month)
+{
+    bool known = false;
+
+    lock_take(&db->state);
+    for (size_t i = 0; i < db->tier_count; i++) {
+        known |= db->tiers[i].tier == tier && db->tiers[i].month == month;
+    }
+    if (!known) {
+        tier_set_watermark(db, tier, month, 0);
+    }
+    lock_release(&db->state);
+}
+
+static enum err_code need_file(struct work *w, int tier, int month, struct err *e)
+{
+    char path[PATH_MAX];
+    enum err_code code = ERR_OK;
+
+    if (w->files[tier] && w->months[tier] == month) {
+        return ERR_OK;
+    }
+    code = end_file(w, tier, e);
+    if (code) {
+        return code;
+    }
+    tier_path(w->db, (enum tsdb_tier)tier, month, path, sizeof(path));
+    code = tier_open(path, SQLDB_OWN_CHECKPOINT, &w->files[tier], e);
+    if (code == ERR_OK) {
+        w->months[tier] = month;
+        list_file(w->db, (enum tsdb_tier)tier, month);
+        code = sqldb_begin(w->files[tier], e);
+    }
+    return code ? err_wrap(e, "%s", path) : ERR_OK;
+}
+
+/* --- one hour of a group --- */
+
+static enum err_code prime(void *arg, const struct tsdb_bucket *b, struct err *e)
+{
+    return tier_build_prime(arg, b, e);
+}
+
+struct group_hour {
+    const struct catalog_group *group;
+    const struct tier_shape *shape;
+    int64_t hour;
+};
+
+static enum err_code build_hour(struct work *w, const struct group_hour *in, struct tier_build *b,
+                                struct err *e)
+{
+    const struct catalog_group *g = in->group;
+    int64_t hour = in->hour;
+    struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, g->id);
+    const struct tier_range before = {.place = &files.place,
+                                      .shape = in->shape,
+                                      .scope = g->scope,
+                                      .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
+                                      .to_ms = hour * TIER_HOUR_MS,
+                                      .watermark_ms = INT64_MAX,
+                                      .last = true};
+    const struct tsdb_scan_spec readings = {.target = g->target,
+                                            .relation = g->relation->name,
+                                            .scope = &g->scope,
+                                            .from_ms = hour * TIER_HOUR_MS,
+                                            .to_ms = (hour + 1) * TIER_HOUR_MS};
+    enum err_code code = tier_scan(&before, prime, b, e);
+
+    return code ? code : tsdb_scan(w->reader, &readings, tier_build_visit, b, e);
+}
+
+static enum err_code write_hour(struct work *w, const struct catalog_group *g, int64_t hour,
+                                const struct tier_made *made, struct err *e)
+{
+    int month = tier_month_of_hour(hour);
+    bool rebuilt = (hour + 1) * TIER_HOUR_MS <= w->reader->tier_watermark[TSDB_TIER_1H];
+    enum err_code code = ERR_OK;
+
+    for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
+        struct tier_files files = tier_files_of(NULL, (enum tsdb_tier)t, g->id);
+        const struct tier_hour in = {.place = &files.place,
+                                     .hour = hour,
+                                     .count = made->count[t],
+                                     .slices = made->slices[t]};
+        if (in.count == 0 && !rebuilt) {
+            continue;
+        }
+        code = need_file(w, t, month, e);
+        if (code == ERR_OK) {
+            files.file = w->files[t];
+            code = tier_write_hour(&in, e);
+        }
+    }
+    return code;
+}
+
+static enum err_code build_group(struct work *w, const struct group_hour *in, struct err *e)
+{
+    struct tier_build *b = tier_build_new(in->shape, in->group->id);
+    struct tier_made made;
+    enum err_code code = build_hour(w, in, b, e);
+
+    if (code == ERR_OK) {
+        code = tier_build_end(b, &made, e);
+    }
+    if (code == ERR_CORRUPT || code == ERR_LIMIT) { /* trying again would not help */
+        log_error(&rollup_log, "no roll-up of an hour of group %llu: %s",
+                  (unsigned long long)in->group->id, e->text);
+        code = ERR_OK;
+    } else if (code == ERR_OK) {
+        code = write_hour(w, in->group, in->hour, &made, e);
+    }
+    tier_build_free(b);
+    return code;
+}
+
+static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struct err *e)
+{
+    struct catalog_group *g = catalog_group_by_id(w->db->catalog, id);
+    struct arena a;
+
+    if (!g || atomic_load(&g->dropped)) {
+        return ERR_OK;
+    }
+    arena_init(&a, "tsdb shape", TSDB_ARENA_BYTES);
+    const struct group_hour in = {g, tier_shape_of(w->db->catalog, g->relation, &a), hour};
+    enum err_code code = in.shape ? build_group(w, &in, e) : arena_fail(&a, e);
+    arena_fini(&a);
+    return code;
+}
+
+/* --- what follows a late reading --- */
+
+/* The next hour of a group that was rolled up before: it began with what was known then. */
+static enum err_code find_after(struct work *w, size_t at, struct err *e)
+{
+    static const struct tier_shape any = {0};
+    static const uint32_t none[1] = {0};
+    int64_t end = (w->hour + 1) * TIER_HOUR_MS;
+    int64_t watermark = w->reader->tier_watermark[TSDB_TIER_1H];
+    struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, w->groups[at]);
+    const struct tier_range after = {.place = &files.place,
+                                     .shape = &any,
+                                     .from_ms = end,
+                                     .to_ms = end + TIER_LATE_MS,
+                                     .columns = none,
+                                     .watermark_ms = watermark};
+
+    w->after[at] = 0;
+    if (!catalog_group_by_id(w->db->catalog, w->groups[at]) || watermark <= end) {
+        return ERR_OK;
+    }
+    return tier_scan(&after, tier_note_first, &w->after[at], e);
+}
+
+/* --- a step --- */
+
+static enum err_code borrow(struct work *w, struct err *e)
+{
+    return tsdb_reader_borrow(w->db, clock_mono_us() + READER_US, &w->reader, e);
+}
+
+static void give_back(struct work *w)
+{
+    tsdb_reader_return(w->reader);
+    w->reader = NULL;
+}
+
+static enum err_code roll_hours(struct work *w, struct err *e)
+{
+    enum err_code code = borrow(w, e);
+
+    for (size_t i = 0; code == ERR_OK && i < w->count; i++) {
+        code = roll_group(w, w->groups[i], w->hour, e);
+        if (code == ERR_OK) {
+            code = find_after(w, i, e);
+        }
+    }
+    give_back(w);
+    return code ? code : end_files(w, e);
+}
+
+/* A new reader: it sees what was just committed. */
+static enum err_code roll_after(struct work *w, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; code == ERR_OK && i < w->count; i++) {
+        if (w->after[i] == 0) {
+            continue;
+        }
+        code = w->reader ? ERR_OK : borrow(w, e);
+        if (code == ERR_OK) {
+            code = roll_group(w, w->groups[i], w->after[i], e);
+        }
+    }
+    give_back(w);
+    return code ? code : end_files(w, e);
+}
+
+static enum err_code list_groups(struct work *w, struct sqldb *day, struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    bool row = true;
+    enum err_code code = sqldb_query(day, "tsdb_dirty_list",
+                                     SQLDB_ARGS(sqldb_i64(w->hour), sqldb_i64(STEP_GROUPS)), &q, e);
+
+    while (code == ERR_OK && (code = sqldb_step(q, &row, e)) == ERR_OK && row &&
+           w->count < STEP_GROUPS) {
+        w->groups[w->count++] = (uint64_t)sqldb_get_i64(q, 0);
+    }
+    sqldb_end(q);
+    return code;
+}
+
+static enum err_code delete_marks(const struct work *w, struct sqldb *day, struct err *e)
+{
+    enum err_code code = sqldb_begin(day, e);
+
+    for (size_t i = 0; code == ERR_OK && i < w->count; i++) {
+        code = sqldb_run(day, "tsdb_dirty_delete",
+                         SQLDB_ARGS(sqldb_i64(w->hour), sqldb_i64((int64_t)w->groups[i])), e);
+    }
+    if (code) {
+        sqldb_rollback(day);
+        return code;
+    }
+    FAULT_POINT("tsdb.rollup_marks");
+    code = sqldb_commit(day, e);
+    return code ? code : sqldb_checkpoint(day, e);
+}
+
+static enum err_code roll_marks(struct work *w, const struct day_file *f, struct sqldb *day,
+                                struct err *e)
+{
+    struct day_file now = *f;
+    enum err_code code = list_groups(w, day, e);
+
+    if (code == ERR_OK) {
+        code = roll_hours(w, e);
+    }
+    if (code == ERR_OK) {
+        code = roll_after(w, e);
+    }
+    if (code == ERR_OK) {
+        code = delete_marks(w, day, e);
+    }
+    if (code == ERR_OK) {
+        code = days_read_state(day, &now, e);
+    }
+    if (code == ERR_OK) {
+        lock_take(&w->db->state);
+        days_put(w->db, &now);
+        lock_release(&w->db->state);
+    }
+    return code;
+}
+
+static enum err_code roll_file(struct tsdb *db, const struct day_file *f, struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *day = NULL;
+    struct work w = {.db = db, .hour = f->dirty_hour};
+
+    days_path(db, f, path, sizeof(path));
+    FAULT_POINT("tsdb.rollup_hour");
+    enum err_code code = days_open(path, SQLDB_OWN_CHECKPOINT, &day, e);
+    if (code == ERR_OK) {
+        code = roll_marks(&w, f, day, e);
+    }
+    for (int t = 0; t < TSDB_TIERS; t++) {
+        sqldb_close(w.files[t]); /* rolls back what did not end */
+    }
+    sqldb_close(day);
+    return code ? err_wrap(e, "roll-up of %s", path) : ERR_OK;
+}
+
+/* --- the watermark --- */
+
+static enum err_code put_watermark(struct tsdb *db, const struct tier_file *f, int64_t limit,
+                                   struct err *e)
+{
+    char path[PATH_MAX];
+    struct sqldb *file = NULL;
+
+    tier_path(db, f->tier, f->month, path, sizeof(path));
+    enum err_code code = tier_open(path, SQLDB_OWN_CHECKPOINT, &file, e);
+    if (code == ERR_OK) {
+        code = sqldb_run(file, "tsdb_tier_set_watermark", SQLDB_ARGS(sqldb_i64(limit)), e);
+        FAULT_POINT("tsdb.rollup_watermark");
+    }
+    if (code == ERR_OK) {
+        code = sqldb_checkpoint(file, e);
+    }
+    sqldb_close(file);
+    if (code) {
+        return err_wrap(e, "%s", path);
+    }
+    lock_take(&db->state);
+    tier_set_watermark(db, f->tier, f->month, limit);
+    lock_release(&db->state);
+    return ERR_OK;
+}
+
+/* Into the newest file of each tier: one without files has nothing that could be complete. */
+static enum err_code advance(struct tsdb *db, struct err *e)
+{
+    enum err_code code = ERR_OK;
+
+    for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
+        struct tier_file newest = {.month = -1};
+        lock_take(&db->state);
+        int64_t limit = db->rollup_limit_ms;
+        bool due = tier_watermark(db, (enum tsdb_tier)t) < limit;
+        for (size_t i = 0; i < db->tier_count; i++) {
+            if (db->tiers[i].tier == (enum tsdb_tier)t && db->tiers[i].month > newest.month) {
+                newest = db->tiers[i];
+            }
+        }
+        lock_release(&db->state);
+        if (due && newest.month >= 0) {
+            code = put_watermark(db, &newest, limit, e);
+        }
+    }
+    return code;
+}
+
+/* The file with the oldest hour that may be rolled up. */
+static bool next_file(struct tsdb *db, struct day_file *out)
+{
+    *out = (struct day_file){.dirty_hour = INT64_MAX};
+    lock_take(&db->state);
+    int64_t limit_hour = db->rollup_limit_ms / TIER_HOUR_MS;
+    for (size_t i = 0; i < db->day_count; i++) {
+        const struct day_file *f = &db->days[i];
+        if (f->dirty_hour < limit_hour && f->dirty_hour < out->dirty_hour) {
+            *out = *f;
+        }
+    }
+    lock_release(&db->state);
+    return out->dirty_hour != INT64_MAX;
+}
+
+enum err_code rollup_step(struct tsdb *db, bool *more, struct err *e)
+{
+    struct day_file f;
+
+    *more = next_file(db, &f);
+    return *more ? roll_file(db, &f, e) : advance(db, e);
+}
