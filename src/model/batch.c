@@ -47,3 +47,20 @@ double cell_to_f64(struct cell c)
     }
     return (double)NAN;
 }
+
+void cell_add(struct cell *sum, struct cell c)
+{
+    int64_t exact = 0;
+
+    if (c.tag == CELL_NULL || c.tag == CELL_STR) {
+        return;
+    }
+    if (sum->tag == CELL_NULL) {
+        *sum = c;
+    } else if (sum->tag == CELL_I64 && c.tag == CELL_I64 &&
+               !__builtin_add_overflow(sum->i64, c.i64, &exact)) {
+        sum->i64 = exact;
+    } else {
+        *sum = cell_f64(cell_to_f64(*sum) + cell_to_f64(c));
+    }
+}

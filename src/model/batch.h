@@ -189,5 +189,8 @@ static inline struct cell cell_str(struct str v)
 struct cell cell_u64(uint64_t v);
 /* As a double; NaN for NULL and text. Inexact above 2^53: for display and PromQL only. */
 double cell_to_f64(struct cell c);
+/* *sum += c: exact as long as integers fit, then a double; NULL and texts add nothing, and what is
+ * added to NULL is the sum. */
+void cell_add(struct cell *sum, struct cell c);
 
 #endif

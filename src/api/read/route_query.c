@@ -26,25 +26,10 @@ enum { KEY_DATNAME, KEY_USENAME, KEY_QUERYID, KEY_TOPLEVEL, KEYS };
 
 /* --- sums --- */
 
-static void add_cell(struct cell *to, struct cell c)
-{
-    int64_t sum;
-
-    if (c.tag == CELL_NULL || c.tag == CELL_STR)
-        return;
-    if (to->tag == CELL_NULL)
-        *to = c;
-    else if (to->tag == CELL_I64 && c.tag == CELL_I64 &&
-             !__builtin_add_overflow(to->i64, c.i64, &sum))
-        to->i64 = sum;
-    else
-        *to = cell_f64(cell_to_f64(*to) + cell_to_f64(c));
-}
-
 static void add_row(const struct route_query_top *q, struct cell *to, const struct cell *from)
 {
     for (size_t c = 0; c < q->total->column_count; c++)
-        add_cell(&to[c], from[c]);
+        cell_add(&to[c], from[c]);
 }
 
 static double number(struct cell c)

@@ -127,21 +127,6 @@ static struct shelf *shelf_of(struct agent_newest *n, const struct relation *r,
     return shelf;
 }
 
-static void add(struct cell *to, struct cell c)
-{
-    int64_t sum;
-
-    if (c.tag == CELL_NULL || c.tag == CELL_STR)
-        return;
-    if (to->tag == CELL_NULL)
-        *to = c;
-    else if (to->tag == CELL_I64 && c.tag == CELL_I64 &&
-             !__builtin_add_overflow(to->i64, c.i64, &sum))
-        to->i64 = sum;
-    else
-        *to = cell_f64(cell_to_f64(*to) + cell_to_f64(c));
-}
-
 static void take_cells(const struct relation *r, const struct slice *s, size_t at, struct row *row)
 {
     for (size_t c = 0; c < s->column_count; c++) {
@@ -151,7 +136,7 @@ static void take_cells(const struct relation *r, const struct slice *s, size_t a
         if (column < 0)
             continue;
         if (r->columns[column].kind == RELATION_DELTA || r->shape == RELATION_FACT)
-            add(&row->cells[column], value);
+            cell_add(&row->cells[column], value);
         else if (r->columns[column].kind != RELATION_TEXT)
             row->cells[column] = value;
     }

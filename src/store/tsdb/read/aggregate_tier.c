@@ -290,28 +290,6 @@ static enum err_code visit_bucket(void *arg, const struct tsdb_bucket *b, struct
 
 /* --- a group --- */
 
-static enum err_code run_part(struct run *r, const struct tsdb_scan_spec *scan,
-                              const struct tsdb_tier_part *part, struct err *e)
-{
-    const struct tsdb_tier_spec tier = {.tier = part->tier,
-                                        .target = scan->target,
-                                        .relation = scan->relation,
-                                        .scope = *scan->scope,
-                                        .columns = scan->columns,
-                                        .column_count = scan->column_count,
-                                        .from_ms = part->from_ms,
-                                        .to_ms = part->to_ms,
-                                        .deadline_mono_us = scan->deadline_mono_us};
-    struct tsdb_scan_spec raw = *scan;
-
-    if (part->tier != TSDB_RAW) {
-        return tsdb_tier_scan(r->rows.reader, &tier, visit_bucket, r, e);
-    }
-    raw.from_ms = part->from_ms;
-    raw.to_ms = part->to_ms;
-    return tsdb_scan(r->rows.reader, &raw, aggregate_visit, r, e);
-}
-
 /* Where what the first readings are compared with begins; of roll-ups the whole bucket before. */
 static int64_t compared_from(int64_t scan_ms, int64_t from_ms, enum tsdb_tier tier)
 {
@@ -329,6 +307,7 @@ static enum err_code run_group(struct run *r, const struct tsdb_scan_spec *scan,
                                        .to_ms = scan->to_ms,
                                        .step_ms = r->spec->step_ms,
                                        .aligned = true};
+    const struct tsdb_part_visit visit = {visit_bucket, aggregate_visit, r};
     struct tsdb_plan plan;
     enum err_code code = tsdb_tier_plan(r->rows.reader, &ask, &plan, e);
 
@@ -337,7 +316,7 @@ static enum err_code run_group(struct run *r, const struct tsdb_scan_spec *scan,
         if (i == 0) {
             part.from_ms = compared_from(scan->from_ms, ask.from_ms, part.tier);
         }
-        code = run_part(r, scan, &part, e);
+        code = tsdb_part_scan(r->rows.reader, scan, &part, &visit, e);
     }
     return code;
 }

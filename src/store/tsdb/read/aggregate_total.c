@@ -35,25 +35,6 @@ struct total_sum *aggregate_total_sum(struct total *t, size_t row, size_t c)
     return &t->sums[at];
 }
 
-void aggregate_total_add(struct cell *sum, struct cell v)
-{
-    int64_t exact = 0;
-
-    if (v.tag == CELL_NULL || v.tag == CELL_STR) {
-        return;
-    }
-    if (sum->tag == CELL_NULL) {
-        *sum = v;
-        return;
-    }
-    bool whole = sum->tag == CELL_I64 && v.tag == CELL_I64;
-    if (whole && !__builtin_add_overflow(sum->i64, v.i64, &exact)) {
-        sum->i64 = exact;
-        return;
-    }
-    *sum = cell_f64(cell_to_f64(*sum) + cell_to_f64(v));
-}
-
 /* What a counter rose by, as a cell. */
 static struct cell rise_cell(const struct cell *before, const struct cell *now, bool reset)
 {
@@ -84,12 +65,12 @@ static void take_value(struct total *t, struct cell *sum, size_t c, const struct
     }
     switch (t->rows.columns[c]->kind) {
     case RELATION_DELTA:
-        aggregate_total_add(sum, *v->now);
+        cell_add(sum, *v->now);
         break;
     case RELATION_COUNTER:
         if (o && o->cells && o->cells[c].tag != CELL_NULL &&
             (t->rows.relation->sparse || o->seen >= t->complete_no)) {
-            aggregate_total_add(sum, rise_cell(&o->cells[c], v->now, v->reset));
+            cell_add(sum, rise_cell(&o->cells[c], v->now, v->reset));
         }
         break;
     case RELATION_GAUGE:

@@ -30,7 +30,6 @@ struct total {
 
 /* NULL when the arena is full. */
 struct total_sum *aggregate_total_sum(struct total *t, size_t row, size_t c);
-void aggregate_total_add(struct cell *sum, struct cell v);
 /* A reading, or a bucket, of (from_ms, t_ms]; `covered_ms` of that were read. */
 void aggregate_total_cover(struct total *t, const struct tsdb_slice *s, int64_t covered_ms);
 void aggregate_total_end_group(struct total *t);

@@ -51,10 +51,10 @@ static void take_cell(const struct total *t, struct total_sum *sum, const struct
 
     switch (t->rows.columns[in->column]->kind) {
     case RELATION_DELTA:
-        aggregate_total_add(&sum->value, v->sum[in->row]);
+        cell_add(&sum->value, v->sum[in->row]);
         break;
     case RELATION_COUNTER:
-        aggregate_total_add(&sum->value, rise_of(in));
+        cell_add(&sum->value, rise_of(in));
         break;
     case RELATION_GAUGE: /* of rows with equal keys the one that was read last */
         if (v->last[in->row].tag != CELL_NULL && at >= sum->t_ms) {
@@ -145,28 +145,6 @@ static enum err_code visit_bucket(void *arg, const struct tsdb_bucket *b, struct
 
 /* --- a group --- */
 
-static enum err_code run_part(struct total *t, const struct tsdb_scan_spec *scan,
-                              const struct tsdb_tier_part *part, struct err *e)
-{
-    const struct tsdb_tier_spec tier = {.tier = part->tier,
-                                        .target = scan->target,
-                                        .relation = scan->relation,
-                                        .scope = *scan->scope,
-                                        .columns = scan->columns,
-                                        .column_count = scan->column_count,
-                                        .from_ms = part->from_ms,
-                                        .to_ms = part->to_ms,
-                                        .deadline_mono_us = scan->deadline_mono_us};
-    struct tsdb_scan_spec raw = *scan;
-
-    if (part->tier != TSDB_RAW) {
-        return tsdb_tier_scan(t->rows.reader, &tier, visit_bucket, t, e);
-    }
-    raw.from_ms = part->from_ms;
-    raw.to_ms = part->to_ms;
-    return tsdb_scan(t->rows.reader, &raw, aggregate_total_visit, t, e);
-}
-
 static enum err_code run_group(struct total *t, const struct tsdb_scan_spec *scan, struct err *e)
 {
     const struct tsdb_plan_spec ask = {.target = scan->target,
@@ -176,6 +154,7 @@ static enum err_code run_group(struct total *t, const struct tsdb_scan_spec *sca
                                        .from_ms = t->spec->from_ms,
                                        .to_ms = scan->to_ms,
                                        .step_ms = scan->to_ms - t->spec->from_ms};
+    const struct tsdb_part_visit visit = {visit_bucket, aggregate_total_visit, t};
     struct tsdb_plan plan = {.count = 1, .parts = {{TSDB_RAW, ask.from_ms, ask.to_ms}}};
     enum err_code code = ERR_OK;
 
@@ -188,7 +167,7 @@ static enum err_code run_group(struct total *t, const struct tsdb_scan_spec *sca
             int64_t bucket = part.from_ms - tsdb_tier_ms(part.tier);
             part.from_ms = bucket < scan->from_ms ? bucket : scan->from_ms;
         }
-        code = run_part(t, scan, &part, e);
+        code = tsdb_part_scan(t->rows.reader, scan, &part, &visit, e);
     }
     return code;
 }

@@ -88,6 +88,23 @@ struct tsdb_tier_spec {
 enum err_code tsdb_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
                              tsdb_bucket_visit *visit, void *arg, struct err *e) ERR_MUST_CHECK;
 
+/* Readings with from_ms < t <= to_ms come from `tier`. */
+struct tsdb_tier_part {
+    enum tsdb_tier tier;
+    int64_t from_ms, to_ms;
+};
+
+/* Who looks at a part of a plan: at its buckets, or at readings where it has none. */
+struct tsdb_part_visit {
+    tsdb_bucket_visit *buckets;
+    tsdb_visit *readings;
+    void *arg;
+};
+/* Visit one part of what `scan` asks for, whose own times do not count. Errors as tsdb_scan. */
+enum err_code tsdb_part_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *scan,
+                             const struct tsdb_tier_part *part, const struct tsdb_part_visit *visit,
+                             struct err *e) ERR_MUST_CHECK;
+
 /* What a function needs of a column. */
 enum tsdb_need {
     TSDB_NEED_READINGS, /* all of them: quantile, stddev, changes, resets, deriv */
@@ -113,12 +130,6 @@ struct tsdb_plan_spec {
     int64_t step_ms;        /* between two evaluations; 0 = there is one */
     bool aligned;           /* only a tier whose buckets begin at from_ms and whose R divides the
                              * step: nothing of a bucket lies on two sides of a step */
-};
-
-/* Readings with from_ms < t <= to_ms come from `tier`. */
-struct tsdb_tier_part {
-    enum tsdb_tier tier;
-    int64_t from_ms, to_ms;
 };
 
 #define TSDB_PLAN_PARTS 10

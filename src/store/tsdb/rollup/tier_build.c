@@ -117,16 +117,9 @@ static void set_text(struct tier_build *b, struct agg *g, struct str text)
 static void add(struct agg *g, enum slot slot, struct cell v)
 {
     struct cell sum = tier_build_get(g, slot);
-    int64_t exact = 0;
 
-    if (sum.tag == CELL_NULL) {
-        set(g, slot, v);
-    } else if (sum.tag == CELL_I64 && v.tag == CELL_I64 &&
-               !__builtin_add_overflow(sum.i64, v.i64, &exact)) {
-        g->v[slot].i64 = exact;
-    } else {
-        set(g, slot, cell_f64(cell_to_f64(sum) + cell_to_f64(v)));
-    }
+    cell_add(&sum, v);
+    set(g, slot, sum);
 }
 
 static bool is_less(struct cell a, struct cell b)

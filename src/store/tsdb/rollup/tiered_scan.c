@@ -563,26 +563,40 @@ static enum err_code make_plan(const struct tiered *t, struct tsdb_reader *r,
 static enum err_code scan_part(struct tiered *t, struct tsdb_reader *r,
                                const struct tsdb_tier_part *part, struct err *e)
 {
-    const struct tsdb_scan_spec *q = t->spec->scan;
-    struct tsdb_scan_spec raw = *q;
-    const struct tsdb_tier_spec tier = {.tier = part->tier,
-                                        .target = q->target,
-                                        .relation = q->relation,
-                                        .scope = *q->scope,
-                                        .columns = q->columns,
-                                        .column_count = q->column_count,
-                                        .from_ms = part->from_ms,
-                                        .to_ms = part->to_ms,
-                                        .deadline_mono_us = q->deadline_mono_us};
+    const struct tsdb_part_visit readings = {.readings = t->spec->visit, .arg = t->spec->arg};
+    const struct tsdb_part_visit buckets = {.buckets = visit_bucket, .arg = t};
+    struct tsdb_scan_spec raw = *t->spec->scan;
 
     t->tier = part->tier;
+    if (part->tier == TSDB_RAW && t->spec->numbers) {
+        raw.from_ms = part->from_ms;
+        raw.to_ms = part->to_ms;
+        return tsdb_scan_numbers(r, &raw, t->spec->numbers, e);
+    }
+    return tsdb_part_scan(r, &raw, part, part->tier == TSDB_RAW ? &readings : &buckets, e);
+}
+
+enum err_code tsdb_part_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *scan,
+                             const struct tsdb_tier_part *part, const struct tsdb_part_visit *visit,
+                             struct err *e)
+{
+    struct tsdb_scan_spec raw = *scan;
+    const struct tsdb_tier_spec tier = {.tier = part->tier,
+                                        .target = scan->target,
+                                        .relation = scan->relation,
+                                        .scope = *scan->scope,
+                                        .columns = scan->columns,
+                                        .column_count = scan->column_count,
+                                        .from_ms = part->from_ms,
+                                        .to_ms = part->to_ms,
+                                        .deadline_mono_us = scan->deadline_mono_us};
+
+    if (part->tier != TSDB_RAW) {
+        return tsdb_tier_scan(r, &tier, visit->buckets, visit->arg, e);
+    }
     raw.from_ms = part->from_ms;
     raw.to_ms = part->to_ms;
-    if (part->tier != TSDB_RAW) {
-        return tsdb_tier_scan(r, &tier, visit_bucket, t, e);
-    }
-    return t->spec->numbers ? tsdb_scan_numbers(r, &raw, t->spec->numbers, e)
-                            : tsdb_scan(r, &raw, t->spec->visit, t->spec->arg, e);
+    return tsdb_scan(r, &raw, visit->readings, visit->arg, e);
 }
 
 enum err_code tsdb_tiered_scan(struct tsdb_reader *r, const struct tsdb_tiered_spec *spec,
