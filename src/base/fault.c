@@ -43,6 +43,7 @@ static const char *const fault_table[] = {
     "pgstore.rollup_writing",
     "pgstore.rollup_written",
     "pgstore.tables_commit",
+    "pgstore.tables_known",
     "server.before_answer",
     "spool.after_append",
     "spool.after_cursor",

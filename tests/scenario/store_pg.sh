@@ -53,7 +53,7 @@ ok $? "agents push to both" || done_testing
 
 TEST=$ROOT/build/unit/test # meanwhile: the engine against that in SQLite
 compare=
-for name in engines engines_rollup engines_texts; do
+for name in engines engines_rollup engines_texts engines_tables; do
     [ -x "$TEST/test_tsdb_$name" ] || continue
     compare+=" $name"
     spawn "compare_$name" env PGA_TEST_PG="postgres://$PGUSER@127.0.0.1:$PGPORT/postgres" \

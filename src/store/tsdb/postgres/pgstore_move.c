@@ -11,6 +11,7 @@
 #include "store/tsdb/rollup/tier.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/varint.h"
 #include "os/clock.h"
@@ -191,6 +192,9 @@ static enum err_code check_tables(struct move *m, struct err *e)
     int64_t now = clock_mono_us();
     p->waits_since_us = !wanted ? 0 : p->waits_since_us ? p->waits_since_us : now;
     m->waits |= wanted && now - p->waits_since_us < TABLE_WAIT_US;
+    if (code == ERR_OK && !m->waits) {
+        code = move_know_tables(m, e); /* one that is not wanted any more may be there by now */
+    }
     return code;
 }
 
@@ -367,6 +371,7 @@ enum err_code move_slices(struct move *m, struct err *e)
     }
     code = sqldb_run(m->store->move, "tsdb_rollup_share", SQLDB_NO_ARGS, e);
     code = code ? code : move_know_tables(m, e);
+    FAULT_POINT("pgstore.tables_known");
     code = code ? code : find_relations(m, e);
     if (code == ERR_OK) {
         check_days(m);
