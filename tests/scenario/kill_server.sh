@@ -64,7 +64,7 @@ if [ -x "$PGA_FAULTY" ]; then
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
         case $point in # a compaction waits for flushes that pile up, a roll-up for an hour to end
-            tsdb.compact_* | tsdb.rollup_*) reap server 60 ;;
+            tsdb.compact_* | tsdb.rollup_*) reap server 240 ;; # in the background, behind all else
             *) reap server 20 ;;
         esac
         status=$?
