@@ -76,7 +76,9 @@ struct x509_check {
     struct str bundle; /* PEM: issuing authorities and roots; each self-issued one is trusted */
     enum x509_use use; /* X509_CLIENT, X509_SERVER, or X509_ISSUES for an authority */
     int64_t now_s;
-    int64_t grace_s; /* how long after its end the leaf itself is still taken; 0 but for renewal */
+    /* How long after its end, and before its begin (by an issuer whose clock was ahead), the leaf
+     * itself is taken; 0 but for renewal. */
+    int64_t grace_s;
 };
 /*
  * Whether a chain leads from the certificate to a root of the bundle, every link in its time by

@@ -62,7 +62,7 @@ static int judge_time(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *fla
     int64_t end = x509_time(&crt->valid_to);
 
     *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
-    if (x509_time(&crt->valid_from) > check->now_s)
+    if (x509_time(&crt->valid_from) - (depth == 0 ? check->grace_s : 0) > check->now_s)
         *flags |= MBEDTLS_X509_BADCERT_FUTURE;
     if (end + (depth == 0 ? check->grace_s : 0) < check->now_s)
         *flags |= MBEDTLS_X509_BADCERT_EXPIRED;

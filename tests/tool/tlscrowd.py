@@ -11,7 +11,8 @@ Stages: versions  TLS 1.3 alone is spoken, whatever suite an older version offer
         crowd     --silent N and --drip N sockets beside a good client, for --seconds (T5, T6)
         reload    new certificates on SIGHUP while connections live (T7)
         shapes    heads that arrive in pieces or several at once
-        memory    --keep N idle keep-alive connections, --pid SERVER_PID, --kib-each
+        memory    --keep N idle keep-alive connections, --pid SERVER_PID, --kib-each; of agents when
+                  --cert names a certificate of --certs
 """
 
 import argparse
@@ -479,7 +480,7 @@ def rss_kib(pid):
 
 
 def stage_memory(args, tap):
-    c = context(args)
+    c = context(args, args.cert)
     first = rss_kib(args.pid)
     kept, answered = [], 0
     for i in range(args.keep):
@@ -487,7 +488,8 @@ def stage_memory(args, tap):
         s.sendall(REQUEST)
         answered += read_answer(s) == 200
         kept.append(s)
-    grown = rss_kib(args.pid) - first
+    whole = rss_kib(args.pid)
+    grown = whole - first
     tap.equal(answered, args.keep, "%d keep-alive connections are answered" % args.keep)
     alive = 0
     for s in kept:
@@ -496,6 +498,8 @@ def stage_memory(args, tap):
     tap.equal(alive, args.keep, "all of them once more")
     tap.ok(grown <= args.kib_each * args.keep,
            "they take %d KiB, at most %d each" % (grown, args.kib_each))
+    print("# %d connections%s: %d KiB more, the whole process %d KiB"
+          % (args.keep, " of agents" if args.cert else "", grown, whole))
     for s in kept:
         s.close()
 
@@ -512,6 +516,7 @@ def main():
     parser.add_argument("--pid", type=int, default=0)
     parser.add_argument("--agents", type=int, help="port of the agents' listener")
     parser.add_argument("--log", help="of the server")
+    parser.add_argument("--cert", help="what the connections of `memory` show")
     parser.add_argument("--reloads", type=int, default=20)
     parser.add_argument("--silent", type=int, default=300)
     parser.add_argument("--drip", type=int, default=300)

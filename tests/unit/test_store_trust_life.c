@@ -279,6 +279,10 @@ static void clocks_that_jump_lose_no_agent(void **state)
     assert_int_equal(trust_use(&a), ERR_DENIED); /* not valid yet */
     tf.wall_ms += 3600 * 1000;
     trust_must(trust_use(&a));
+    /* It goes back, and stays there: a signed request gets one that is valid by it. */
+    tf.wall_ms -= 3600 * 1000;
+    trust_must(trust_renew_late(&a, GRACE));
+    trust_must(trust_use(&a));
     trust_agent_fini(&a);
 }
 

@@ -5,6 +5,7 @@
  *     due: asks for the next one, for which the current one speaks, where it pushes
  *     late (it has expired): asks where it enrolled, by a request signed with the old key
  *     lost (too late): says so, and goes on asking once an hour: our clock may be the wrong one
+ *     doubtful (fresh or due by our clock, but pushes are not answered): as late
  *
  * Nothing of this stops collecting: records wait in the spool.
  * Threads: the sender's, or the main thread for `pga agent enroll`.
@@ -25,6 +26,8 @@
 #define RETRY_S      60
 #define LOST_RETRY_S 3600
 #define GRACE_S      (30 * 86400) /* what a server grants at most */
+#define DOUBT_AFTER  4            /* pushes in a row without an answer */
+#define DOUBLINGS    6
 
 static const struct log_ctx CTX = {.component = "certificate"};
 static const struct json_limits LIMITS = {ANSWER_MAX, LIMIT_JSON_DEPTH, false};
@@ -247,6 +250,22 @@ static bool speaks_by_itself(const struct agent_sender *s)
     return is_https(s->identity.agent_url);
 }
 
+/*
+ * A server that finds a certificate expired, or not valid yet, ends the connection, and no answer
+ * tells its time. Its clock is ahead of ours, or was when it issued; or it is just away.
+ */
+static bool is_doubtful(const struct agent_sender *s)
+{
+    return speaks_by_itself(s) && s->unanswered >= DOUBT_AFTER;
+}
+
+/* What the log need not hear: that a server is away, of which the sender tells. */
+static void failed_in_doubt(struct agent_sender *s, const struct err *e)
+{
+    ask_later(s, RETRY_S);
+    log_debug(&CTX, "another certificate was not to be had: %s", e->text);
+}
+
 static void failed(struct agent_sender *s, enum x509_life_state state, const struct err *e)
 {
     bool lost = state == X509_LIFE_LOST || (state == X509_LIFE_LATE && e->code == ERR_DENIED);
@@ -271,15 +290,23 @@ void agent_sender_renew(struct agent_sender *s)
     }
     enum x509_life_state state = x509_life_at(&s->certificate.life, now_s(s),
                                               clock_mono_ms() / 1000, GRACE_S);
-    if (state == X509_LIFE_FRESH) {
+    bool doubtful = state <= X509_LIFE_DUE && is_doubtful(s);
+    if (state == X509_LIFE_FRESH && !doubtful) {
         return;
     }
-    bool due = state == X509_LIFE_DUE && speaks_by_itself(s);
+    bool due = state == X509_LIFE_DUE && speaks_by_itself(s) && !doubtful;
     enum err_code code = due ? renew_due(s, &e) : renew_late(s, &e);
+    if (code && doubtful) {
+        failed_in_doubt(s, &e);
+        return;
+    }
     if (code) {
         failed(s, state, &e);
         return;
     }
-    ask_later(s, RETRY_S);
-    log_info(&CTX, "the certificate was renewed");
+    /* When that was not the reason, certificates are not to be had by the dozen. */
+    ask_later(s, (int64_t)RETRY_S << (s->doubted < DOUBLINGS ? s->doubted : DOUBLINGS));
+    s->doubted += doubtful;
+    log_info(&CTX, "the certificate was renewed%s",
+             doubtful ? ": pushes with the old one were not answered, the clocks may differ" : "");
 }

@@ -121,6 +121,7 @@ static void note_up(struct agent_sender *s)
     s->told_down = false;
     s->failures = 0;
     s->conflicts = 0;
+    s->doubted = 0;
 }
 
 /* --- one push --------------------------------------------------------------------------------- */
@@ -387,9 +388,11 @@ static struct outcome push(struct agent_sender *s, const struct batch_of *b)
             return on_refused(s, b);
         }
         count_push(s, AGENT_PUSH_NO_ANSWER);
+        s->unanswered++;
         note_down(s, e.text);
         return (struct outcome){false, backoff_ms(s)};
     }
+    s->unanswered = 0;
     switch (s->answer.status) {
     case 200:
         count_push(s, AGENT_PUSH_STORED);

@@ -29,10 +29,12 @@ struct agent_sender {
     _Atomic int64_t stop_us; /* the deadline of stopping */
     _Atomic int64_t offset_ms;
     atomic_ullong pushes[AGENT_PUSH_RESULTS];
-    size_t batch_max;   /* records a push; halved when the server refuses one */
-    unsigned failures;  /* in a row, for the back-off */
-    unsigned conflicts; /* 409 in a row */
-    bool told_down;     /* the log knows that the server is away */
+    size_t batch_max;    /* records a push; halved when the server refuses one */
+    unsigned failures;   /* in a row, for the back-off */
+    unsigned conflicts;  /* 409 in a row */
+    unsigned unanswered; /* pushes in a row that nobody answered */
+    unsigned doubted;    /* renewals for that reason since the last push that was stored */
+    bool told_down;      /* the log knows that the server is away */
     int64_t refreshed_us;
     int64_t config_version;  /* the newest, as the last answer said; 0 = nothing new */
     int64_t check_s;         /* how often the server wants to hear of us */
