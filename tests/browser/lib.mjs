@@ -73,7 +73,7 @@ export async function open(browser, options) {
     // the one that the wrong password below is meant to get; and the 403 that asks for a proof.
     const asked = /\/api\/v1\/auth\/(me|login)$/.test(message.location().url)
       && message.text().includes("401");
-    const proof = /\/api\/v1\/tokens$/.test(message.location().url) && message.text().includes("403");
+    const proof = /\/api\/v1\/(tokens|audit\/export)$/.test(message.location().url) && message.text().includes("403");
     if (!asked && !proof) problems.push(`${message.type()}: ${message.text()}`);
   });
   page.on("request", (request) => {

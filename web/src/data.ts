@@ -162,7 +162,7 @@ async function exchange<T>(path: string, opt: Ask, abort: AbortSignal): Promise<
   noteReached(response);
   if (response.status === 401 && !opt.anonymous) endSession();
   if (!response.ok) throw await readError(response);
-  return (response.status === 204 ? null : await response.json()) as T;
+  return (response.status === 204 || method === "HEAD" ? null : await response.json()) as T;
 }
 
 function endSession(): void {
@@ -245,11 +245,26 @@ export async function send<T>(
   return answer;
 }
 
+/**
+ * The address of a file to take along that wants a fresh proof: it is asked for before the browser
+ * goes there, which would save the refusal in place of the file.
+ */
+export async function provenFile(path: string): Promise<string> {
+  await sendProven(path, { method: "HEAD" });
+  return BASE + path;
+}
+
+/** An answer to HEAD has no body that could tell the reason of a 403. */
+function wantsProof(error: unknown, opt: Ask): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.type === STEP_UP || (opt.method === "HEAD" && error.status === 403);
+}
+
 async function sendProven<T>(path: string, opt: Ask): Promise<T> {
   try {
     return await ask<T>(path, opt);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.type !== STEP_UP) throw error;
+    if (!wantsProof(error, opt)) throw error;
     const given = await new Promise<boolean>((resolve) => (proofWanted.value = resolve));
     if (!given) throw error;
     return ask<T>(path, opt);
