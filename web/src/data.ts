@@ -31,7 +31,9 @@ export class ApiError extends Error {
   }
 }
 
-export type Who = { state: "unknown" } | { state: "none" } | { state: "user"; user: User };
+export type Who = { state: "unknown" } | { state: "none" }
+  /** mustEnrol: the server answers nothing else before there is a second factor. */
+  | { state: "user"; user: User; mustEnrol: boolean };
 
 export const who = signal<Who>({ state: "unknown" });
 /** null while the server answers; else when it went away and when it is asked again. */
@@ -161,8 +163,20 @@ async function exchange<T>(path: string, opt: Ask, abort: AbortSignal): Promise<
   });
   noteReached(response);
   if (response.status === 401 && !opt.anonymous) endSession();
-  if (!response.ok) throw await readError(response);
+  if (!response.ok) throw noteMustEnrol(await readError(response));
   return (response.status === 204 || method === "HEAD" ? null : await response.json()) as T;
+}
+
+const ENROL = "urn:pga:problem:enrol";
+
+function noteMustEnrol(error: ApiError): ApiError {
+  const w = who.value;
+  if (error.type === ENROL && w.state === "user") who.value = { ...w, mustEnrol: true };
+  return error;
+}
+
+function isNow(session: Session): Who {
+  return { state: "user", user: session.user, mustEnrol: session.must_enrol };
 }
 
 function endSession(): void {
@@ -173,7 +187,7 @@ function endSession(): void {
 function beginSession(session: Session): void {
   csrfToken = session.csrf_token;
   batch(() => {
-    who.value = { state: "user", user: session.user };
+    who.value = isNow(session);
     reload.value++;
   });
 }
@@ -185,7 +199,7 @@ export async function loadSession(): Promise<void> {
   try {
     const session = await ask<Session>("/auth/me", { anonymous: true });
     csrfToken = session.csrf_token;
-    who.value = { state: "user", user: session.user };
+    who.value = isNow(session);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) endSession();
     else if (!(error instanceof ApiError && error.unreachable)) throw error;

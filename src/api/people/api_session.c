@@ -72,6 +72,7 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
         json_member_c(w, "refresh_token", grant->refresh);
         api_member_time(w, "expires_at", claims.expires_s * 1000);
         json_member_c(w, "csrf_token", csrf);
+        json_member_bool(w, "must_enrol", api_must_enrol(call->api, grant->user));
         json_member_c(w, "message", grant->message);
         json_key(w, "user");
         api_session_put_user(w, grant->user);

@@ -282,6 +282,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .arg = s,
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
         .push_bytes = (size_t)s->config->push_bytes,
+        .totp_roles = s->config->totp_roles,
         .open_ingest = s->config->open_ingest != 0,
         .rates = {.per_s = {[API_RATE_ADDRESS] = s->config->rate_address,
                             [API_RATE_SESSION] = s->config->rate_session,
