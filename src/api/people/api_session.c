@@ -37,6 +37,7 @@ void api_cookie_set(struct api_call *call, const struct api_cookie *cookie)
              cookie->value ? (long long)cookie->life_s : 0LL,
              api_is_secure(call->req) ? "; Secure" : "");
     httpd_add_header(call->resp, "Set-Cookie", text);
+    crypto_wipe(text, sizeof(text));
 }
 
 const char *api_cookie_name(const struct httpd_request *r)
@@ -79,6 +80,7 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
         json_object_end(w);
     }
     buf_fini(&token);
+    crypto_wipe(csrf, sizeof(csrf));
     return rc;
 }
 
