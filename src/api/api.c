@@ -247,6 +247,29 @@ static void log_access(const struct api_call *call)
               call->who.name && call->who.name[0] ? call->who.name : "nobody", call->req->peer);
 }
 
+/*
+ * Readings on their way in or out: no secrets, and much of it. Everything else is wiped when it is
+ * given back (httpd.c).
+ */
+static bool is_bulk(const struct route *route)
+{
+    return (route->role == ROUTE_COLLECTOR && route->body == ROUTE_RAW) ||
+           (route->role == ROUTE_VIEWER && strcmp(route->method, "GET") == 0);
+}
+
+static enum err_code run_handler(struct api_call *call, struct err *e)
+{
+    bool bulk = is_bulk(call->route);
+    enum err_code rc;
+
+    if (bulk)
+        alloc_wipe_end();
+    rc = call->route->handle(call, e);
+    if (bulk)
+        alloc_wipe_begin();
+    return rc;
+}
+
 void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
 {
     struct api_call call = {.api = arg, .arena = r->arena, .req = r, .resp = w};
@@ -256,7 +279,7 @@ void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w)
     api_count_in_flight(call.api->count, 1);
     good = find_route(&call) && admit(&call);
     if (charge(&call) && good && take_body(&call)) {
-        enum err_code rc = call.route->handle(&call, &e);
+        enum err_code rc = run_handler(&call, &e);
 
         if (rc == ERR_OK)
             rc = arena_check(call.arena, &e);

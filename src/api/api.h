@@ -48,6 +48,8 @@ struct api_config {
     size_t push_bytes; /* of a push, inflated; 0 = LIMIT_PUSH_INFLATED_BYTES */
     struct api_rate_limits rates;
     const struct api_managed *managed; /* api_managed.h; borrowed */
+    /* Roles (1u << enum route_role) that may do nothing before they have a second factor. */
+    unsigned totp_roles;
     bool open_ingest; /* a push without a token is taken for the collector that it names */
 };
 

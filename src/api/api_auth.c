@@ -270,6 +270,23 @@ enum err_code api_check_fresh(struct api_call *call, struct err *e)
     return err_set(e, ERR_DENIED, "prove once more who you are: POST /api/v1/auth/confirm");
 }
 
+bool api_must_enrol(const struct api *api, const struct store_user *user)
+{
+    return user->totp == STORE_USER_TOTP_OFF &&
+           (api->config.totp_roles & (1u << api_role_of(user->role))) != 0;
+}
+
+/* A person who must is asked; a token was made by one who could sign in then. */
+static enum err_code check_enrolled(struct api_call *call, struct err *e)
+{
+    const struct api_principal *who = &call->who;
+
+    if (who->by_token || call->route->enrols || !api_must_enrol(call->api, &who->session.user))
+        return ERR_OK;
+    call->problem_type = API_ENROL_TYPE;
+    return err_set(e, ERR_DENIED, "your role asks for a second factor: POST /api/v1/auth/totp");
+}
+
 enum err_code api_check_proof(struct api_call *call, struct err *e)
 {
     const struct api_principal *who = &call->who;
@@ -281,6 +298,8 @@ enum err_code api_check_proof(struct api_call *call, struct err *e)
         return err_set(e, ERR_DENIED, "this is for people who signed in, not for an API token");
     if (who->metrics_only && !str_starts(str_of(route->path), STR("/prometheus/")))
         return err_set(e, ERR_DENIED, "the scope of this token is Prometheus's API alone");
+    if (check_enrolled(call, e) != ERR_OK)
+        return e->code;
     return route->step_up ? api_check_fresh(call, e) : ERR_OK;
 }
 

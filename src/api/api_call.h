@@ -55,6 +55,8 @@ struct api {
 #define API_STEP_UP_MS (5 * 60 * (int64_t)1000)
 /* The type of the problem that says: POST /auth/confirm, then try again. */
 #define API_STEP_UP_TYPE "urn:pga:problem:step-up"
+/* The type of the problem that says: enrol a second factor first, POST /auth/totp. */
+#define API_ENROL_TYPE "urn:pga:problem:enrol"
 
 enum api_principal_kind { API_NOBODY, API_USER, API_COLLECTOR };
 
@@ -197,6 +199,8 @@ enum err_code api_check_origin(const struct api_call *call, struct err *e) ERR_M
 void api_csrf(const struct api *api, const char *session_id, char out[65]);
 const char *api_cookie_name(const struct httpd_request *r);
 enum route_role api_role_of(const char *name);
+/* Whether the role of this person asks for a second factor, and there is none. */
+bool api_must_enrol(const struct api *api, const struct store_user *user);
 /* Note that a collector was heard. */
 void api_seen(struct api *api, const char *collector_id, int64_t samples);
 

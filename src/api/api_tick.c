@@ -130,6 +130,8 @@ enum err_code api_tick(struct api *api, struct err *e)
     if (rc == ERR_OK && now - api->purged_mono_ms > PURGE_EVERY_MS) {
         api->purged_mono_ms = now;
         rc = store_session_purge(api->config.store, e);
+        if (rc == ERR_OK)
+            rc = store_ca_purge(api->config.store, e);
     }
     return rc;
 }

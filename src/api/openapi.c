@@ -237,6 +237,8 @@ static void put_security(struct json_writer *w, const struct route *r)
     json_member_c(w, "x-pga-role", who);
     if (r->step_up || r->in_person)
         json_member_c(w, "x-pga-proof", r->step_up ? "fresh" : "session");
+    if (r->enrols)
+        json_member_bool(w, "x-pga-enrols", true);
     json_key(w, "security");
     if (role == ROUTE_ANYONE || role == ROUTE_LOCAL)
         json_put_raw(w, STR("[]"));

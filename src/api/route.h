@@ -42,6 +42,7 @@ struct route {
     bool own_agent;   /* an agent's token opens it as well; the handler shows its own alone */
     bool in_person;   /* a session of a person; never an API token */
     bool step_up;     /* the same, and the person proved who it is within API_STEP_UP_MS */
+    bool enrols;      /* open to a person who has to enrol a second factor before anything else */
     bool certificate; /* ROUTE_COLLECTOR: an agent's certificate opens it, without a token */
     bool open_door;   /* with ingest.open_ingest, callers without a token reach the handler */
     unsigned classes; /* of listeners; enum httpd_class */

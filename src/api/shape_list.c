@@ -59,6 +59,7 @@ const struct shape_named shape_list[] = {
                " max_registrations: int, total_registrations: int, expires_at: time?,"
                " last_used_at: time?, created_at: time?}"},
     {"Session", "{token: text, refresh_token: text, expires_at: time, csrf_token: text,"
+                " must_enrol: bool 'nothing else is open before there is a second factor',"
                 " message: text, user: User}"},
     {"Signin", "{id: text, username: text, address: text, agent: text 'what the client calls"
                " itself', current: bool 'the session of this request', created_at: time,"

@@ -100,10 +100,47 @@ static bool alloc_keep(struct alloc_kept *block, int power)
     return true;
 }
 
+/* --- secrets --- */
+
+static _Thread_local unsigned alloc_wiping;
+
+void alloc_wipe_begin(void)
+{
+    alloc_wiping++;
+}
+
+void alloc_wipe_end(void)
+{
+    alloc_wiping--;
+}
+
+static void alloc_wipe(void *ptr)
+{
+    if (ptr && alloc_wiping > 0)
+        explicit_bzero(ptr, malloc_usable_size(ptr));
+}
+
+/* What realloc would leave behind cannot be wiped. */
+static void *alloc_move_wiped(void *old, size_t size)
+{
+    size_t have = malloc_usable_size(old);
+    void *ptr = malloc(size);
+
+    if (!ptr)
+        return NULL;
+    memcpy(ptr, old, have < size ? have : size);
+    alloc_wipe(old);
+    free(old);
+    return ptr;
+}
+
+/* --- keeping --- */
+
 static void alloc_give(void *ptr)
 {
     int power = ptr ? alloc_size_down(malloc_usable_size(ptr)) : -1;
 
+    alloc_wipe(ptr);
     if (power < 0 || !alloc_keep(ptr, power))
         free(ptr);
 }
@@ -116,7 +153,7 @@ static void *alloc_move(void *old, size_t size)
     if (!old)
         return alloc_take(size);
     if (alloc_size_up(size) < 0 && alloc_size_down(have) < 0)
-        return realloc(old, size);
+        return alloc_wiping > 0 ? alloc_move_wiped(old, size) : realloc(old, size);
     if (size <= have && size >= have / 2)
         return old;
     ptr = alloc_take(size);
@@ -128,7 +165,18 @@ static void *alloc_move(void *old, size_t size)
 }
 
 #ifdef ALLOC_KEEPS_NONE
-static const struct alloc_ops alloc_system = {.resize = realloc, .release = free};
+static void *alloc_plain_move(void *old, size_t size)
+{
+    return old && alloc_wiping > 0 ? alloc_move_wiped(old, size) : realloc(old, size);
+}
+
+static void alloc_plain_give(void *ptr)
+{
+    alloc_wipe(ptr);
+    free(ptr);
+}
+
+static const struct alloc_ops alloc_system = {alloc_plain_move, alloc_plain_give};
 static const struct alloc_ops alloc_keeping __attribute__((unused)) = {alloc_move, alloc_give};
 #else
 static const struct alloc_ops alloc_system = {.resize = alloc_move, .release = alloc_give};

@@ -21,6 +21,13 @@ struct alloc_ops {
 /* Replace the allocator; NULL restores the system's. Returns the table that was in force. */
 const struct alloc_ops *alloc_ops_set(const struct alloc_ops *ops);
 
+/*
+ * Between the two, whatever this thread gives back is wiped first: for work through which secrets
+ * pass, of which copies stay in documents, arenas and buffers. May be nested.
+ */
+void alloc_wipe_begin(void);
+void alloc_wipe_end(void);
+
 #define ALLOC_NEVER_NULL __attribute__((returns_nonnull))
 
 ALLOC_NEVER_NULL void *alloc_new(size_t size_bytes);                 /* zeroed */

@@ -128,16 +128,26 @@ static bool log_take_held_back(int64_t now_us, struct log_repeat *out)
     return false;
 }
 
+/* C1, line and paragraph ends, and marks that turn the order of what is read around. */
+static bool log_is_hidden(const unsigned char *c, size_t step)
+{
+    if (step == 2)
+        return c[0] == 0xC2 && c[1] < 0xA0;
+    return step == 3 && c[0] == 0xE2 &&
+           ((c[1] == 0x80 && ((c[2] >= 0x8E && c[2] <= 0x8F) || (c[2] >= 0xA8 && c[2] <= 0xAE))) ||
+            (c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9));
+}
+
 /* Control characters (C0, DEL, C1) and broken UTF-8 are escaped: a line stays a line. */
 static void log_add_escaped(struct buf *line, struct str s)
 {
     while (s.len > 0) {
         unsigned char c = (unsigned char)s.ptr[0];
         size_t step = str_utf8_len(s);
-        bool c1 = step == 2 && c == 0xC2 && (unsigned char)s.ptr[1] < 0xA0;
+        bool hidden = log_is_hidden((const unsigned char *)s.ptr, step);
 
-        if (step == 0 || c < 0x20 || c == 0x7F || c1) {
-            step = c1 ? 2 : 1;
+        if (step == 0 || c < 0x20 || c == 0x7F || hidden) {
+            step = hidden ? step : 1;
             for (size_t i = 0; i < step; i++)
                 buf_printf(line, "\\x%02x", (unsigned char)s.ptr[i]);
         } else {
@@ -147,12 +157,29 @@ static void log_add_escaped(struct buf *line, struct str s)
     }
 }
 
+/* A value with a blank, a quote or a mark of the form in it is quoted: it begins no other field. */
 static void log_add_field(struct buf *line, const char *name, const char *value)
 {
+    bool quoted;
+
     if (!value)
         return;
-    buf_printf(line, " %s=", name);
-    log_add_escaped(line, str_of(value));
+    quoted = strpbrk(value, " =:\"\\") != NULL;
+    buf_printf(line, quoted ? " %s=\"" : " %s=", name);
+    for (struct str rest = str_of(value), part; rest.len > 0;) {
+        size_t plain = strcspn(rest.ptr, "\"\\");
+
+        part = str_make(rest.ptr, plain);
+        log_add_escaped(line, part);
+        rest = str_make(rest.ptr + plain, rest.len - plain);
+        if (rest.len == 0)
+            break;
+        buf_add_char(line, '\\');
+        buf_add_char(line, rest.ptr[0]);
+        rest = str_make(rest.ptr + 1, rest.len - 1);
+    }
+    if (quoted)
+        buf_add_char(line, '"');
 }
 
 static void log_text_line(struct buf *line, const char *when, enum log_level level,

@@ -84,6 +84,7 @@ static int on_request(struct mg_connection *conn)
     struct httpd_response w;
     struct arena arena;
 
+    alloc_wipe_begin(); /* any head has a token in it, and bodies and answers have passwords */
     arena_init(&arena, "request", LIMIT_REQUEST_ARENA_BYTES);
     r.arena = &arena;
     httpd_response_init(&w);
@@ -92,6 +93,7 @@ static int on_request(struct mg_connection *conn)
     httpd_response_send(conn, &r, &w);
     httpd_response_fini(&w);
     arena_fini(&arena);
+    alloc_wipe_end();
     return w.status;
 }
 

@@ -165,7 +165,7 @@ static enum guest_state judge(const struct arrival *a, int *head_len)
     return WORKING;
 }
 
-static enum guest_state judge_plain(struct httpd_room *room, int fd, bool at_end, int *head_len)
+static enum guest_state look_plain(struct httpd_room *room, int fd, bool at_end, int *head_len)
 {
     ssize_t got = recv(fd, room->head, sizeof(room->head), MSG_PEEK | MSG_DONTWAIT);
     struct arrival a = {.at_end = at_end};
@@ -182,6 +182,14 @@ static enum guest_state judge_plain(struct httpd_room *room, int fd, bool at_end
         a.room = (size_t)kernel / 2;
     a.all = (size_t)all;
     return judge(&a, head_len);
+}
+
+static enum guest_state judge_plain(struct httpd_room *room, int fd, bool at_end, int *head_len)
+{
+    enum guest_state state = look_plain(room, fd, at_end, head_len);
+
+    explicit_bzero(room->head, sizeof(room->head)); /* a token, a password */
+    return state;
 }
 
 static enum guest_state judge_tls(struct mg_tls *tls, int *head_len)

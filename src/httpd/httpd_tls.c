@@ -48,6 +48,14 @@ static int on_pending(const struct mg_tls *tls)
     return (int)(early > 0 ? early : tls_session_pending(of_const(tls)->session));
 }
 
+/* It held a head, and perhaps a small body: tokens and passwords. */
+static void forget_early(struct httpd_tls *t)
+{
+    alloc_wipe_begin();
+    buf_fini(&t->early);
+    alloc_wipe_end();
+}
+
 static int take_early(struct httpd_tls *t, void *to, size_t len)
 {
     struct str early = httpd_tls_early(&t->base);
@@ -58,7 +66,7 @@ static int take_early(struct httpd_tls *t, void *to, size_t len)
     t->early_at += len;
     if (t->early_at < t->early.len)
         return (int)len;
-    buf_fini(&t->early); /* at rest a connection needs no buffer */
+    forget_early(t); /* at rest a connection needs no buffer */
     buf_init(&t->early, LIMIT_HTTP_HEAD_BYTES);
     t->early_at = 0;
     return (int)len;
@@ -100,7 +108,7 @@ static void on_close(struct mg_tls *tls)
     if (t->shaken && !t->abandoned)
         (void)tls_session_end(t->session);
     tls_session_free(t->session);
-    buf_fini(&t->early);
+    forget_early(t);
     alloc_free(t);
 }
 
@@ -163,13 +171,10 @@ static bool is_enough(struct str early)
     return early.len >= (size_t)head_len + httpd_gate_small_body(early.ptr, (size_t)head_len);
 }
 
-bool httpd_tls_fill(struct mg_tls *tls)
+static bool fill(struct httpd_tls *t)
 {
-    struct httpd_tls *t = of(tls);
-
-    settle(t);
     for (;;) {
-        struct str early = httpd_tls_early(tls);
+        struct str early = httpd_tls_early(&t->base);
         size_t room = LIMIT_HTTP_HEAD_BYTES - t->early.len, got;
         enum tls_step step;
         char *to;
@@ -186,6 +191,18 @@ bool httpd_tls_fill(struct mg_tls *tls)
             return false;
         buf_grew(&t->early, got);
     }
+}
+
+bool httpd_tls_fill(struct mg_tls *tls)
+{
+    struct httpd_tls *t = of(tls);
+    bool filled;
+
+    alloc_wipe_begin(); /* the buffer moves as it grows */
+    settle(t);
+    filled = fill(t);
+    alloc_wipe_end();
+    return filled;
 }
 
 void httpd_tls_abandon(struct mg_tls *tls)

@@ -17,6 +17,8 @@
 #define SEALED_MAX     (X509_KEY_PEM_MAX + STORE_SEAL_OVERHEAD)
 #define AUTHORITY_MAX  32 /* trusted at once: two generations of each kind in ordinary times */
 #define ROOT_ROTATE_MS (X509_ROOT_S / 2 * 1000)
+#define KEEP_ENDED_MS  (367 * 86400 * (int64_t)1000) /* the database keeps 366 days, by its clock */
+#define PURGE_AT_ONCE  5000
 #define KIND_ROOT      "root"
 #define KIND_ISSUING   "issuing"
 
@@ -550,6 +552,44 @@ enum err_code store_ca_issue_server(const struct store_ca *ca, const struct stor
                              (struct store_audit_entry){"certificate.issue", "server", ""}, e);
     rc = store_end(ca->store, rc, e);
     arena_fini(&arena);
+    return rc;
+}
+
+/* --- what ended long ago --- */
+
+static enum err_code purge_in(struct sqldb *db, int64_t *ended, struct err *e)
+{
+    const struct sqldb_args args = SQLDB_ARGS(sqldb_i64(clock_wall_ms() - KEEP_ENDED_MS),
+                                              sqldb_i64(PURGE_AT_ONCE));
+    const struct store_actor who = {"server", "", ""};
+    struct sqldb_stmt *q = NULL;
+    char detail[32];
+    enum err_code rc = sqldb_row(db, "issued_certificate_ended", args, &q, e);
+
+    if (rc == ERR_OK)
+        *ended = store_i64(q, "ended");
+    sqldb_end(q);
+    if (rc != ERR_OK || *ended == 0)
+        return rc;
+    rc = sqldb_run(db, "issued_certificate_purge", args, e);
+    snprintf(detail, sizeof(detail), "%lld", (long long)*ended);
+    return rc == ERR_OK
+               ? store_audit_add(db, &who,
+                                 (struct store_audit_entry){"certificate.purge", "ended", detail}, e)
+               : rc;
+}
+
+enum err_code store_ca_purge(struct store *s, struct err *e)
+{
+    int64_t ended = PURGE_AT_ONCE;
+    enum err_code rc = ERR_OK;
+    struct sqldb *db;
+
+    while (rc == ERR_OK && ended == PURGE_AT_ONCE) {
+        rc = store_begin(s, &db, e);
+        if (rc == ERR_OK)
+            rc = store_end(s, purge_in(db, &ended, e), e);
+    }
     return rc;
 }
 

@@ -93,6 +93,7 @@ static void read_session(struct sqldb_stmt *q, struct arena *a, struct store_ses
     out->user.password_hash = NULL;
     out->user.is_active = store_i64(q, "is_active") != 0;
     out->user.last_login_ms = store_ms(q, "last_login_ms");
+    out->user.totp = store_i64(q, "totp") != 0 ? STORE_USER_TOTP_ON : STORE_USER_TOTP_OFF;
 }
 
 static bool is_alive(struct sqldb_stmt *q, const struct store_session *session)

@@ -70,11 +70,13 @@ export async function open(browser, options) {
   page.on("console", (message) => {
     if (message.type() !== "error" && message.type() !== "warning") return;
     // The browser itself reports the 401 by which the page learns that nobody is signed in, and
-    // the one that the wrong password below is meant to get; and the 403 that asks for a proof.
+    // the one that the wrong password below is meant to get; the 403 that asks for a proof; and what a form is meant to get.
     const asked = /\/api\/v1\/auth\/(me|login)$/.test(message.location().url)
       && message.text().includes("401");
-    const proof = /\/api\/v1\/tokens$/.test(message.location().url) && message.text().includes("403");
-    if (!asked && !proof) problems.push(`${message.type()}: ${message.text()}`);
+    const proof = /\/api\/v1\/(tokens|audit\/export)$/.test(message.location().url) && message.text().includes("403");
+    const wrong = /\/api\/v1\/(auth\/totp\/enable|managed-instances\/\d+)$/.test(message.location().url)
+      && message.text().includes("400");
+    if (!asked && !proof && !wrong) problems.push(`${message.type()}: ${message.text()} ${message.location().url}`);
   });
   page.on("request", (request) => {
     const url = new URL(request.url());

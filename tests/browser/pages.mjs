@@ -4,6 +4,7 @@
 // would report, no serious accessibility finding in either theme, no sideways scrolling on a phone.
 import { axeFindings, open, settle } from "./lib.mjs";
 import { denied, outage, prove } from "./states.mjs";
+import { accountPage, auditExport } from "./people.mjs";
 import { tables } from "./tables.mjs";
 
 const PHONE = 360;
@@ -174,6 +175,7 @@ async function adminPages(page, conf, t) {
   t.ok(!(await api(page, "/users")).data.some((u) => u.username === user), "and removed");
 
   await accountPage(page, conf, t);
+  await auditExport(page, conf, t);
   await page.goto(`${conf.url}/about`);
   await settle(page);
   const probes = await page.locator('section[aria-label="Sources"] tbody').first().locator("tr").count();
@@ -183,45 +185,6 @@ async function adminPages(page, conf, t) {
   await page.keyboard.press("f");
   await page.waitForFunction(() => location.pathname === "/");
   t.ok(true, "g f goes to the fleet");
-}
-
-async function accountPage(page, conf, t) {
-  await page.goto(`${conf.url}/account`);
-  const name = `browser ${Date.now()}`;
-  const form = page.locator(".form-panel", { hasText: "Make a token" });
-  await form.locator("summary").click();
-  await form.locator('[name="name"]').fill(name);
-  await form.locator('[name="scope"]').selectOption("read");
-  let refused = 0; // the first try, as if the session were older than five minutes
-  await page.route("**/api/v1/tokens", (route) => {
-    if (route.request().method() !== "POST" || refused++ > 0) return route.continue();
-    return route.fulfill({
-      status: 403, contentType: "application/problem+json",
-      body: JSON.stringify({ type: "urn:pga:problem:step-up", title: "Forbidden", status: 403 }),
-    });
-  });
-  await form.locator("button", { hasText: "Make it" }).click();
-  const proof = page.locator("dialog[open] #proof");
-  await proof.fill(conf.password);
-  await page.locator("dialog[open] .button-main").click();
-  const shown = page.locator(".banner .command code");
-  await shown.waitFor();
-  t.ok(refused === 2, "U8: what asks for a fresh proof gets it in a dialog, and goes on");
-  const value = await shown.textContent();
-  await page.reload();
-  const row = page.locator("tbody tr", { hasText: name });
-  await row.waitFor();
-  t.ok(/^pga_.{49}$/.test(value) && !(await page.content()).includes(value),
-    "a token's value is shown once");
-  const stored = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage,
-    document.cookie, location.href]));
-  t.ok(!/pga_|eyJ/.test(stored), "U10: no token in the browser's storage or the address");
-  await row.locator(".button-quiet", { hasText: "Revoke" }).click();
-  await page.locator("dialog[open] .button-danger").click();
-  await row.waitFor({ state: "detached" });
-  t.ok(true, "a token is revoked after a question");
-  const here = page.locator('section[aria-label="Sessions"] tbody tr', { hasText: "(this one)" });
-  t.ok((await here.count()) === 1, "the session of this page is among the sessions");
 }
 
 export async function everyPage(browser, conf, t, state, axeSource) {

@@ -15,6 +15,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { everyPage } from "./pages.mjs";
+import { peopleAndInstances } from "./people.mjs";
 import { empty } from "./states.mjs";
 import { Checks, axeFindings, config, gotoOverview, open, signIn } from "./lib.mjs";
 
@@ -222,7 +223,10 @@ async function main() {
     await bothThemes(browser, state);
     await phone(browser, state);
     await everyPage(browser, conf, t, state, axeSource);
-    if (conf.emptyUrl) await empty(browser, conf, t, axeSource);
+    if (conf.emptyUrl) {
+      await empty(browser, conf, t, axeSource);
+      await peopleAndInstances(browser, conf.emptyUrl, conf, t);
+    }
     else t.skip("empty state: no address of an empty server");
     if (conf.agentPid) await stale(page);
     else t.skip("stale state: no process id of an agent");

@@ -2,7 +2,7 @@
 """banned: functions that are not called in src/, and where the few exceptions are.
 
 base/banned.h stops the worst ones in the compiler; this rule also knows who may allocate,
-who may write to stdout and who may exit.
+who may write to stdout and who may exit. In web/, whatever makes markup or code of text (H9).
 """
 
 import re
@@ -29,6 +29,12 @@ MEMORY_PLACES = ("src/base/alloc.c", "src/tool/")
 TOP_FOLDERS = ("src/app/", "src/tool/", "src/main.c")
 CALL = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
 STDOUT = re.compile(r"\bstdout\b")
+
+
+# What comes from a server becomes a text node or an attribute that Preact sets.
+MARKUP = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|srcdoc|"
+                    r"setHTMLUnsafe|parseHTMLUnsafe|createContextualFragment|DOMParser|"
+                    r"trustedTypes|eval|new Function|document\.write(?:ln)?)\b|\bjavascript:")
 
 
 def reason(path, name):
@@ -61,6 +67,11 @@ def check(tree):
             for m in STDOUT.finditer(text):
                 tree.finding(path, source.line_of(text, m.start()),
                              "stdout is banned: a library does not write to stdout")
+    for path in tree.match("web/src/", (".ts", ".tsx")):
+        text = tree.read(path)
+        for m in MARKUP.finditer(text):
+            tree.finding(path, source.line_of(text, m.start()),
+                         f"{m[0]} is banned: text of a server is never markup")
 
 
 source.main(check)

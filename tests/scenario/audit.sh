@@ -31,6 +31,7 @@ start_server server 'log_level = "debug"'
 ok $? "the server is ready" || done_testing
 set_up_owner
 printf '%s\n' "$OWNER_PASSWORD" >"$T/password"
+chmod 600 "$T/password"
 python3 "$TOOL/auditevents.py" --url "$SERVER_URL" --database "$META" --log "$T/log/server" \
     --password "$T/password" >"$T/events" 2>&1
 tap_from "$T/events"
@@ -63,6 +64,17 @@ ok $? "it has every row, in order"
 ctl audit export --to "$T/export"
 isnt_0=$?
 ok "$([ $isnt_0 -ne 0 ]; echo $?)" "and is not written over a file"
+rm "$T/export"
+change 'UPDATE session SET verified_ms = verified_ms - 301000 WHERE ended_ms IS NULL'
+ctl audit export --to "$T/export"
+isnt_0=$?
+ok "$([ $isnt_0 -ne 0 ] && [ ! -e "$T/export" ]; echo $?)" \
+    "U8: no export without a fresh proof, and no file"
+like "$OUT" 'fresh proof of who you are: pga ctl confirm' "U8: and how to give one is said"
+ctl confirm --password-file "$T/password"
+is $? 0 "U8: a proof is given" || diag "$OUT"
+ctl audit export --to "$T/export"
+is $? 0 "U8: with one there is" || diag "$OUT"
 poll 60 eval 'grep -q "audit: head \|audit  *head " "$T/log/server"'
 head=$(grep -oE 'head [0-9]+:[0-9]+:[0-9]+:[0-9a-f]{64}:[0-9a-f]{64}' "$T/log/server" | tail -1)
 ok "$([ -n "$head" ]; echo $?)" "the log has a signed head"

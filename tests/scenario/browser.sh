@@ -8,6 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 need_pga
 need node
+need zbarimg
 chromium=$(command -v chromium) || skip_all "no chromium here (BROWSER=1 make deps)"
 [ -d "$ROOT/web/node_modules/playwright-core" ] && [ -d "$ROOT/web/node_modules/axe-core" ]
 ok $? "the tools of the user interface are there (make web-check)" || done_testing
@@ -19,7 +20,7 @@ spawn demo env TMPDIR="$T/tmp" PGA_DEMO_INFO="$T/info" "$PGA" demo --listen "127
 poll 90 test -s "$T/info"
 ok $? "the demo is ready" || done_testing
 OWNER_PASSWORD=$(python3 "$TOOL/api.py" --get password <"$T/info")
-start_server empty
+start_server empty '[login]' 'totp_required = ["operator"]'
 set_up_owner
 ok $? "a server without agents is ready" || done_testing
 PGA_DEMO_INFO=$T/info PGA_EMPTY_URL=$SERVER_URL PGA_CHROMIUM=$chromium \

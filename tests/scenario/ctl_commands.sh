@@ -69,6 +69,11 @@ is $? 4 "and sees no tokens"
 ctl token list
 like "$OUT" 'nightly +read .*127.0.0.1' "token list says whence it was used" || diag "$OUT"
 unlike "$OUT" 'pga_' "and no value"
+for name in '=1+1' '+1' '-1-1' '@SUM(A1)'; do
+    ctl token create --name "$name" --scope read --expires 1d
+    ctl -o csv token list
+    like "$OUT" "\"'${name//[+()]/.}\"" "H9: no cell of CSV begins a formula: $name"
+done
 ctl token revoke nightly
 is $? 0 "token revoke" || diag "$OUT $ERR"
 OUT=$(PGA_SERVER=$SERVER_URL PGA_TOKEN=$token XDG_CONFIG_HOME=$T/other "$PGA" ctl whoami 2>&1)

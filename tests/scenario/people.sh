@@ -44,6 +44,19 @@ ok $? "and starts again" || done_testing
 anonymous POST auth/login '{"username":"ghost","password":"a wrong one for it"}'
 is "$STATUS" 429 "H10: the pause outlives a restart"
 
+# --- a second factor as a duty -----------------------------------------------------------------
+
+start_server duty '[login]' 'totp_required = ["owner"]'
+set_up_owner
+python3 "$TOOL/duty.py" --url "$SERVER_URL" --token-file "$T/token" --password "$T/password" \
+    >"$T/duty.tap" 2>&1
+tap_from "$T/duty.tap"
+stop duty
+sed -i 's/"owner"\]/"boss"]/' "$T/duty/server.toml"
+like "$("$PGA" server --config "$T/duty/server.toml" 2>&1)" \
+    'totp_required: no role is called "boss"' "U8: a role that does not exist is refused"
+use_server server
+
 # --- nothing of it is left anywhere --------------------------------------------------------------
 
 pid=$(pid_of server)

@@ -24,7 +24,7 @@ TYPES = {"string", "integer", "number", "boolean", "object", "array", "null"}
 SCHEMA = {"type", "properties", "required", "additionalProperties", "items", "enum", "format",
           "description", "$ref", "anyOf"}
 OPERATION = {"operationId", "tags", "summary", "description", "parameters", "requestBody",
-             "responses", "security", "x-pga-role", "x-pga-proof"}
+             "responses", "security", "x-pga-role", "x-pga-proof", "x-pga-enrols"}
 
 
 class Document:

@@ -554,6 +554,9 @@ class Test:
         answer = chief.call("GET", "backup?key=1")
         self.ok(answer.status == 403 and answer.json["type"] == STEP_UP,
                 "U8: so does a backup with the master key", answer)
+        answer = chief.call("GET", "audit/export")
+        self.ok(answer.status == 403 and answer.json["type"] == STEP_UP,
+                "U8: so does the export of the audit", answer)
         self.ok(chief.call("GET", "users").status == 200, "U8: reading does not")
         answer = chief.call("POST", "auth/confirm", {"password": "not the right one"})
         self.ok(answer.status == 403 and chief.call("POST", "users", body).status == 403,

@@ -15,6 +15,10 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "memory_scan.h"
 
 #define BLOCKS 64
 #define ROUNDS 2000
@@ -118,12 +122,67 @@ static void test_what_is_new_is_zero_although_it_was_used(void **state)
     }
 }
 
+/* --- K5 --- */
+
+static const unsigned char masked[] = {
+    'p' ^ MEMORY_SCAN_MASK, 'l' ^ MEMORY_SCAN_MASK, 'a' ^ MEMORY_SCAN_MASK, 'n' ^ MEMORY_SCAN_MASK,
+    't' ^ MEMORY_SCAN_MASK, '-' ^ MEMORY_SCAN_MASK, 'm' ^ MEMORY_SCAN_MASK, 'e' ^ MEMORY_SCAN_MASK,
+    '-' ^ MEMORY_SCAN_MASK, 'n' ^ MEMORY_SCAN_MASK, 'o' ^ MEMORY_SCAN_MASK, 'w' ^ MEMORY_SCAN_MASK,
+};
+
+static size_t copies(void)
+{
+    return memory_scan_count(masked, sizeof(masked));
+}
+
+/* The secret as JSON, in buffers that grow, an arena and a document, as a request has it. */
+static void pass_through(void)
+{
+    const struct json_limits limits = {.max_bytes = 65536, .max_depth = 4};
+    char plain[sizeof(masked) + 1] = "";
+    struct json_doc *doc = NULL;
+    struct arena a;
+    struct buf b;
+
+    for (size_t i = 0; i < sizeof(masked); i++)
+        plain[i] = (char)(masked[i] ^ MEMORY_SCAN_MASK);
+    arena_init(&a, "test", 65536);
+    buf_init(&b, 65536);
+    buf_add_c(&b, "{\"password\":\"");
+    buf_add_c(&b, plain);
+    buf_add_c(&b, "\",\"pad\":\"");
+    for (int i = 0; i < 5000; i++)
+        buf_add_char(&b, 'x'); /* it moves from block to block */
+    buf_add_c(&b, "\"}");
+    assert_int_equal(json_parse(buf_view(&b), &limits, &doc, NULL), ERR_OK);
+    (void)arena_str(&a, json_str(json_get(json_root(doc), "password")));
+    explicit_bzero(plain, sizeof(plain));
+    assert_true(copies() >= 3);
+    json_doc_free(doc);
+    arena_fini(&a);
+    buf_fini(&b);
+}
+
+static void k5_what_a_request_gives_back_is_wiped(void **state)
+{
+    (void)state;
+    alloc_wipe_begin();
+    alloc_wipe_begin();
+    alloc_wipe_end(); /* nested */
+    pass_through();
+    alloc_wipe_end();
+    assert_int_equal(copies(), 0);
+    pass_through(); /* and the search finds what was not wiped */
+    assert_true(copies() > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_keep_their_bytes_across_threads),
         cmocka_unit_test(test_a_block_grows_and_shrinks),
         cmocka_unit_test(test_what_is_new_is_zero_although_it_was_used),
+        cmocka_unit_test(k5_what_a_request_gives_back_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void text_lines(void **state)
     (void)state;
     setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     log_info(&ctx, "collected %d rows", 3);
-    assert_string_equal(logged(), "2023-11-14T22:13:20.123Z info  agent target=db 1 probe=wal: "
+    assert_string_equal(logged(), "2023-11-14T22:13:20.123Z info  agent target=\"db 1\" probe=wal: "
                                   "collected 3 rows\n");
     log_debug(&ctx, "not shown");
     assert_string_equal(logged(), "");
@@ -72,6 +72,71 @@ static void json_lines(void **state)
         str_eq_c(json_str(json_get(json_root(doc), "message")), "said \"x\xEF\xBF\xBD\"\n"));
     assert_null(json_get(json_root(doc), "target"));
     json_doc_free(doc);
+}
+
+/* Names that agents and servers choose: each must stay one value of one line. */
+static const char *const hostile[] = {
+    "a\nb",
+    "a\r\n2023-11-14T22:13:20.123Z info  server: owner signed in",
+    "\x1b[2J\x1b[31mred",
+    "\x9b" "31m",
+    "\xC2\x9b" "31m",
+    "x request=0123456789abcdef: forged",
+    "q\"uote\\back",
+    "\x7f\x08\x08",
+    "half \xE2\x82",
+    "\xED\xA0\x80 surrogate",
+    "\xE2\x80\xAE" "desrever",
+    "\xE2\x80\xA8line",
+};
+
+static void h9_a_hostile_name_stays_one_value_of_a_text_line(void **state)
+{
+    (void)state;
+    setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        struct log_ctx ctx = {.component = "agent", .target = hostile[i], .probe = "p"};
+        const char *line, *end;
+
+        log_error(&ctx, "of %s", hostile[i]);
+        line = logged();
+        end = strchr(line, '\n');
+        assert_non_null(end);
+        assert_int_equal(end[1], '\0');
+        for (const char *c = line; c < end; c++)
+            assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
+        assert_null(strstr(line, "\xC2\x9b"));
+        assert_null(strstr(line, "\xE2\x80"));
+        assert_true(str_is_utf8(str_of(line)));
+        assert_non_null(strstr(line, " probe=p: of "));
+        /* the value ends where its quote does: no field of ours is forged */
+        assert_true(strchr(hostile[i], ' ') == NULL || strstr(line, " target=\"") != NULL);
+    }
+}
+
+static void h9_a_hostile_name_comes_back_from_a_json_line(void **state)
+{
+    struct json_limits limits = {.max_bytes = 65536, .max_depth = 4};
+
+    (void)state;
+    setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        struct log_ctx ctx = {.component = "agent", .target = hostile[i]};
+        struct json_doc *doc = NULL;
+        struct str target;
+
+        log_error(&ctx, "of %s", hostile[i]);
+        assert_int_equal(json_parse(str_trim(str_of(logged())), &limits, &doc, NULL), ERR_OK);
+        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+        for (const char *c = text; *c != '\n'; c++)
+            assert_true((unsigned char)*c >= 0x20);
+        target = json_str(json_get(json_root(doc), "target"));
+        if (str_is_utf8(str_of(hostile[i])))
+            assert_true(str_eq_c(target, hostile[i]));
+        else
+            assert_true(target.len > 0 && str_is_utf8(target));
+        json_doc_free(doc);
+    }
 }
 
 static void a_very_long_message_is_cut(void **state)
@@ -118,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
         cmocka_unit_test(json_lines),
+        cmocka_unit_test(h9_a_hostile_name_stays_one_value_of_a_text_line),
+        cmocka_unit_test(h9_a_hostile_name_comes_back_from_a_json_line),
         cmocka_unit_test(a_very_long_message_is_cut),
         cmocka_unit_test(equal_warnings_are_held_back_and_counted),
     };

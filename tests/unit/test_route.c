@@ -156,6 +156,7 @@ static const struct {
     enum { PERSON, FRESH } proof;
 } in_person[] = {
     {"POST", "/api/v1/ca/rotate", FRESH},
+    {"GET", "/api/v1/audit/export", FRESH},
     {"POST", "/api/v1/auth/change-password", PERSON},
     {"POST", "/api/v1/auth/confirm", PERSON},
     {"GET", "/api/v1/auth/totp", PERSON},

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -285,6 +286,46 @@ static void k7_issued_certificates_are_written_down_for_good(void **state)
     trust_agent_fini(&a);
 }
 
+static void old_rows(int64_t ended_ms, const char *prefix)
+{
+    struct sqldb *db = NULL;
+
+    trust_must(sqldb_open(tf.base.at.url, NULL, &db, &tf.e));
+    for (int i = 0; i < 20; i++)
+        trust_must(sqldb_script(
+            db,
+            arena_printf(&tf.arena,
+                         "INSERT INTO issued_certificate VALUES ('%s%d', 'agent', 's', 'a', 'f', "
+                         "1, %lld, 1)",
+                         prefix, i, (long long)ended_ms + i),
+            &tf.e));
+    sqldb_close(db);
+}
+
+static void k7_what_ended_a_year_ago_is_forgotten_and_nothing_else(void **state)
+{
+    const int64_t real_ms = (int64_t)time(NULL) * 1000, day_ms = DAY * 1000;
+    struct sqldb *db = NULL;
+    struct trust_agent a;
+
+    (void)state;
+    trust_enrolled(&a, "db1"); /* and 3 certificates of now */
+    tf.wall_ms = real_ms;
+    old_rows(real_ms - 368 * day_ms, "old");
+    old_rows(real_ms - 360 * day_ms, "young");
+    trust_must(sqldb_open(tf.base.at.url, NULL, &db, &tf.e));
+    (void)!sqldb_script(db, "DELETE FROM issued_certificate WHERE serial LIKE 'young%'", &tf.e);
+    sqldb_close(db);
+    assert_true(gives(20, "SELECT count(*) FROM issued_certificate WHERE serial LIKE 'young%'"));
+    trust_must(store_ca_purge(tf.s, &tf.e));
+    assert_true(gives(0, "SELECT count(*) FROM issued_certificate WHERE serial LIKE 'old%'"));
+    assert_true(gives(20, "SELECT count(*) FROM issued_certificate WHERE serial LIKE 'young%'"));
+    assert_int_equal(trust_count_audit("certificate.purge"), 1);
+    trust_must(store_ca_purge(tf.s, &tf.e));
+    assert_int_equal(trust_count_audit("certificate.purge"), 1); /* there was nothing */
+    trust_agent_fini(&a);
+}
+
 static void k7_private_keys_lie_sealed_and_only_in_their_row(void **state)
 {
     struct sqldb *db = NULL;
@@ -323,6 +364,7 @@ static int run(enum sqldb_dialect which, const char *name)
         CASE(the_authority_rotates_by_itself_at_half_of_its_life),
         CASE(the_authority_is_made_once),
         CASE(k7_issued_certificates_are_written_down_for_good),
+        CASE(k7_what_ended_a_year_ago_is_forgotten_and_nothing_else),
         CASE(k7_private_keys_lie_sealed_and_only_in_their_row),
     };
 

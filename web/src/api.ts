@@ -21,6 +21,7 @@ export interface AuthState {
 export interface Session {
   user: User;
   csrf_token: string;
+  must_enrol: boolean;
   expires_at?: string;
 }
 

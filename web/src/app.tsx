@@ -30,6 +30,7 @@ export function App() {
   }, []);
   if (unknown) return <Starting error={broken.value} />;
   if (w.state === "none") return <DoorPage />;
+  if (w.mustEnrol) return <Enrolling />;
   return <Inside />;
 }
 
@@ -40,6 +41,16 @@ function Starting({ error }: { error: string }) {
       {error && <p role="alert" class="hint hint-wrong">{error}</p>}
       {!outage.value && !error && <p class="muted late">Asking the server …</p>}
     </main>
+  );
+}
+
+function Enrolling() {
+  return (
+    <>
+      <OutageBanner />
+      <Later key="a" part={admin}>{(p) => <p.EnrolPage />}</Later>
+      <ProofDialog />
+    </>
   );
 }
 

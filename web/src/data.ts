@@ -31,7 +31,9 @@ export class ApiError extends Error {
   }
 }
 
-export type Who = { state: "unknown" } | { state: "none" } | { state: "user"; user: User };
+export type Who = { state: "unknown" } | { state: "none" }
+  /** mustEnrol: the server answers nothing else before there is a second factor. */
+  | { state: "user"; user: User; mustEnrol: boolean };
 
 export const who = signal<Who>({ state: "unknown" });
 /** null while the server answers; else when it went away and when it is asked again. */
@@ -161,8 +163,20 @@ async function exchange<T>(path: string, opt: Ask, abort: AbortSignal): Promise<
   });
   noteReached(response);
   if (response.status === 401 && !opt.anonymous) endSession();
-  if (!response.ok) throw await readError(response);
-  return (response.status === 204 ? null : await response.json()) as T;
+  if (!response.ok) throw noteMustEnrol(await readError(response));
+  return (response.status === 204 || method === "HEAD" ? null : await response.json()) as T;
+}
+
+const ENROL = "urn:pga:problem:enrol";
+
+function noteMustEnrol(error: ApiError): ApiError {
+  const w = who.value;
+  if (error.type === ENROL && w.state === "user") who.value = { ...w, mustEnrol: true };
+  return error;
+}
+
+function isNow(session: Session): Who {
+  return { state: "user", user: session.user, mustEnrol: session.must_enrol };
 }
 
 function endSession(): void {
@@ -173,7 +187,7 @@ function endSession(): void {
 function beginSession(session: Session): void {
   csrfToken = session.csrf_token;
   batch(() => {
-    who.value = { state: "user", user: session.user };
+    who.value = isNow(session);
     reload.value++;
   });
 }
@@ -185,7 +199,7 @@ export async function loadSession(): Promise<void> {
   try {
     const session = await ask<Session>("/auth/me", { anonymous: true });
     csrfToken = session.csrf_token;
-    who.value = { state: "user", user: session.user };
+    who.value = isNow(session);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) endSession();
     else if (!(error instanceof ApiError && error.unreachable)) throw error;
@@ -245,11 +259,26 @@ export async function send<T>(
   return answer;
 }
 
+/**
+ * The address of a file to take along that wants a fresh proof: it is asked for before the browser
+ * goes there, which would save the refusal in place of the file.
+ */
+export async function provenFile(path: string): Promise<string> {
+  await sendProven(path, { method: "HEAD" });
+  return BASE + path;
+}
+
+/** An answer to HEAD has no body that could tell the reason of a 403. */
+function wantsProof(error: unknown, opt: Ask): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.type === STEP_UP || (opt.method === "HEAD" && error.status === 403);
+}
+
 async function sendProven<T>(path: string, opt: Ask): Promise<T> {
   try {
     return await ask<T>(path, opt);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.type !== STEP_UP) throw error;
+    if (!wantsProof(error, opt)) throw error;
     const given = await new Promise<boolean>((resolve) => (proofWanted.value = resolve));
     if (!given) throw error;
     return ask<T>(path, opt);

@@ -42,18 +42,11 @@ export function order<R>(
     .map((x) => x.row);
 }
 
-/** Text of a database must not become a formula in somebody's spreadsheet. */
-function plain(cell: Cell): string {
-  const text = String(cell ?? "");
-  const risky = typeof cell === "string" && /^[=+\-@\t\r]/.test(text);
-  return risky && !/^-?\d+(\.\d+)?$/.test(text) ? `'${text}` : text;
-}
-
 /** The rows as CSV: exact values, an empty field where there is none. */
 export function rowsCsv<R>(rows: readonly R[], columns: ReadonlyArray<Valued<R>>): string {
   const lines = [columns.map((c) => csvField(c.head)).join(",")];
   for (const row of rows) {
-    lines.push(columns.map((c) => csvField(plain(c.value(row)))).join(","));
+    lines.push(columns.map((c) => csvField(String(c.value(row) ?? ""))).join(","));
   }
   return `${lines.join("\r\n")}\r\n`;
 }

@@ -223,7 +223,13 @@ export function summarize(
   return `${withData.length} series, peak ${show(peak)} at ${when(times[at]!)}, ${who}.`;
 }
 
-export function csvField(text: string): string {
+/**
+ * Text of a database must not become a formula in somebody's spreadsheet: it is kept text by a
+ * quote in front. A number is no formula.
+ */
+export function csvField(cell: string): string {
+  const risky = /^[=+\-@\t\r]/.test(cell) && !/^-?\d+(\.\d+)?$/.test(cell);
+  const text = risky ? `'${cell}` : cell;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { countOf, order, rowsCsv } from "../src/grid";
+import { toCsv } from "../src/shape";
 
 interface Row {
   name: string;
@@ -25,6 +26,20 @@ test("a row is found by all words, in any column", () => {
   assert.equal(names(order(rows, columns, "name", "B")), "b9 b10");
   assert.equal(names(order(rows, columns, "name", "b 3")), "b10");
   assert.equal(names(order(rows, columns, "name", "b 20")), "");
+});
+
+const HOSTILE = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", '="a,b"', "-2-3", "+5"];
+
+test("H9: no cell, head or label of a CSV file begins a formula", () => {
+  for (const name of HOSTILE) {
+    const cells = [
+      rowsCsv([{ name, size: -1.5e-7 }], columns).split("\r\n")[1]!,
+      rowsCsv([], [{ key: "k", head: name, value: () => null }]),
+      toCsv([{ label: name, token: "--x", values: [-1] }], [0], () => "t").slice("time,".length),
+    ];
+    for (const cell of cells) assert.match(cell, /^(?:'[^"]|"')/, JSON.stringify([name, cell]));
+  }
+  assert.match(rowsCsv([{ name: "-12.5", size: -3 }], columns), /\r\n-12\.5,-3\r\n$/);
 });
 
 test("CSV keeps exact values, quotes, and makes no formula", () => {

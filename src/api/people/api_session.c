@@ -37,6 +37,7 @@ void api_cookie_set(struct api_call *call, const struct api_cookie *cookie)
              cookie->value ? (long long)cookie->life_s : 0LL,
              api_is_secure(call->req) ? "; Secure" : "");
     httpd_add_header(call->resp, "Set-Cookie", text);
+    crypto_wipe(text, sizeof(text));
 }
 
 const char *api_cookie_name(const struct httpd_request *r)
@@ -72,12 +73,14 @@ enum err_code api_session_answer(struct api_call *call, const struct api_session
         json_member_c(w, "refresh_token", grant->refresh);
         api_member_time(w, "expires_at", claims.expires_s * 1000);
         json_member_c(w, "csrf_token", csrf);
+        json_member_bool(w, "must_enrol", api_must_enrol(call->api, grant->user));
         json_member_c(w, "message", grant->message);
         json_key(w, "user");
         api_session_put_user(w, grant->user);
         json_object_end(w);
     }
     buf_fini(&token);
+    crypto_wipe(csrf, sizeof(csrf));
     return rc;
 }
 

@@ -71,6 +71,7 @@ const struct route route_auth_logout = {
     .method = "POST",
     .path = "/api/v1/auth/logout",
     .role = ROUTE_SIGNED_IN,
+    .enrols = true,
     .classes = HTTPD_API,
     .in_person = true,
     .handle = logout,
@@ -165,6 +166,8 @@ static enum err_code me(struct api_call *call, struct err *e)
     json_key(w, "user");
     api_session_put_user(w, &session->user);
     json_member_c(w, "csrf_token", call->who.by_token ? NULL : csrf);
+    json_member_bool(w, "must_enrol",
+                     !call->who.by_token && api_must_enrol(call->api, &session->user));
     api_member_time(w, "expires_at", call->who.by_token ? 0 : idle_end < end ? idle_end : end);
     json_object_end(w);
     return ERR_OK;
@@ -174,10 +177,12 @@ const struct route route_auth_me = {
     .method = "GET",
     .path = "/api/v1/auth/me",
     .role = ROUTE_SIGNED_IN,
+    .enrols = true,
     .classes = HTTPD_API,
     .handle = me,
     .summary = "Who is signed in.",
-    .answer = "{user: User, csrf_token: text? 'not of an API token', expires_at: time?}",
+    .answer = "{user: User, csrf_token: text? 'not of an API token', must_enrol: bool"
+              " 'nothing else is open before there is a second factor', expires_at: time?}",
 };
 
 /* --- change-password --- */
@@ -290,6 +295,7 @@ const struct route route_auth_confirm = {
     .method = "POST",
     .path = "/api/v1/auth/confirm",
     .role = ROUTE_SIGNED_IN,
+    .enrols = true,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,

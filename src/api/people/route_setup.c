@@ -50,6 +50,7 @@ static void open_code(struct api *api)
     setup->expires_mono_ms = clock_mono_ms() + CODE_LIFE_MS;
     lock_release(&setup->lock);
     api->config.show_code(api->config.arg, code);
+    crypto_wipe(code, sizeof(code));
 }
 
 enum err_code api_open_setup(struct api *api, struct err *e)

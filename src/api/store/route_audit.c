@@ -167,6 +167,7 @@ const struct route route_audit_export = {
     .method = "GET",
     .path = "/api/v1/audit/export",
     .role = ROUTE_AUDITOR,
+    .step_up = true,
     .classes = HTTPD_API,
     .handle = export,
     .summary = "All of the audit in order, a JSON object a line with the members of a page's rows; "

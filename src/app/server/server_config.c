@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/api_call.h"
 #include "pgclient/pgclient.h"
 
 #define SYSTEM_DIR "/var/lib/pga-server"
@@ -397,6 +398,12 @@ static const struct conf_key keys[] = {
      .offset = AT(managed_ca_file),
      .help = "Certificates of those who sign the servers' certificates (PEM), for verify-full and "
              "verify-ca; the system's when unset."},
+    {.section = "login",
+     .name = "totp_required",
+     .type = CONF_STRINGS,
+     .offset = AT(totp_required),
+     .help = "Roles that need a second factor, such as [\"owner\", \"admin\"]: who signs in "
+             "without one can enrol it and nothing else. API tokens that were made before go on."},
     {.section = "metrics",
      .name = "access",
      .type = CONF_ENUM,
@@ -522,6 +529,19 @@ static enum err_code check_proxy(struct arena *a, struct server_config *c, struc
     return ERR_OK;
 }
 
+static enum err_code check_login(struct server_config *c, struct err *e)
+{
+    for (size_t i = 0; i < c->totp_required.count; i++) {
+        const char *name = c->totp_required.items[i];
+        enum route_role role = api_role_of(name);
+
+        if (role == ROUTE_ANYONE)
+            return err_set(e, ERR_INVALID, "login.totp_required: no role is called \"%s\"", name);
+        c->totp_roles |= 1u << role;
+    }
+    return ERR_OK;
+}
+
 static enum err_code apply_options(struct arena *a, const struct server_options *o,
                                    struct server_config *c, struct err *e)
 {
@@ -545,6 +565,8 @@ static enum err_code apply_options(struct arena *a, const struct server_options 
         return err_set(e, ERR_INVALID, "server.listen: no address");
     if (rc == ERR_OK)
         rc = check_proxy(a, c, e);
+    if (rc == ERR_OK)
+        rc = check_login(c, e);
     return rc == ERR_OK ? arena_check(a, e) : rc;
 }
 

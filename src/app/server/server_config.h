@@ -36,6 +36,8 @@ struct server_config {
     int64_t event_days, text_days;
     uint64_t max_bytes;
     int metrics_access; /* enum api_metrics_access */
+    struct conf_strings totp_required;
+    unsigned totp_roles; /* the same, read: 1u << enum route_role */
     int64_t max_connections, max_connections_per_address;
     uint64_t push_bytes;
     int open_ingest;

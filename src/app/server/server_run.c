@@ -58,6 +58,9 @@ struct server {
     struct api *api;
     struct server_listen listen; /* its TLS by `listen_lock` */
     struct lock listen_lock;
+    /* By `listen_lock`: files of TLS as the newest configuration names them, and where names are. */
+    struct server_config files;
+    struct arena file_names;
     bool checked_late; /* the authority failed at the last look: said once */
     struct httpd_config http;
     struct httpd *httpd;
@@ -205,6 +208,22 @@ static enum err_code start_threads(struct server *s, struct err *e)
     return rc;
 }
 
+static const char *keep_name(struct arena *a, const char *name)
+{
+    return name != NULL ? arena_cstr(a, str_of(name)) : NULL;
+}
+
+/* The configuration of a reload lives no longer than the reload. */
+static void keep_files(struct server *s, const struct server_config *c)
+{
+    arena_reset(&s->file_names);
+    s->files = (struct server_config){
+        .tls_certificate = keep_name(&s->file_names, c->tls_certificate),
+        .tls_key = keep_name(&s->file_names, c->tls_key),
+        .agent_ca = keep_name(&s->file_names, c->agent_ca),
+    };
+}
+
 /* Every few seconds: what is to be issued anew, also because another server rotated. */
 static enum err_code tend(struct server *s, struct err *e)
 {
@@ -218,9 +237,9 @@ static enum err_code tend(struct server *s, struct err *e)
     lock_take(&s->listen_lock);
     stale = false;
     if (s->httpd != NULL)
-        rc = server_listen_is_stale(&s->listen, s->config, &stale, e);
+        rc = server_listen_is_stale(&s->listen, &s->files, &stale, e);
     if (rc == ERR_OK && stale)
-        rc = server_listen_reload(&s->listen, s->config, s->httpd, e);
+        rc = server_listen_reload(&s->listen, &s->files, s->httpd, e);
     lock_release(&s->listen_lock);
     return rc;
 }
@@ -282,6 +301,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .arg = s,
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
         .push_bytes = (size_t)s->config->push_bytes,
+        .totp_roles = s->config->totp_roles,
         .open_ingest = s->config->open_ingest != 0,
         .rates = {.per_s = {[API_RATE_ADDRESS] = s->config->rate_address,
                             [API_RATE_SESSION] = s->config->rate_session,
@@ -436,6 +456,8 @@ enum err_code server_run_start(const struct server_config *config, struct server
     s->lock_fd = -1;
     lock_init(&s->listen_lock, "server.listen", 21);
     arena_init(&s->arena, "server", 1 << 20);
+    arena_init(&s->file_names, "names of files", 65536);
+    keep_files(s, config);
     password_init();
     rc = crypto_init(e);
     if (rc == ERR_OK)
@@ -458,6 +480,8 @@ enum err_code server_run_reload(struct server *s, const struct server_config *co
 
     lock_take(&s->listen_lock);
     rc = server_listen_reload(&s->listen, config, s->httpd, e);
+    if (rc == ERR_OK)
+        keep_files(s, config);
     lock_release(&s->listen_lock);
     return rc;
 }
@@ -484,6 +508,7 @@ void server_run_stop(struct server *s)
     store_close(s->store);
     lock_fini(&s->listen_lock);
     file_close(s->lock_fd);
+    arena_fini(&s->file_names);
     arena_fini(&s->arena);
     alloc_free(s);
 }

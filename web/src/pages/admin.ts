@@ -7,4 +7,5 @@ export { AuditPage } from "./audit";
 export { CollectorsPage } from "./collectors";
 export { ManagedPage } from "./managed";
 export { SecretsPage } from "./secrets";
+export { EnrolPage } from "./totp";
 export { UsersPage } from "./users";

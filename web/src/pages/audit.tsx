@@ -3,10 +3,11 @@
 // audit.tsx: who did what, newest first, and whether the list is whole. For auditors and owners.
 import { useSignal } from "@preact/signals";
 import type { AuditRow, AuditVerdict, List } from "../api";
-import { pathOf, paths, useAnswer } from "../data";
+import { pathOf, paths, provenFile, useAnswer, wordsOf } from "../data";
 import { formatStamp } from "../format";
 import { pulse, view } from "../state";
 import { AdminFrame, mayAudit, Shown, timeOfText } from "../parts/admin";
+import { follow } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
 import { Banner, Failure } from "../parts/status";
 
@@ -90,7 +91,16 @@ function Verify() {
   const asked = useSignal(0);
   const answer = useAnswer<AuditVerdict>(
     asked.value > 0 ? paths.auditVerify : null, asked.value, "audit verify");
+  const failed = useSignal("");
   const v = answer.data;
+  async function take(): Promise<void> {
+    failed.value = "";
+    try {
+      follow(await provenFile("/audit/export"), "audit.ndjson");
+    } catch (error) {
+      failed.value = wordsOf(error);
+    }
+  }
   return (
     <section class="panel form-grid" aria-label="Whether the audit is whole">
       <div class="form-foot">
@@ -100,8 +110,9 @@ function Verify() {
         >
           Verify all of it
         </button>
-        <a class="button bordered" href="/api/v1/audit/export" download="audit.ndjson">Export</a>
+        <button type="button" class="button bordered" onClick={take}>Export</button>
       </div>
+      {failed.value && <p role="alert" class="hint hint-wrong">{failed.value}</p>}
       {answer.error && <Failure error={answer.error} />}
       {v?.whole && (
         <span role="status">

@@ -3,11 +3,11 @@
 // totp.tsx: the second factor of one's own account: into an app, in use, and away again.
 import { useSignal } from "@preact/signals";
 import type { TotpState } from "../api";
-import { paths, send, useAnswer } from "../data";
+import { loadSession, logout, paths, send, useAnswer, wordsOf } from "../data";
+import { qrOf } from "../qr";
 import { pulse } from "../state";
-import { Danger, Shown } from "../parts/admin";
+import { AdminFrame, Danger, Shown } from "../parts/admin";
 import { Command } from "../parts/copy";
-import { wordsOf } from "../data";
 import { Banner, Chip } from "../parts/status";
 
 interface Seed {
@@ -20,7 +20,17 @@ function grouped(secret: string): string {
   return secret.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
-export function TotpPanel() {
+/** All there is for somebody whose role asks for a second factor. */
+export function EnrolPage() {
+  return (
+    <AdminFrame title="A second factor first" note="Your role asks for one before all else.">
+      <TotpPanel onEnrolled={loadSession} />
+      <p><button type="button" class="button bordered" onClick={logout}>Sign out</button></p>
+    </AdminFrame>
+  );
+}
+
+export function TotpPanel({ onEnrolled }: { onEnrolled?: () => void }) {
   const state = useAnswer<TotpState>(paths.totp, pulse.value, "totp");
   const seed = useSignal<Seed | null>(null);
   const codes = useSignal<string[]>([]);
@@ -37,7 +47,15 @@ export function TotpPanel() {
     <section class="panel" aria-label="Second factor">
       <header class="panel-head"><h2>Second factor</h2></header>
       <div class="panel-body">
-        {codes.value.length > 0 && <Codes codes={codes.value} onDone={() => (codes.value = [])} />}
+        {codes.value.length > 0 && (
+          <Codes
+            codes={codes.value}
+            onDone={() => {
+              codes.value = [];
+              onEnrolled?.();
+            }}
+          />
+        )}
         <Shown answer={state}>
           {(s) => s.in_use ? <InUse state={s} /> : seed.value
             ? (
@@ -93,7 +111,9 @@ function Enable({ seed, onDone }: { seed: Seed; onDone: (codes: string[]) => voi
   }
   return (
     <form onSubmit={submit} class="door-form">
-      <p>Add this key to an authenticator app (time based, six digits, 30 seconds):</p>
+      <p>Read this with an authenticator app:</p>
+      <QrCode text={seed.url} />
+      <p>Or add the key by hand (time based, six digits, 30 seconds):</p>
       <Command label="Copy the key" text={grouped(seed.secret)} />
       <p class="muted">On this device: <a href={seed.url}>open it in an app</a>.</p>
       <label for="totp-code">Then the code that the app shows</label>
@@ -104,6 +124,24 @@ function Enable({ seed, onDone }: { seed: Seed; onDone: (codes: string[]) => voi
       {failed.value && <p role="alert" class="hint hint-wrong">{failed.value}</p>}
       <button class="button button-main">Use it from now on</button>
     </form>
+  );
+}
+
+/** Dark on light in both themes, with the quiet zone that readers want: four squares. */
+function QrCode({ text }: { text: string }) {
+  const qr = qrOf(text);
+  if (!qr) return null; // a name that is too long: the key by hand remains
+  const d = qr.dark.flatMap((row, y) =>
+    row.flatMap((dark, x) => (dark ? [`M${x + 4} ${y + 4}h1v1h-1z`] : []))).join("");
+  const side = qr.size + 8;
+  return (
+    <svg
+      class="qr" viewBox={`0 0 ${side} ${side}`} role="img" shape-rendering="crispEdges"
+      aria-label="QR code of the key below"
+    >
+      <rect width={side} height={side} class="qr-light" />
+      <path d={d} class="qr-dark" />
+    </svg>
   );
 }
 

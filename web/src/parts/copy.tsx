@@ -55,10 +55,16 @@ export function Command(props: { text: string; label: string }) {
   );
 }
 
-export function download(name: string, mime: string, text: string): void {
+/** The browser saves what is at an address. */
+export function follow(href: string, name: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: mime }));
+  link.href = href;
   link.download = name.replace(/[^\w.-]+/g, "-");
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+export function download(name: string, mime: string, text: string): void {
+  const href = URL.createObjectURL(new Blob([text], { type: mime }));
+  follow(href, name);
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
