@@ -99,8 +99,10 @@ static bool admit(struct api_call *call)
         struct log_ctx ctx = {.component = "api", .request = call->req->id};
 
         log_debug(&ctx, "refused: %s", e.text);
-        httpd_add_header(call->resp, "WWW-Authenticate", "Bearer");
-        (void)api_problem(call, 401, "sign in first");
+        if (call->refusal != 403)
+            httpd_add_header(call->resp, "WWW-Authenticate", "Bearer");
+        (void)api_problem(call, call->refusal != 0 ? call->refusal : 401, "%s",
+                          call->refusal != 0 ? e.text : "sign in first");
         return false;
     }
     if (rc == ERR_OK)

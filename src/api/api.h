@@ -50,13 +50,15 @@ struct api_config {
     const struct api_managed *managed; /* api_managed.h; borrowed */
     /* Roles (1u << enum route_role) that may do nothing before they have a second factor. */
     unsigned totp_roles;
-    bool open_ingest; /* a push without a token is taken for the collector that it names */
+    bool bearer_push, open_ingest;     /* doors, api_door.h */
 };
 
 struct api *api_new(const struct api_config *config);
 void api_free(struct api *api); /* NULL allowed */
 /* Make and show a setup code, when there is no account yet. */
 enum err_code api_open_setup(struct api *api, struct err *e) ERR_MUST_CHECK;
+/* Say which doors are open, in log and audit, and when no agent can deliver. */
+enum err_code api_tell_doors(struct api *api, struct err *e) ERR_MUST_CHECK;
 /* An httpd_handler; arg: the struct api. */
 void api_handle(void *arg, struct httpd_request *r, struct httpd_response *w);
 /* Write down what collectors delivered, forget old sessions. Every few seconds and at the end. */

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "api/api_call.h"
+#include "api/api_door.h"
 #include "base/log.h"
 #include "os/clock.h"
 #include "store/store_collector.h"
@@ -207,7 +207,12 @@ static enum err_code collector_by_token(struct api_call *call, struct str token,
     }
     if (!text_parse_uuid(str_of(claims.subject), &who->collector))
         return err_set(e, ERR_DENIED, "the token names no collector");
-    return be_collector(call, e);
+    rc = be_collector(call, e);
+    if (rc == ERR_OK && !call->req->peer_certificate.present)
+        rc = api_door_bearer(call, e);
+    if (rc != ERR_OK)
+        who->kind = API_NOBODY;
+    return rc;
 }
 
 enum err_code api_sign_in_certificate(struct api_call *call, struct err *e)
@@ -237,6 +242,8 @@ enum err_code api_sign_in(struct api_call *call, struct err *e)
             rc = collector_by_token(call, token, e);
         return rc;
     }
+    if (call->route->open_door)
+        return api_door_refuse(call, e);
     if (cookie.len == 0 || call->route->role == ROUTE_COLLECTOR)
         return err_set(e, ERR_DENIED, "sign in first");
     return be_user(call, STORE_SESSION_BY_TOKEN, cookie, e);
@@ -252,8 +259,7 @@ enum err_code api_authenticate(struct api_call *call, struct err *e)
         return ERR_OK;
     if (call->route->certificate)
         return api_sign_in_certificate(call, e);
-    if (call->route->open_door && call->api->config.open_ingest &&
-        httpd_header(call->req, "Authorization").len == 0)
+    if (api_door_is_open(call))
         return ERR_OK;
     return api_sign_in(call, e);
 }

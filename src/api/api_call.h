@@ -87,6 +87,7 @@ struct api_call {
     struct tsdb_reader *reader; /* returned by the dispatcher */
     struct json_writer out;     /* appends to resp->body */
     const char *problem_type;   /* of the next problem; NULL = about:blank */
+    int refusal; /* status of a refusal whose words the client may read; 0 = 401 without them */
 };
 
 /* --- Answers --- */
@@ -187,7 +188,7 @@ enum err_code api_authenticate(struct api_call *call, struct err *e) ERR_MUST_CH
 enum err_code api_sign_in(struct api_call *call, struct err *e) ERR_MUST_CHECK;
 /* The agent whose certificate the connection has. ERR_DENIED when it has none or a bad one. */
 enum err_code api_sign_in_certificate(struct api_call *call, struct err *e) ERR_MUST_CHECK;
-/* Through an open door: be the collector of that id. ERR_DENIED (401) when there is none. */
+/* Be the collector of that id. ERR_DENIED (401) when there is none. */
 enum err_code api_be_collector(struct api_call *call, struct str id, struct err *e) ERR_MUST_CHECK;
 /* Whether a user proved who it is just now, for what asks for it at times. ERR_DENIED (403). */
 enum err_code api_check_fresh(struct api_call *call, struct err *e) ERR_MUST_CHECK;

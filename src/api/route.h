@@ -44,7 +44,7 @@ struct route {
     bool step_up;     /* the same, and the person proved who it is within API_STEP_UP_MS */
     bool enrols;      /* open to a person who has to enrol a second factor before anything else */
     bool certificate; /* ROUTE_COLLECTOR: an agent's certificate opens it, without a token */
-    bool open_door;   /* with ingest.open_ingest, callers without a token reach the handler */
+    bool open_door;   /* with ingest.open_ingest, who shows nothing reaches it; api_door.h */
     unsigned classes; /* of listeners; enum httpd_class */
     enum route_body body;
     size_t max_body;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* route_health.c: whether the server is well; for people, load balancers and init systems. */
-#include "api/api_call.h"
+#include "api/api_door.h"
 #include "os/clock.h"
 #include "os/sandbox.h"
 
@@ -21,6 +21,17 @@ static void put_sandbox(struct json_writer *w)
     buf_init(&text, 512);
     sandbox_describe(&text);
     put_check(w, "sandbox", true, text.ptr);
+    buf_fini(&text);
+}
+
+/* Which of them are open; good either way, as the configuration says so. */
+static void put_doors(struct json_writer *w, const struct api *api)
+{
+    struct buf text;
+
+    buf_init(&text, 512);
+    api_door_describe(api, &text);
+    put_check(w, "doors", true, text.ptr);
     buf_fini(&text);
 }
 
@@ -47,6 +58,7 @@ static enum err_code health(struct api_call *call, struct err *e)
     json_object_begin(w);
     put_check(w, "database", database, database ? "answers" : "does not answer");
     put_sandbox(w);
+    put_doors(w, call->api);
     put_check(w, "ingest", !stats.full, stats.full ? "full: pushes are refused" : "takes data");
     json_object_end(w);
     json_object_end(w);

@@ -4,6 +4,7 @@
  *
  * Whether there is room is decided before the body is read, and the answer waits for the commit.
  */
+#include "api/api_door.h"
 #include "api/api_push_old.h"
 #include "base/fault.h"
 #include "base/limits.h"
@@ -114,7 +115,7 @@ static enum err_code parse(struct api_call *call, struct delivery *d, struct err
     if (json_type(root) != JSON_OBJECT)
         return err_set(e, ERR_INVALID, "the body is not a JSON object");
     if (call->who.kind == API_NOBODY) /* through the open door */
-        rc = api_be_collector(call, json_str(json_get(root, "collector_id")), e);
+        rc = api_door_enter(call, json_str(json_get(root, "collector_id")), e);
     if (rc != ERR_OK)
         return rc;
     d->is_old = flatten_is_push(root);

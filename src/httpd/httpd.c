@@ -280,6 +280,11 @@ void httpd_set_tls(struct httpd *h, size_t listener, struct tls_config *tls)
     httpd_room_set_tls(h->room, listener, tls);
 }
 
+void httpd_end_peer(struct httpd *h, const unsigned char sha256[32])
+{
+    httpd_room_end_peer(h->room, sha256);
+}
+
 void httpd_count(const struct httpd *h, struct httpd_counts *out)
 {
     httpd_room_count(h->room, out);

@@ -144,6 +144,11 @@ void httpd_stop(struct httpd *h); /* NULL allowed */
  * taken); those that are there keep theirs. Any thread.
  */
 void httpd_set_tls(struct httpd *h, size_t listener, struct tls_config *tls);
+/*
+ * Close the connections without a request of who showed this certificate; those at work are
+ * answered first. Any thread.
+ */
+void httpd_end_peer(struct httpd *h, const unsigned char sha256[32]);
 void httpd_count(const struct httpd *h, struct httpd_counts *out);
 
 /* --- Request --- */

@@ -576,6 +576,38 @@ void httpd_room_drain(struct httpd_room *room)
     httpd_room_wake(room);
 }
 
+/* Of a guest at rest: its handshake is over, so nobody changes who it is. */
+static bool is_peer(const struct guest *g, const unsigned char sha256[32])
+{
+    const struct mg_tls *tls = *mg_rest_tls(g->rest);
+    struct httpd_peer peer;
+
+    if (tls == NULL)
+        return false;
+    httpd_tls_peer(tls, &peer);
+    return peer.present && memcmp(peer.sha256, sha256, sizeof(peer.sha256)) == 0;
+}
+
+void httpd_room_end_peer(struct httpd_room *room, const unsigned char sha256[32])
+{
+    struct list_node *next;
+
+    lock_take(&room->lock);
+    for (enum guest_state state = IDLE; state <= PARTIAL; state++) {
+        struct list_node *list = &room->lists[state];
+
+        for (struct list_node *n = list->next; n != list; n = next) {
+            struct guest *g = LIST_ENTRY(n, struct guest, node);
+
+            next = n->next;
+            if (is_peer(g, sha256))
+                httpd_room_dismiss(room, g);
+        }
+    }
+    lock_release(&room->lock);
+    httpd_room_wake(room);
+}
+
 void httpd_room_stop(struct httpd_room *room)
 {
     if (room == NULL)

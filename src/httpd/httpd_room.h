@@ -49,6 +49,8 @@ enum err_code httpd_room_open(const struct httpd_room_limits *limits, struct htt
                               struct err *e) ERR_MUST_CHECK;
 /* For new connections of that listener; the room takes a reference. */
 void httpd_room_set_tls(struct httpd_room *room, size_t listener, struct tls_config *tls);
+/* Close what waits of who showed this certificate; what is at work is answered first. */
+void httpd_room_end_peer(struct httpd_room *room, const unsigned char sha256[32]);
 /* What waits is closed at once; from now on nothing rests between two requests. */
 void httpd_room_drain(struct httpd_room *room);
 /* No connection gets a worker any more. Before mg_stop. NULL allowed, as below. */

@@ -2,6 +2,7 @@
 /* store_trust.c: see the header. */
 #include "store/store_trust.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "os/clock.h"
@@ -44,6 +45,18 @@ enum err_code store_trust_get(struct sqldb *db, struct arena *a, const char *col
         read_trust(q, a, out);
     sqldb_end(q);
     return rc == ERR_OK ? arena_check(a, e) : rc;
+}
+
+enum err_code store_trust_shown(struct store *s, struct arena *a, const char *collector,
+                                struct store_trust_shown *out, struct err *e)
+{
+    struct store_trust trust = {.fingerprint = "", .previous = ""};
+    enum err_code rc = store_trust_get(store_read_begin(s), a, collector, &trust, e);
+
+    store_read_end(s);
+    snprintf(out->fingerprints[0], X509_FINGERPRINT_SIZE, "%s", trust.fingerprint);
+    snprintf(out->fingerprints[1], X509_FINGERPRINT_SIZE, "%s", trust.previous);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
 /* before: NULL = none counts any more */

@@ -66,6 +66,13 @@ enum err_code store_trust_renew_late(const struct store_ca *ca, const struct sto
                                      struct store_trust_late *late, struct buf *pem,
                                      struct err *e) ERR_MUST_CHECK;
 
+/* The certificates of an agent that count: its current one and the one before; "" = none. */
+struct store_trust_shown {
+    char fingerprints[2][X509_FINGERPRINT_SIZE];
+};
+enum err_code store_trust_shown(struct store *s, struct arena *a, const char *collector,
+                                struct store_trust_shown *out, struct err *e) ERR_MUST_CHECK;
+
 /* Let an agent in that waits or is suspended. ERR_NOT_FOUND when none does. */
 enum err_code store_trust_approve(struct store *s, const struct store_actor *who,
                                   const char *collector, struct err *e) ERR_MUST_CHECK;

@@ -68,6 +68,7 @@ SERVER=server
 cat >"$empty/server.toml" <<C
 [server]
 listen = ["127.0.0.1:$SERVER_PORT"]
+agent_listen = ["127.0.0.1:$(free_port)"]
 state_dir = "/server"
 C
 jail() { # NAME APPLET ARGUMENT...

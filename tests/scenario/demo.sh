@@ -75,6 +75,15 @@ like "$(cat "$T/log/demo")" "^demo: address http://127.0.0.1:$SERVER_PORT/" "it 
 like "$(cat "$T/log/demo")" '^demo: login ' "and the login"
 demo_login
 ok $? "the login works" || diag "$STATUS $BODY"
+by_certificate() { # the agent of the demo delivers with a certificate, and there is no other way in
+    like "$(cat "$T/log/demo")" 'agent delivers to 127.0.0.1:[0-9]* by TLS 1.3, with a certif' \
+        "it says how the agent delivers"
+    api GET collectors
+    like "$(member data.0.certificate_thumbprint)" '^[0-9a-f]{64}$' "the agent has a certificate"
+    api GET health
+    is "$(member checks.doors.detail)" shut "no door is open"
+}
+by_certificate
 start=$SECONDS
 poll 60 loaded
 ok $? "live load within 60 s ($((SECONDS - start)) s)" || diag "$BODY"
@@ -103,6 +112,7 @@ run_demo --dsn "$DSN password=not-for-the-file" --dir "$T/mine"
 poll 60 test -s "$T/info"
 ok $? "the demo on one's own database is ready" || done_testing
 demo_login
+by_certificate
 poll 60 eval 'db=$(target_id postgresql); api GET "servers/$db"; [ "$(member state)" = live ]'
 ok $? "the database is live"
 unlike "$(cat "$T/mine/agent.toml")" 'not-for-the-file' "a password stays out of the configuration"

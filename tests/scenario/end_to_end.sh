@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: PostgreSQL
 #
 # The whole path: server, setup code, login, registration secret, agent, push, and everything
-# that a person reads of it.
+# that a person reads of it. The doors are shut, as by default: the agent enrols for a certificate
+# and pushes with it, also through the proxy.
 # timeout: 240
 
 . "$(dirname "$0")/lib.sh"
+need openssl
 need_pga
 
+DOORS=shut
 start_server server
 ok $? "the server is ready" || done_testing
 like "$(cat "$T/log/server")" '^setup code: ....-....-....' "it prints a setup code on a line alone"
@@ -72,9 +75,12 @@ anonymous GET auth/me --header "Cookie: $cookie"
 is "$STATUS" 401 "after logout the session is dead"
 
 # An agent enrols and pushes.
+(umask 077 && echo pgar_wrong >"$T/wrong")
+like "$("$PGA" agent enroll --state-dir "$T/other" --server "$SERVER_URL" \
+    --secret-file "$T/wrong" 2>&1)" 'answers 401: .*not valid' "a wrong secret enrols nobody"
 anonymous POST collectors/register '{"name":"x","hostname":"y"}' \
     --header "X-Registration-Secret: pgar_wrong"
-like "$STATUS" '^(401|403)$' "a wrong registration secret is refused"
+is "$STATUS" 403 "nobody registers without asking for a certificate"
 start_pg pg system
 enrol_secret "$T/one" 1
 is "$(cut -c1-5 "$T/one")" pgar_ "a registration secret is made"
@@ -86,13 +92,15 @@ echo $! >"$T/pid/load"
 start_agent agent "$PROXY_URL" "$DSN"
 wait_acks 3 60
 ok $? "the agent enrols and pushes" || done_testing
-anonymous POST collectors/register '{"name":"other","hostname":"other"}' \
-    --header "X-Registration-Secret: $(cat "$T/one")"
-like "$STATUS" '^(401|403|409)$' "the secret for one agent is used up"
+like "$("$PGA" agent enroll --state-dir "$T/other" --server "$SERVER_URL" \
+    --secret-file "$T/one" 2>&1)" 'used up' "the secret for one agent is used up"
 api GET registration-secrets
 unlike "$BODY" "$(cat "$T/one")" "its value is never shown again"
 poll 30 eval 'api GET collectors; [ "$(member data.0.status)" = active ]'
 is "$(member data.0.name) $(member data.0.status)" "agent active" "the collector is active"
+openssl x509 -in "$T/agent/state/agent.pem" -outform DER 2>/dev/null | sha256sum | cut -c1-64 \
+    >"$T/thumbprint"
+is "$(member data.0.certificate_thumbprint)" "$(cat "$T/thumbprint")" "by its certificate"
 
 # What people read.
 db=$(target_id postgresql)

@@ -140,6 +140,30 @@ is "$(curl -s -o /dev/null -w '%{http_code}' -H "$(bearer a1)" "$SERVER_URL/api/
 is "$(call a1 /api/v1/metrics/push -H "Authorization: Bearer $(cat "$T/token")" \
     -H 'Content-Type: application/json' -d '{}')" 401 "Z4: nor a person's an agent's"
 
+# A connection that waits for nothing ends with its agent, not when it is idle for too long (75 s).
+idle='import socket, ssl, sys
+port, ca, pem = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(pem)
+sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)),
+                           server_hostname="127.0.0.1")
+sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port)
+print(sock.recv(4096).split(b"\r\n")[0].decode(), flush=True)
+while sock.recv(4096):
+    pass
+print("the server closed it", flush=True)'
+for name in a1 a2; do
+    spawn "idle-$name" python3 -c "$idle" "$agents" "$T/ca.pem" "$T/$name/agent.pem"
+    soon_like 30 "cat '$T/log/idle-$name'" '200 OK' "a connection of $name that stays open"
+done
+api DELETE "collectors/$id2"
+is "$STATUS" 204 "the second agent is revoked"
+end=$((SECONDS + 60)) # no longer: then every idle connection ends
+while [ "$SECONDS" -lt "$end" ] && ! grep -q closed "$T/log/idle-a2"; do sleep 0.2; done
+like "$(cat "$T/log/idle-a2")" 'the server closed it' "and its open connection ends with it"
+unlike "$(cat "$T/log/idle-a1")" 'closed' "that of the other agent does not"
+stop idle-a1
+
 # --- a life, by the clock of the test ---
 
 cat >"$T/live.toml" <<END

@@ -14,6 +14,8 @@
 # pga: start_server NAME [LINE...], restart_server NAME, set_up_owner, enrol_secret FILE,
 #   start_agent NAME URL DSN [LINE...], restart_agent NAME, start_proxy; api METHOD PATH [BODY]
 #   sets STATUS and BODY; member PATH reads BODY; oracle [OPTION...].
+# Doors: DOORS=shut before start_server: agents push with certificates alone, as it is by default,
+#   through a proxy, too. DOORS=open (the usual): tools of the tests push with a token, in plain.
 
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -22,6 +24,7 @@ PGA=${PGA:-$ROOT/build/release/pga}
 PGA_FAULTY=${PGA_FAULTY:-$ROOT/build/fault/pga} # the same with named fault points
 PGA_FULL=${PGA_FULL:-0}
 export PGA_SLOW=${PGA_SLOW:-1} # every time limit is multiplied by it
+DOORS=${DOORS:-open}
 FAULT= # the fault point to die at, for the next server or agent that is started
 export PYTHONDONTWRITEBYTECODE=1
 export PGA_OWNER=$$ # tests/pg/server ends its servers when this process is gone
@@ -296,14 +299,26 @@ sql() { psql -qAtX -v ON_ERROR_STOP=1 -c "$1"; } # STATEMENT: to the server in u
 
 need_pga() { [ -x "$PGA" ] || { fail "$PGA is built (make build)"; done_testing; }; }
 
-start_server() { # NAME [LINE of server.toml...]: sets SERVER_URL SERVER_PORT SERVER
+# The one place that opens a door (packaging/doc/security.md): fakeagent.py and others that play a
+# collector have no certificate, and proxy.py takes whole requests out of a plain connection. Where
+# DOORS=shut the server is as by default, and agents of pga deliver over TLS with a certificate.
+server_doors() { # FILE: the begin of a server.toml
+    if [ "$DOORS" = open ]; then
+        printf '[ingest]\nallow_bearer_push = true\n[server]\nagent_listen = []\n'
+    else
+        AGENT_PORT=$(free_port)
+        printf '[server]\nagent_listen = ["127.0.0.1:%s"]\n' "$AGENT_PORT"
+    fi
+}
+
+start_server() { # NAME [LINE of server.toml...]: sets SERVER_URL SERVER_PORT SERVER AGENT_PORT
     SERVER=$1
     SERVER_PORT=$(free_port)
     SERVER_URL=http://127.0.0.1:$SERVER_PORT
     mkdir -p "$T/$1"
     shift
     {
-        echo '[server]'
+        server_doors
         echo "listen = [\"127.0.0.1:$SERVER_PORT\"]"
         echo "state_dir = \"$T/$SERVER/state\""
         [ $# -eq 0 ] || printf '%s\n' "$@"
@@ -383,8 +398,12 @@ enrol_secret() { # FILE [NUMBER]: a registration secret for NUMBER agents (defau
 }
 
 start_agent() { # NAME URL DSN [LINE of agent.toml...]: lines before any [table] join [[target]]
-    local name=$1 url=$2 dsn=$3
+    local name=$1 url=$2 dsn=$3 by=
     shift 3
+    if [ "$DOORS" = shut ] && [ "$url" = "${PROXY_URL:-}" ]; then # it enrols beside the proxy
+        by=$url
+        url=$SERVER_URL
+    fi
     mkdir -p "$T/$name"
     [ -s "$T/$name/secret" ] || enrol_secret "$T/$name/secret" || return 1
     {
@@ -393,6 +412,7 @@ start_agent() { # NAME URL DSN [LINE of agent.toml...]: lines before any [table]
         echo "state_dir = \"$T/$name/state\""
         echo '[server]'
         echo "url = \"$url\""
+        [ -z "$by" ] || printf 'agent_url = "%s"\nca_file = "%s"\n' "$by" "$T/proxy/ca.crt"
         echo "registration_secret_file = \"$T/$name/secret\""
         echo '[[target]]'
         echo "name = \"$name-db\""
@@ -408,11 +428,31 @@ restart_agent() { # NAME: starts it (again); FAULT names a fault point to die at
 }
 
 start_proxy() { # between agent and server: sets PROXY_PORT PROXY_URL; faults by proxy_says
+    local to=$SERVER_PORT tls=()
     PROXY_PORT=$(free_port)
     export PROXY_URL=http://127.0.0.1:$PROXY_PORT
-    spawn proxy python3 "$TOOL/proxy.py" --listen "$PROXY_PORT" --to "127.0.0.1:$SERVER_PORT" \
-        --log "$T/acks" --control "$T/proxy.control"
+    if [ "$DOORS" = shut ]; then
+        PROXY_URL=https://127.0.0.1:$PROXY_PORT
+        to=$AGENT_PORT
+        tls=(--tls "$T/proxy" --states "$T")
+        make_proxy_certificates || return 1
+    fi
+    spawn proxy python3 "$TOOL/proxy.py" --listen "$PROXY_PORT" --to "127.0.0.1:$to" \
+        --log "$T/acks" --control "$T/proxy.control" "${tls[@]}"
     poll 5 grep -q ready "$T/log/proxy"
+}
+
+# What proxy.py --tls reads: a certificate of its own, and who signs those of agents and server.
+make_proxy_certificates() {
+    # shellcheck source-path=SCRIPTDIR source=../tool/certs.sh
+    . "$TOOL/certs.sh"
+    mkdir -p "$T/proxy"
+    make_ca proxy-ca && make_cert proxy proxy-ca server || return 1
+    cp "$CERTS/proxy-ca.crt" "$T/proxy/ca.crt"
+    cp "$CERTS/proxy.crt" "$T/proxy/own.crt"
+    cp "$CERTS/proxy.key" "$T/proxy/own.key"
+    anonymous GET ca
+    member ca >"$T/proxy/agents.crt"
 }
 
 proxy_says() { # LINE...: what the proxy shall do from now on; none: pass everything on

@@ -121,7 +121,7 @@ kill_at_points "$LITE" "$MIDDLE" $TO_POINTS
 mkdir -p "$T/middle/state"
 cp -r "$T/server/state/keys" "$T/middle/state/"
 OUT=$(timeout 20 "$PGA" server --store "$MIDDLE" --state-dir "$T/middle/state" \
-    --listen "127.0.0.1:$(free_port)" 2>&1)
+    --listen "127.0.0.1:$(free_port)" --agent-listen "127.0.0.1:$(free_port)" 2>&1)
 is $? 1 "no server opens what is not all there"
 like "$OUT" 'run pga migrate copy again' "and says what to do"
 kill_at_random "$LITE" "$MIDDLE"

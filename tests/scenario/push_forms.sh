@@ -57,7 +57,7 @@ read -r collector _ <"$T/collector"
 knock "$collector"
 is "$STATUS" 401 "a push without a token is refused by default"
 stop server
-printf '[ingest]\nopen_ingest = true\n' >>"$T/server/server.toml"
+sed -i 's/^\[ingest\]$/&\nopen_ingest = true/' "$T/server/server.toml"
 restart_server server
 ok $? "the server is back with ingest.open_ingest"
 like "$(cat "$T/log/server")" 'open_ingest is on' "it warns of the open door"

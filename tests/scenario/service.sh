@@ -175,7 +175,8 @@ fails "a log file that cannot be" "log file /nowhere/x.log: No such file" \
 # --- IPv6 ---------------------------------------------------------------------------------
 
 if grep -q ' lo$' /proc/net/if_inet6 2>/dev/null; then
-    spawn six "$PGA" server --state-dir "$T/six" --listen "[::1]:$free" --listen "127.0.0.1:$free"
+    spawn six "$PGA" server --state-dir "$T/six" --listen "[::1]:$free" --listen "127.0.0.1:$free" \
+        --agent-listen "127.0.0.1:$(free_port)"
     SERVER_URL="http://[::1]:$free"
     poll 10 is_ready
     ok $? "a listener on an IPv6 address answers"

@@ -22,7 +22,7 @@ sql 'create database pga_store'
 STORE=postgres://$PGUSER@127.0.0.1:$PGPORT/pga_store
 store_sql() { PGDATABASE=pga_store sql "$1"; }
 out=$(timeout 20 "$PGA" server --store "$STORE" --state-dir "$T/early" \
-    --listen "127.0.0.1:$(free_port)" 2>&1)
+    --listen "127.0.0.1:$(free_port)" --agent-listen "127.0.0.1:$(free_port)" 2>&1)
 is $? 1 "a server does not start before somebody migrates the database"
 like "$out" 'run pga migrate up' "and says what to do"
 "$PGA" migrate --store "$STORE" up >"$T/log/migrate" 2>&1

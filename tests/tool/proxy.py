@@ -3,11 +3,16 @@
 """HTTP proxy between an agent and a server that remembers what the server promised.
 
     proxy.py --listen PORT --to HOST:PORT --log FILE [--control FILE]
+        [--tls DIR --states DIR]
 
 Every request is passed on (with the Host header of the server). A push is written to the
 log, one JSON object a line, after the server's answer has arrived and *before* any byte of
 it goes back: number, time, path, fault, status, the decoded request and answer. The line is
 on disk (fsync) first, so a 200 in an agent's hands is always in the log.
+
+With --tls both sides are TLS 1.3 with client certificates: agents are shown DIR/own.crt (and have
+to show one that hangs from DIR/agents.crt), the server is shown the certificate of the very agent
+whose request it is. Its key is in the agent's state folder, which is looked for below --states.
 
 The control file holds lines `name value`; it is read again when it changes. Probabilities
 are 0..1 and hit pushes only:
@@ -29,11 +34,13 @@ are 0..1 and hit pushes only:
 import argparse
 import base64
 import gzip
+import glob
 import json
 import os
 import random
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -214,35 +221,80 @@ def decode(body):
         return {"undecodable": base64.b64encode(body[:4096]).decode()}
 
 
+class Plain:
+    """No TLS on either side."""
+
+    def accept(self, client):
+        """The connection, and who is at its other end."""
+        return client, None
+
+    def connect(self, sock, _target, _who):
+        return sock
+
+
+class Mutual:
+    """TLS 1.3 on both sides, with the certificates of the agents."""
+
+    def __init__(self, folder, states):
+        self.folder, self.states = folder, states
+        self.agents = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.agents.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.agents.load_cert_chain(folder + "/own.crt", folder + "/own.key")
+        self.agents.load_verify_locations(folder + "/agents.crt")
+        self.agents.verify_mode = ssl.CERT_REQUIRED
+
+    def accept(self, client):
+        client = self.agents.wrap_socket(client, server_side=True)
+        subject = dict(pair for name in client.getpeercert()["subject"] for pair in name)
+        return client, subject["commonName"]
+
+    def state_of(self, who):
+        for path in glob.glob(self.states + "/*/state/identity.json"):
+            with open(path, encoding="utf-8") as file:
+                if json.load(file).get("collector_id") == who:
+                    return os.path.dirname(path)
+        raise Closed("no state folder of agent %s" % who)
+
+    def connect(self, sock, target, who):
+        state = self.state_of(who)
+        context = ssl.create_default_context(cafile=self.folder + "/agents.crt")
+        context.load_cert_chain(state + "/agent.pem")
+        return context.wrap_socket(sock, server_hostname=target[0])
+
+
 class Proxy:
-    def __init__(self, target, log, control):
+    def __init__(self, target, log, control, tls):
         self.target = target
         self.log = log
         self.control = control
+        self.tls = tls
         self.older = []
         self.lock = threading.Lock()
 
-    def connect(self, target=None):
-        return socket.create_connection(target or self.target, timeout=IDLE_S)
+    def connect(self, who, target=None):
+        target = target or self.target
+        sock = socket.create_connection(target, timeout=IDLE_S)
+        return self.tls.connect(sock, target, who)
 
-    def connect_any(self):
+    def connect_any(self, who):
         """A connection to one of the servers, and which one it is."""
         ports = self.control.values.get("nodes", "")
         targets = [("127.0.0.1", int(p)) for p in ports.split(",") if p] or [self.target]
         self.control.random.shuffle(targets)
         for target in targets[:-1]:
             try:
-                return self.connect(target), target
+                return self.connect(who, target), target
             except ConnectionRefusedError:
                 pass
-        return self.connect(targets[-1]), targets[-1]
+        return self.connect(who, targets[-1]), targets[-1]
 
     def serve(self, client):
         """One client connection, request by request."""
         client.settimeout(IDLE_S)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream = Stream(client)
         try:
+            client, who = self.tls.accept(client)
+            stream = Stream(client)
             while True:
                 head = stream.take_head()
                 mode = self.control.mode()
@@ -254,7 +306,7 @@ class Proxy:
                 if mode == "blackhole":
                     time.sleep(IDLE_S)
                     raise Closed("blackhole")
-                self.exchange(client, head, raw, body)
+                self.exchange((client, who), head, raw, body)
         except (Closed, OSError, ValueError):
             pass
         finally:
@@ -265,8 +317,9 @@ class Proxy:
                         "request": decode(request),
                         "answer": None if answer is None else decode(answer)})
 
-    def exchange(self, client, head, raw, body):
+    def exchange(self, agent, head, raw, body):
         """Passes one request on and its answer back."""
+        client, who = agent
         request = self.with_host(head) + raw
         method, path = head[0].split()[:2]
         is_push = path.decode("latin-1").split("?")[0].endswith(PUSH_PATH)
@@ -275,7 +328,7 @@ class Proxy:
             self.note(path, fault, None, body, None)
             raise Closed(fault)
         if fault == "cut_request":
-            with self.connect() as sock:
+            with self.connect(who) as sock:
                 sock.sendall(request[:len(request) - max(1, len(raw) // 2)])
             self.note(path, fault, None, body, None)
             raise Closed(fault)
@@ -285,10 +338,10 @@ class Proxy:
             self.replay_older()
         try:
             if fault == "twin":
-                threading.Thread(target=self.try_ask, args=(request,), daemon=True).start()
-            answer_head, answer_raw, answer = self.ask(request, method)
+                threading.Thread(target=self.try_ask, args=(who, request), daemon=True).start()
+            answer_head, answer_raw, answer = self.ask(who, request, method)
             if fault == "duplicate":
-                answer_head, answer_raw, answer = self.ask(request, method)
+                answer_head, answer_raw, answer = self.ask(who, request, method)
         except (Closed, OSError):
             if is_push:
                 self.note(path, fault or "no_answer", None, body, None)
@@ -296,7 +349,7 @@ class Proxy:
         status = int(answer_head[0].split()[1])
         if is_push:
             self.note(path, fault, status, body, answer)
-            self.remember(request)
+            self.remember(who, request)
         reply = b"\r\n".join(answer_head) + b"\r\n\r\n" + answer_raw
         if fault == "drop_answer":
             raise Closed(fault)
@@ -307,9 +360,9 @@ class Proxy:
         if header_map(answer_head).get("connection", "").lower() == "close":
             raise Closed("server closes")
 
-    def ask(self, request, method):
+    def ask(self, who, request, method):
         """Sends the request on a connection of its own, so that nothing is ever repeated here."""
-        sock, target = self.connect_any()
+        sock, target = self.connect_any(who)
         stream = Stream(sock)
         try:
             stream.sock.sendall(request.replace(b"Host: %s:%d" % (self.target[0].encode(),
@@ -337,21 +390,21 @@ class Proxy:
                 return name
         return ""
 
-    def remember(self, request):
+    def remember(self, who, request):
         with self.lock:
-            self.older.append(request)
+            self.older.append((who, request))
             del self.older[:-20]
 
     def replay_older(self):
         with self.lock:
-            request = self.control.random.choice(self.older) if self.older else None
-        if request:
-            self.try_ask(request)
+            older = self.control.random.choice(self.older) if self.older else None
+        if older:
+            self.try_ask(*older)
 
-    def try_ask(self, request):
+    def try_ask(self, who, request):
         """A request whose answer nobody waits for."""
         try:
-            self.ask(request, b"POST")
+            self.ask(who, request, b"POST")
         except (Closed, OSError):
             pass
 
@@ -362,9 +415,12 @@ def main():
     parser.add_argument("--to", required=True, help="HOST:PORT of the server")
     parser.add_argument("--log", required=True, help="acknowledgement log (appended)")
     parser.add_argument("--control", help="control file")
+    parser.add_argument("--tls", metavar="DIR", help="certificates; both sides are TLS")
+    parser.add_argument("--states", metavar="DIR", help="where state folders of agents are")
     args = parser.parse_args()
     host, port = args.to.rsplit(":", 1)
-    proxy = Proxy((host, int(port)), Log(args.log), Control(args.control))
+    tls = Mutual(args.tls, args.states) if args.tls else Plain()
+    proxy = Proxy((host, int(port)), Log(args.log), Control(args.control), tls)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", args.listen))

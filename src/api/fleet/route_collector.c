@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/api_call.h"
+#include "api/api_door.h"
 #include "base/limits.h"
 #include "os/clock.h"
 #include "os/entropy.h"
@@ -160,6 +160,8 @@ static enum err_code enrol(struct api_call *call, struct err *e)
 
     if (rc == ERR_OK)
         rc = read_request(call, &n, &key, e);
+    if (rc == ERR_OK && n.key == NULL)
+        rc = api_door_bearer(call, e);
     if (rc != ERR_OK)
         return rc;
     who.name = "enrolment";
@@ -198,14 +200,15 @@ const struct route route_collector_register = {
     .members = enrol_members,
     .headers = register_headers,
     .handle = enrol,
-    .summary = "Enrol an agent with a registration secret.",
+    .summary = "Enrol an agent with a registration secret; without a csr 403 unless"
+               " ingest.allow_bearer_push is on.",
     .status = 201,
     .answer = "{collector_id: uuid, token: text? 'null while it waits for approval',"
               " expires_at: time?, certificate: text? 'PEM, when there was a csr',"
               " private_key: text? 'always null: keys stay where they were made',"
               " ca: text? 'all that is to be believed, PEM', agent_port: int? 'of the listener"
               " for which the certificate is'}",
-    .also = "200 202 401",
+    .also = "200 202 401 403",
 };
 
 /* --- renewal --- */
@@ -232,7 +235,9 @@ static enum err_code who_renews(struct api_call *call, struct jwt_claims *claims
         rc = err_set(e, ERR_DENIED, "the token is bound to a certificate");
     if (rc == ERR_OK)
         rc = store_collector_check(call->api->config.store, claims->subject, NULL, e);
-    return rc == ERR_NOT_FOUND ? err_set(e, ERR_DENIED, "not known or revoked") : rc;
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, ERR_DENIED, "not known or revoked");
+    return rc == ERR_OK ? api_door_bearer(call, e) : rc;
 }
 
 static enum err_code renew(struct api_call *call, struct err *e)
@@ -244,7 +249,7 @@ static enum err_code renew(struct api_call *call, struct err *e)
     struct buf token;
     enum err_code rc = who_renews(call, &claims, e);
 
-    if (rc == ERR_DENIED) {
+    if (rc == ERR_DENIED && call->refusal == 0) {
         httpd_add_header(call->resp, "WWW-Authenticate", "Bearer");
         return api_problem(call, 401, "the token is not valid; enrol again");
     }
@@ -277,9 +282,10 @@ const struct route route_collector_renew = {
     .classes = HTTPD_API | HTTPD_AGENT,
     .headers = renew_headers,
     .handle = renew,
-    .summary = "A new token for an agent, also when the old one expired up to 30 days ago.",
+    .summary = "A new token for an agent, also when the old one expired up to 30 days ago; without"
+               " its certificate 403 unless ingest.allow_bearer_push is on.",
     .answer = "{token: text, expires_at: time}",
-    .also = "401",
+    .also = "401 403",
 };
 
 /* --- reading --- */
@@ -431,18 +437,35 @@ const struct route route_collector_get = {
     .answer = "Collector",
 };
 
+/* The connections that it keeps open; one at work ends with its next request. */
+static void end_connections(struct api_call *call, const struct store_trust_shown *shown)
+{
+    unsigned char sha256[X509_HASH_BYTES];
+
+    for (int i = 0; i < 2; i++) {
+        if (text_unhex(str_of(shown->fingerprints[i]), sha256, sizeof(sha256)))
+            httpd_end_peer(call->req->server, sha256);
+    }
+}
+
 static enum err_code revoke(struct api_call *call, struct err *e)
 {
+    struct store *store = call->api->config.store;
     struct store_actor who = api_actor(call);
+    struct store_trust_shown shown;
     char id[TEXT_UUID_SIZE];
     struct uuid uuid;
     enum err_code rc = api_param_uuid(call, 0, &uuid, id, e);
 
     if (rc == ERR_OK)
-        rc = store_collector_revoke(call->api->config.store, &who, id, e);
+        rc = store_trust_shown(store, call->arena, id, &shown, e);
     if (rc == ERR_OK)
-        call->resp->status = 204;
-    return rc;
+        rc = store_collector_revoke(store, &who, id, e);
+    if (rc != ERR_OK)
+        return rc;
+    end_connections(call, &shown);
+    call->resp->status = 204;
+    return ERR_OK;
 }
 
 const struct route route_collector_revoke = {

@@ -87,6 +87,14 @@ static const struct conf_key KEYS[] = {
      .flags = CONF_LOCAL,
      .help = "Address of the server, such as http://127.0.0.1:8080; nothing is sent when unset."},
     {.section = "server",
+     .name = "agent_url",
+     .type = CONF_STRING,
+     .offset = AT(agent_url),
+     .flags = CONF_LOCAL,
+     .help = "Address at which the agent shows its certificate and delivers, such as "
+             "https://pga.example.org:8443; by default the host of url with the port of "
+             "agent_listen, which the server tells at enrolment."},
+    {.section = "server",
      .name = "registration_secret_file",
      .type = CONF_STRING,
      .offset = AT(secret_file),
@@ -99,8 +107,8 @@ static const struct conf_key KEYS[] = {
      .offset = AT(ca_fingerprint),
      .flags = CONF_LOCAL,
      .help = "SHA-256 of the server's root certificate, as pga ctl ca show prints it. With it the "
-             "agent enrols for a certificate of its own, and the registration secret goes to no "
-             "server that does not prove to hang from that root."},
+             "registration secret goes to no server that does not prove to hang from that root; "
+             "url has to be https then, and over https it is needed unless ca_file is set."},
     {.section = "server",
      .name = "ca_file",
      .type = CONF_STRING,
@@ -385,6 +393,9 @@ static enum err_code check(const struct agent_config *c, struct err *e)
     }
     if (c->server_url && httpc_check_url(c->server_url, e)) {
         return err_wrap(e, "server.url");
+    }
+    if (c->agent_url && httpc_check_url(c->agent_url, e)) {
+        return err_wrap(e, "server.agent_url");
     }
     return ERR_OK;
 }

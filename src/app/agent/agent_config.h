@@ -69,6 +69,7 @@ struct agent_config {
     int sandbox;          /* enum agent_sandbox */
     const char *listen;   /* NULL = no metrics are served */
     const char *server_url;
+    const char *agent_url; /* where to deliver; NULL = as the server says at enrolment */
     const char *secret_file;
     const char *ca_fingerprint, *ca_file; /* NULL = none */
     int host_enabled;

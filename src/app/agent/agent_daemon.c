@@ -361,6 +361,7 @@ static enum err_code open_spool(struct daemon *d, const struct agent_config *c, 
     }
     const struct agent_sender_config sender = {
         .url = c->server_url,
+        .agent_url = c->agent_url,
         .state_dir = c->state_dir,
         .secret_file = c->secret_file,
         .ca_fingerprint = c->ca_fingerprint,

@@ -24,12 +24,18 @@
 static const struct log_ctx CTX = {.component = "sender"};
 static const struct json_limits LIMITS = {ANSWER_MAX, LIMIT_JSON_DEPTH, false};
 
+const char *agent_sender_agent_url(const struct agent_sender *s)
+{
+    return s->config.agent_url ? s->config.agent_url : s->identity.agent_url;
+}
+
 enum err_code agent_sender_post(struct agent_sender *s, const struct agent_post *post,
                                 struct err *e)
 {
     char url[1024];
-    bool own = s->identity.agent_url[0] && s->certificate.has && !post->to_api;
-    const char *base = own ? s->identity.agent_url : s->config.url;
+    const char *agent_url = agent_sender_agent_url(s);
+    bool own = agent_url[0] && s->certificate.has && !post->to_api;
+    const char *base = own ? agent_url : s->config.url;
     size_t len = strlen(base);
     while (len && base[len - 1] == '/') {
         len--;
@@ -130,24 +136,22 @@ static enum err_code take_identity(struct agent_sender *s, struct err *e)
     return code;
 }
 
-/* With a request for a certificate when we know whom to believe. */
+/*
+ * Always with a request for a certificate. Whom to believe is known by now, or comes with the
+ * answer of a server on this machine, which got the secret as well.
+ */
 static enum err_code registration_body(struct agent_sender *s, struct buf *body, struct err *e)
 {
     struct json_writer w;
     struct buf csr;
-    enum err_code code = ERR_OK;
     buf_init(&csr, X509_CSR_MAX);
-    if (s->certificate.ca.len) {
-        code = agent_certificate_request(&s->certificate, &csr, e);
-    }
+    enum err_code code = agent_certificate_request(&s->certificate, &csr, e);
     json_writer_init(&w, body);
     json_object_begin(&w);
     json_member_c(&w, "name", s->config.name);
     json_member_c(&w, "hostname", s->config.hostname);
     json_member_c(&w, "version", PGA_VERSION);
-    if (csr.len) {
-        json_member_str(&w, "csr", buf_view(&csr));
-    }
+    json_member_str(&w, "csr", buf_view(&csr));
     json_object_end(&w);
     buf_fini(&csr);
     return code;

@@ -145,7 +145,7 @@ void agent_sender_refresh_ca(struct agent_sender *s)
     struct json_doc *doc = NULL;
     struct err e = {0};
     char path[] = "/ca";
-    if (!s->certificate.has || !is_https(s->identity.agent_url)) {
+    if (!s->certificate.has || !is_https(agent_sender_agent_url(s))) {
         return;
     }
     enum err_code code = agent_sender_post(
@@ -204,7 +204,7 @@ static enum err_code take_answer(struct agent_sender *s, struct err *e)
     code = json_parse(buf_view(&s->answer.body), &LIMITS, &doc, e);
     code = code ? code : agent_sender_take_certificate(s, json_root(doc), e);
     json_doc_free(doc);
-    if (!code && s->identity.agent_url[0]) {
+    if (!code && agent_sender_agent_url(s)[0]) {
         code = agent_sender_refresh(s, e);
     }
     return code;
@@ -247,7 +247,7 @@ static enum err_code renew_late(struct agent_sender *s, struct err *e)
 /* Where agents have no listener of their own, a certificate speaks by its key alone. */
 static bool speaks_by_itself(const struct agent_sender *s)
 {
-    return is_https(s->identity.agent_url);
+    return is_https(agent_sender_agent_url(s));
 }
 
 /*

@@ -97,6 +97,9 @@ static void allow_ports(const struct agent_config *c)
     if (c->server_url) {
         sandbox_port(&sandbox, port_of_url(c->server_url), SANDBOX_CONNECT);
     }
+    if (c->agent_url) {
+        sandbox_port(&sandbox, port_of_url(c->agent_url), SANDBOX_CONNECT);
+    }
     for (size_t i = 0; i < c->target_count; i++) {
         uint16_t port = port_of(agent_config_target(c, i));
         if (port > 0) {
@@ -142,6 +145,7 @@ static void allow_files(struct arena *a, const struct agent_options *o,
     sandbox_path(&sandbox, folder_of(a, o->config_path), SANDBOX_READ);
     sandbox_path(&sandbox, folder_of(a, clock_shift_file()), SANDBOX_READ);
     sandbox_path(&sandbox, folder_of(a, c->secret_file), SANDBOX_READ);
+    sandbox_path(&sandbox, folder_of(a, c->ca_file), SANDBOX_READ);
     sandbox_path(&sandbox, folder_of(a, getenv("PGPASSFILE")), SANDBOX_READ);
     if (home && home[0] == '/') {
         sandbox_path(&sandbox, arena_printf(a, "%s/.pgpass", home), SANDBOX_READ);

@@ -17,6 +17,7 @@ struct httpc;
 
 struct agent_sender_config {
     const char *url;
+    const char *agent_url; /* in place of what the server says at enrolment; NULL */
     const char *state_dir;
     const char *secret_file;    /* NULL = none */
     const char *secret;         /* of an old collector's file, when there is no secret_file; NULL */

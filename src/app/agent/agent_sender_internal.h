@@ -53,6 +53,9 @@ struct agent_post {
 };
 
 /* agent_enroll.c: identity and tokens */
+
+/* Where it shows its certificate; "" = nowhere but where it enrolled. */
+const char *agent_sender_agent_url(const struct agent_sender *s);
 enum err_code agent_sender_register(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
 enum err_code agent_sender_refresh(struct agent_sender *s, struct err *e) ERR_MUST_CHECK;
 /* POST JSON to a path of the server; the answer is in s->answer. */

@@ -220,6 +220,7 @@ static enum err_code write_info(struct demo *d, struct err *e)
     json_writer_init(&w, &text);
     json_object_begin(&w);
     json_member_c(&w, "url", d->monitor.url);
+    json_member_i64(&w, "agent_port", d->monitor.agent_port);
     json_member_c(&w, "username", "owner");
     json_member_c(&w, "password", d->monitor.password);
     json_member_c(&w, "dir", d->dir);
@@ -251,7 +252,8 @@ static enum err_code start(struct demo *d, const char *dir, struct err *e)
     }
     if (rc == ERR_OK) {
         say("starting server and agent");
-        rc = demo_monitor_start(&d->monitor, e);
+        rc = net_free_port(&d->monitor.agent_port, e);
+        rc = rc ? rc : demo_monitor_start(&d->monitor, e);
     }
     if (rc == ERR_OK) {
         say("waiting for the first samples");
@@ -327,6 +329,8 @@ static int run(struct demo *d, const char *dir)
     rc = rc ? rc : httpc_setup(&e);
     rc = rc ? rc : start(d, dir, &e);
     if (rc == ERR_OK && !sig_stopping()) {
+        say("the agent delivers to 127.0.0.1:%u by TLS 1.3, with a certificate of its own",
+            d->monitor.agent_port);
         say("address %s/", d->monitor.url);
         say("login owner %s", d->monitor.password);
         say("Ctrl-C ends it%s", d->keep ? "; the data is kept" : " and leaves nothing behind");

@@ -54,8 +54,9 @@ struct demo_monitor {
     struct arena *arena;
     const char *dir; /* state, configuration and logs go below it */
     struct net_endpoint listen;
-    const char *dsn;  /* what the agent watches */
-    int statements_s; /* clock of the statement statistics */
+    uint16_t agent_port; /* where the agent shows its certificate, on 127.0.0.1 */
+    const char *dsn;     /* what the agent watches */
+    int statements_s;    /* clock of the statement statistics */
     char url[128];
     char password[40];   /* of the user "owner" */
     pid_t server, agent; /* 0 = not running */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * demo_monitor.c: `pga server` and `pga agent` as children of the demo, set up as a person would:
- * the setup code makes the owner, a registration secret enrols the agent.
+ * the setup code makes the owner, a registration secret enrols the agent for a certificate, with
+ * which it delivers.
  *
  * On a directory that was used before, the owner and the enrolment are there already: the password
  * stands in <dir>/login (0600).
@@ -82,8 +83,9 @@ static enum err_code start_server(struct demo_monitor *m, struct err *e)
     if (rc) {
         return rc;
     }
-    const char *argv[] = {self,          "server",           "--listen", listen,
-                          "--state-dir", below(m, "server"), NULL};
+    const char *agents = arena_printf(m->arena, "127.0.0.1:%u", m->agent_port);
+    const char *argv[] = {self,   "server",      "--listen",         listen, "--agent-listen",
+                          agents, "--state-dir", below(m, "server"), NULL};
     snprintf(m->url, sizeof(m->url), "http://%.80s", listen);
     struct process_spec spec = {
         .argv = argv, .env = env, .log_path = below(m, "log/server.log"), .death_signal = SIGTERM};
@@ -256,6 +258,8 @@ static enum err_code write_agent_config(struct demo_monitor *m, struct err *e)
     add_toml_string(&text, below(m, "agent"));
     buf_add_c(&text, "\n\n[server]\nurl = ");
     add_toml_string(&text, m->url);
+    /* another port each time, also for an agent that enrolled in an earlier run */
+    buf_printf(&text, "\nagent_url = \"https://127.0.0.1:%u\"", m->agent_port);
     buf_add_c(&text, "\nregistration_secret_file = ");
     add_toml_string(&text, below(m, "agent-secret"));
     enum err_code rc = add_target(m, &text, e);

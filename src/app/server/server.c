@@ -26,7 +26,7 @@ enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_REFERENCE, ACTION_HE
 struct invocation {
     enum action action;
     struct server_options options;
-    const char *listen[LISTEN_MAX];
+    const char *listen[LISTEN_MAX], *agent_listen[LISTEN_MAX];
 };
 
 static const struct log_ctx ctx = {.component = "server"};
@@ -34,6 +34,7 @@ static const struct log_ctx ctx = {.component = "server"};
 static const struct usage_option help_options[] = {
     {"config", "FILE", "read server.toml from there"},
     {"listen", "HOST:PORT", "address of the API and the web interface; may be repeated"},
+    {"agent-listen", "HOST:PORT", "address for agents with a certificate; may be repeated"},
     {"store", "URL",
      "sqlite:DIR or postgres://USER@HOST/DATABASE; a password is better kept in a file "
      "that PGPASSFILE names"},
@@ -57,8 +58,8 @@ const struct usage app_server_usage = {
             "Takes in what agents push, keeps it in a store, and answers: the HTTP API, the web "
             "interface, and its own counters as /metrics.",
             "A first start prints a setup code, with which the first owner is made, by the web "
-            "interface or by pga ctl setup. Without a configuration it listens on loopback only; "
-            "other addresses need a TLS certificate.",
+            "interface or by pga ctl setup. Without a configuration it listens on loopback only, "
+            "and speaks TLS at other addresses.",
             "SIGHUP reads the configuration and the TLS certificates again and opens the log file "
             "again, SIGUSR1 only opens "
             "the log file; SIGTERM and SIGINT end it after the requests in work.",
@@ -85,6 +86,7 @@ const struct usage app_server_usage = {
 enum option_code {
     OPTION_CONFIG = 256,
     OPTION_LISTEN,
+    OPTION_AGENT_LISTEN,
     OPTION_STORE,
     OPTION_STATE_DIR,
     OPTION_LOG_LEVEL,
@@ -102,6 +104,7 @@ static const struct option_row {
 } option_rows[] = {
     {"config", 1, OPTION_CONFIG},
     {"listen", 1, OPTION_LISTEN},
+    {"agent-listen", 1, OPTION_AGENT_LISTEN},
     {"store", 1, OPTION_STORE},
     {"state-dir", 1, OPTION_STATE_DIR},
     {"log-level", 1, OPTION_LOG_LEVEL},
@@ -121,6 +124,8 @@ static void take_option(struct invocation *in, int code, const char *value)
         o->config = value;
     else if (code == OPTION_LISTEN && o->listen_count < LISTEN_MAX)
         in->listen[o->listen_count++] = value;
+    else if (code == OPTION_AGENT_LISTEN && o->agent_listen_count < LISTEN_MAX)
+        in->agent_listen[o->agent_listen_count++] = value;
     else if (code == OPTION_STORE)
         o->store = value;
     else if (code == OPTION_STATE_DIR)
@@ -151,6 +156,7 @@ static void read_options(int argc, char **argv, struct invocation *in)
     }
     memset(in, 0, sizeof(*in));
     in->options.listen = in->listen;
+    in->options.agent_listen = in->agent_listen;
     optind = 1;
     while (in->action != ACTION_USAGE &&
            (code = getopt_long(argc, argv, "", long_options, NULL)) != -1)

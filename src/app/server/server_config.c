@@ -39,8 +39,10 @@ static const struct conf_key keys[] = {
      .name = "agent_listen",
      .type = CONF_STRINGS,
      .offset = AT(agent_listen),
+     .text = "[\"127.0.0.1:8443\"]",
      .help = "Addresses for agents alone, such as :8443: TLS 1.3, and each agent has to show a "
-             "certificate that the built-in authority or agent_ca signed, also on loopback."},
+             "certificate that the built-in authority or agent_ca signed, also on loopback. [] is "
+             "no such address: then agents deliver through a door alone, [ingest]."},
     {.section = "server",
      .name = "tls_certificate",
      .type = CONF_STRING,
@@ -280,13 +282,22 @@ static const struct conf_key keys[] = {
      .text = "64MB",
      .help = "The largest push that is taken, inflated."},
     {.section = "ingest",
+     .name = "allow_bearer_push",
+     .type = CONF_BOOL,
+     .offset = AT(bearer_push),
+     .text = "false",
+     .help = "Let older collectors, which have no certificate, register, renew their token, push "
+             "and read their configuration at `listen` with the token alone, plain on loopback or "
+             "over TLS. Whoever copies such a token can then send data in the agent's name; log, "
+             "audit and health say that it is on. Agents of pga do not need it."},
+    {.section = "ingest",
      .name = "open_ingest",
      .type = CONF_BOOL,
      .offset = AT(open_ingest),
      .text = "false",
-     .help = "Take pushes without a token for the collector that they name, for old collectors "
-             "that have none. Whoever reaches the listener can then send data in the name of any "
-             "collector."},
+     .help = "Take pushes without a token, from this machine alone, for the registered collector "
+             "that they name, if it has no certificate. Whoever is on this machine can then send "
+             "data in the name of such collectors; log, audit and health say that it is on."},
     {.section = "limits",
      .name = "collector_relations",
      .type = CONF_INTEGER,
@@ -551,6 +562,8 @@ static enum err_code apply_options(struct arena *a, const struct server_options 
         rc = choose(o->log_format, formats, "log-format", &c->log_format, e);
     if (o->listen_count > 0)
         c->listen = (struct conf_strings){o->listen, o->listen_count};
+    if (o->agent_listen_count > 0)
+        c->agent_listen = (struct conf_strings){o->agent_listen, o->agent_listen_count};
     if (o->state_dir != NULL)
         c->state_dir = o->state_dir;
     if (c->state_dir == NULL)

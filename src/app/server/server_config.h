@@ -40,8 +40,8 @@ struct server_config {
     unsigned totp_roles; /* the same, read: 1u << enum route_role */
     int64_t max_connections, max_connections_per_address;
     uint64_t push_bytes;
-    int open_ingest;
-    int key_source; /* enum server_key */
+    int bearer_push, open_ingest; /* doors */
+    int key_source;               /* enum server_key */
     const char *key_file, *passphrase_file;
     struct conf_strings managed_networks, managed_ports;
     int managed_allow_loopback;
@@ -58,8 +58,8 @@ enum server_sandbox { SERVER_SANDBOX_AUTO, SERVER_SANDBOX_OFF };
 /* What the command line says; NULL = nothing. */
 struct server_options {
     const char *config, *store, *state_dir, *log_level, *log_format;
-    const char **listen;
-    size_t listen_count;
+    const char **listen, **agent_listen;
+    size_t listen_count, agent_listen_count;
 };
 
 const struct conf_schema *server_config_schema(void);

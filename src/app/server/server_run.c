@@ -302,6 +302,7 @@ static enum err_code start_api(struct server *s, struct err *e)
         .metrics_access = (enum api_metrics_access)s->config->metrics_access,
         .push_bytes = (size_t)s->config->push_bytes,
         .totp_roles = s->config->totp_roles,
+        .bearer_push = s->config->bearer_push != 0,
         .open_ingest = s->config->open_ingest != 0,
         .rates = {.per_s = {[API_RATE_ADDRESS] = s->config->rate_address,
                             [API_RATE_SESSION] = s->config->rate_session,
@@ -309,10 +310,12 @@ static enum err_code start_api(struct server *s, struct err *e)
         .managed = &s->managed_table,
     };
 
-    if (config.open_ingest)
-        log_warn(&ctx, "ingest.open_ingest is on: a push needs no token, and whoever reaches "
-                       "the listener can send data in the name of any collector");
+    enum err_code rc;
+
     s->api = api_new(&config);
+    rc = api_tell_doors(s->api, e);
+    if (rc != ERR_OK)
+        return rc;
     return maintenance_start(
         &(struct maintenance_of){s->api, s->store, s->seal, {tend_authority, s}}, &s->maintenance,
         e);
