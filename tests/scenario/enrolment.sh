@@ -147,13 +147,19 @@ context = ssl.create_default_context(cafile=ca)
 context.load_cert_chain(pem)
 sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)),
                            server_hostname="127.0.0.1")
-sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port)
+ask = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port
+sock.sendall(ask)
 print(sock.recv(4096).split(b"\r\n")[0].decode(), flush=True)
-while sock.recv(4096):
-    pass
+sock.settimeout(1 if sys.argv[4] == "a1" else None) # a1 asks again, so that it is never idle long
+while True:
+    try:
+        if not sock.recv(4096):
+            break
+    except TimeoutError:
+        sock.sendall(ask)
 print("the server closed it", flush=True)'
 for name in a1 a2; do
-    spawn "idle-$name" python3 -c "$idle" "$agents" "$T/ca.pem" "$T/$name/agent.pem"
+    spawn "idle-$name" python3 -c "$idle" "$agents" "$T/ca.pem" "$T/$name/agent.pem" "$name"
     soon_like 30 "cat '$T/log/idle-$name'" '200 OK' "a connection of $name that stays open"
 done
 api DELETE "collectors/$id2"
