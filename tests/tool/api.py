@@ -13,14 +13,18 @@ bare, anything else as JSON; an absent member prints nothing and fails.
 import argparse
 import http.client
 import json
+import os
 import sys
 import urllib.parse
+
+
+PATIENCE_S = 30 * float(os.environ.get("PGA_SLOW", "1"))  # sanitizers are slow
 
 
 class Api:
     """Requests to one server, with one bearer token."""
 
-    def __init__(self, url, token=None, timeout=30):
+    def __init__(self, url, token=None, timeout=PATIENCE_S):
         parts = urllib.parse.urlsplit(url)
         self.host = parts.hostname
         self.port = parts.port or 80
