@@ -19,6 +19,7 @@ struct api_count {
     size_t count; /* rows; the last is of no route */
     struct row *rows;
     atomic_int in_flight;
+    atomic_ullong duplicates;
 };
 
 struct api_count *api_count_new(void)
@@ -62,6 +63,12 @@ void api_count_add(struct api_count *c, const struct route *route, int status, i
 void api_count_in_flight(struct api_count *c, int step)
 {
     atomic_fetch_add(&c->in_flight, step);
+}
+
+void api_count_duplicates(struct api_count *c, size_t members)
+{
+    if (members > 0)
+        atomic_fetch_add(&c->duplicates, (unsigned long long)members);
 }
 
 static void put_route(struct openmetrics *m, size_t index)
@@ -127,4 +134,11 @@ void api_count_write(struct api_count *c, struct openmetrics *m)
                                                     {NULL, 0},
                                                     STR("Requests being worked on.")},
                        cell_i64(atomic_load(&c->in_flight)));
+    openmetrics_single(m,
+                       &(struct openmetrics_family){STR("pga_push_duplicate_members"),
+                                                    OPENMETRICS_COUNTER,
+                                                    {NULL, 0},
+                                                    STR("Members of pushes that stood before in "
+                                                        "the same object; the last one counts.")},
+                       cell_u64(atomic_load(&c->duplicates)));
 }

@@ -109,6 +109,7 @@ static enum err_code parse(struct api_call *call, struct delivery *d, struct err
         rc = json_parse(d->text, &limits, &d->doc, e);
     if (rc != ERR_OK)
         return rc;
+    api_count_duplicates(call->api->count, json_duplicates(d->doc));
     if (json_members(d->doc) > LIMIT_PUSH_MEMBERS)
         return err_set(e, ERR_LIMIT, "JSON: more than %d members", LIMIT_PUSH_MEMBERS);
     root = json_root(d->doc);

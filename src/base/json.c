@@ -18,10 +18,12 @@
 
 #define JSON_DEPTH_MAX 256 /* of any caller's limits.max_depth */
 #define JSON_FEW_KEYS  16  /* up to here keys are compared in pairs */
+/* Where duplicates are only counted, larger objects are not looked through: a map would cost more. */
+#define JSON_COUNT_KEYS 4096
 
 struct json_doc {
     yyjson_doc *doc;
-    size_t members;
+    size_t members, duplicates;
 };
 
 /* What a parse has taken; the context of yyjson's allocator. */
@@ -76,45 +78,69 @@ static enum err_code json_refuse_duplicate(struct str key, struct err *e)
                    key.len > 64 ? 64 : (int)key.len, key.ptr);
 }
 
-static enum err_code json_check_few_keys(yyjson_val *object, struct err *e)
+/* How many keys stood before; only keys that look alike at their ends are compared. */
+static size_t json_few_twice(yyjson_val *object, struct str *twice)
 {
     struct str keys[JSON_FEW_KEYS];
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
-    size_t count = 0;
+    size_t count = 0, found = 0;
+    uint64_t seen = 0;
 
     for (yyjson_val *key = yyjson_obj_iter_next(&it); key; key = yyjson_obj_iter_next(&it)) {
         struct str name = json_raw_str(key);
+        unsigned ends = name.len > 0 ? (unsigned char)name.ptr[0] * 31u +
+                                           (unsigned char)name.ptr[name.len - 1] * 7u
+                                     : 0;
+        uint64_t bit = UINT64_C(1) << ((ends + name.len) & 63);
+        bool again = false;
 
-        for (size_t i = 0; i < count; i++) {
-            if (str_eq(keys[i], name))
-                return json_refuse_duplicate(name, e);
-        }
+        for (size_t i = 0; (seen & bit) != 0 && i < count && !again; i++)
+            again = str_eq(keys[i], name);
+        if (again)
+            *twice = name;
+        found += again;
+        seen |= bit;
         keys[count++] = name;
     }
-    return ERR_OK;
+    return found;
 }
 
-static enum err_code json_check_keys(yyjson_val *object, struct err *e)
+static size_t json_many_twice(yyjson_val *object, struct str *twice)
 {
     yyjson_obj_iter it = yyjson_obj_iter_with(object);
-    enum err_code rc = ERR_OK;
-    struct map *seen;
+    struct map *seen = map_new();
+    size_t found = 0;
 
-    if (unsafe_yyjson_get_len(object) <= JSON_FEW_KEYS)
-        return json_check_few_keys(object, e);
-    seen = map_new();
-    for (yyjson_val *key = yyjson_obj_iter_next(&it); key && rc == ERR_OK;
-         key = yyjson_obj_iter_next(&it)) {
-        if (map_put(seen, json_raw_str(key), seen))
-            rc = json_refuse_duplicate(json_raw_str(key), e);
+    for (yyjson_val *key = yyjson_obj_iter_next(&it); key; key = yyjson_obj_iter_next(&it)) {
+        if (map_put(seen, json_raw_str(key), seen)) {
+            *twice = json_raw_str(key);
+            found++;
+        }
     }
     map_free(seen, NULL);
-    return rc;
+    return found;
+}
+
+/* Members of one object whose key stood before. */
+static enum err_code json_check_keys(yyjson_val *object, const struct json_limits *limits,
+                                     size_t *duplicates, struct err *e)
+{
+    size_t count = unsafe_yyjson_get_len(object), found = 0;
+    struct str twice = {NULL, 0};
+
+    if (count <= JSON_FEW_KEYS)
+        found = json_few_twice(object, &twice);
+    else if (limits->refuse_duplicate_keys || count <= JSON_COUNT_KEYS)
+        found = json_many_twice(object, &twice);
+    if (found > 0 && limits->refuse_duplicate_keys)
+        return json_refuse_duplicate(twice, e);
+    *duplicates += found;
+    return ERR_OK;
 }
 
 /* One walk over the array of values; `open` holds where each open container ends. */
 static enum err_code json_check_tree(yyjson_doc *doc, const struct json_limits *limits,
-                                     size_t *members, struct err *e)
+                                     struct json_doc *out, struct err *e)
 {
     const yyjson_val *open[JSON_DEPTH_MAX];
     size_t depth = 0, max = limits->max_depth < JSON_DEPTH_MAX ? limits->max_depth : JSON_DEPTH_MAX;
@@ -132,10 +158,8 @@ static enum err_code json_check_tree(yyjson_doc *doc, const struct json_limits *
         open[depth++] = unsafe_yyjson_get_next(v);
         if (!unsafe_yyjson_is_obj(v))
             continue;
-        *members += unsafe_yyjson_get_len(v);
-        if (!limits->refuse_duplicate_keys)
-            continue;
-        rc = json_check_keys(v, e);
+        out->members += unsafe_yyjson_get_len(v);
+        rc = json_check_keys(v, limits, &out->duplicates, e);
         if (rc != ERR_OK)
             return rc;
     }
@@ -166,7 +190,7 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
     struct json_memory memory = {0};
     const yyjson_alc alc = {json_malloc, json_realloc, json_release, &memory};
     yyjson_read_err why = {0};
-    size_t members = 0;
+    struct json_doc made = {NULL};
     enum err_code rc;
     yyjson_doc *doc;
 
@@ -179,14 +203,14 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
     if (!doc)
         return json_read_error(text, &why, e);
     doc->alc.ctx = NULL; /* json_release does not use it, and `memory` ends here */
-    rc = json_check_tree(doc, limits, &members, e);
+    rc = json_check_tree(doc, limits, &made, e);
     if (rc != ERR_OK) {
         yyjson_doc_free(doc);
         return rc;
     }
     *out = alloc_new(sizeof(**out));
-    (*out)->doc = doc;
-    (*out)->members = members;
+    made.doc = doc;
+    **out = made;
     return ERR_OK;
 }
 
@@ -201,6 +225,11 @@ void json_doc_free(struct json_doc *doc)
 size_t json_members(const struct json_doc *doc)
 {
     return doc->members;
+}
+
+size_t json_duplicates(const struct json_doc *doc)
+{
+    return doc->duplicates;
 }
 
 const struct json *json_root(const struct json_doc *doc)

@@ -45,6 +45,8 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
                          struct err *e) ERR_MUST_CHECK;
 void json_doc_free(struct json_doc *doc);        /* NULL allowed */
 size_t json_members(const struct json_doc *doc); /* of all its objects together */
+/* Members whose key stood before in the same object, of objects of up to 4096 members. */
+size_t json_duplicates(const struct json_doc *doc);
 const struct json *json_root(const struct json_doc *doc);
 
 enum json_type json_type(const struct json *n); /* JSON_U64 only for values above INT64_MAX */

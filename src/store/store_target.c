@@ -4,12 +4,20 @@
 
 #include <stdio.h>
 
+#include <string.h>
+
+#include "base/limits.h"
 #include "base/num.h"
 #include "os/clock.h"
+#include "os/net.h"
 #include "store/store_audit.h"
 #include "store/store_setting.h"
 
-#define LSN_SETTING "target_lsn"
+#define LSN_SETTING    "target_lsn"
+#define ATTRIBUTES_MAX ((size_t)65536)
+#define MODE_SIZE      16
+#define HOST_SIZE      256
+#define DETAIL_SIZE    192
 
 enum err_code store_target_lsn(struct sqldb *db, uint64_t *out, struct err *e)
 {
@@ -32,12 +40,71 @@ static enum err_code taken_before(struct sqldb *db, uint64_t lsn, bool *before, 
     return rc;
 }
 
+/* --- links that prove nothing --- */
+
+/* The mode of a link over a network that does not verify the server's name; empty = it does. */
+static void weak_mode(struct str attributes, char out[MODE_SIZE])
+{
+    const struct json_limits limits = {ATTRIBUTES_MAX, LIMIT_JSON_DEPTH, false};
+    struct json_doc *doc = NULL;
+    struct str mode, at;
+    char host[HOST_SIZE];
+
+    out[0] = '\0';
+    if (json_parse(attributes, &limits, &doc, NULL) != ERR_OK)
+        return;
+    mode = json_str(json_get(json_root(doc), "sslmode"));
+    at = json_str(json_get(json_root(doc), "address"));
+    snprintf(host, sizeof(host), "%.*s", STR_ARG(at));
+    if (mode.len > 0 && !str_eq_c(mode, "verify-full") && at.len > 0 && at.ptr[0] != '/' && at.ptr[0] != '@' &&
+        !str_eq_nocase(at, STR("localhost")) && !net_is_loopback(host))
+        snprintf(out, MODE_SIZE, "%.*s", STR_ARG(mode));
+    json_doc_free(doc);
+}
+
+static enum err_code mode_before(struct sqldb *db, const char *id, char out[MODE_SIZE],
+                                 struct err *e)
+{
+    struct sqldb_stmt *q = NULL;
+    enum err_code rc = sqldb_row(db, "target_by_id", SQLDB_ARGS(sqldb_text_c(id)), &q, e);
+
+    out[0] = '\0';
+    if (rc == ERR_OK)
+        weak_mode(sqldb_get_text(q, sqldb_column(q, "attributes")), out);
+    sqldb_end(q);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+/* A row of the audit when a link becomes one of those (security T8, L1). */
+static enum err_code note_weak(struct sqldb *db, const char *collector, const struct batch_target *t,
+                               struct err *e)
+{
+    char id[TEXT_UUID_SIZE], before[MODE_SIZE], now[MODE_SIZE], by[64], detail[DETAIL_SIZE];
+    enum err_code rc;
+
+    weak_mode(t->attributes, now);
+    if (now[0] == '\0')
+        return ERR_OK;
+    text_uuid(&t->id, id);
+    rc = mode_before(db, id, before, e);
+    if (rc != ERR_OK || strcmp(before, now) == 0)
+        return rc;
+    snprintf(by, sizeof(by), "collector:%s", collector);
+    snprintf(detail, sizeof(detail), "%.*s: sslmode %s does not verify the server",
+             t->name.len > 100 ? 100 : (int)t->name.len, t->name.ptr, now);
+    return store_audit_add(db, &(struct store_actor){by, "", ""},
+                           (struct store_audit_entry){"target.link", id, detail}, e);
+}
+
 static enum err_code upsert(struct sqldb *db, const char *collector, const struct batch_target *t,
                             struct err *e)
 {
     struct str attributes = t->attributes.len > 0 ? t->attributes : STR("{}");
     char id[TEXT_UUID_SIZE];
+    enum err_code rc = note_weak(db, collector, t, e);
 
+    if (rc != ERR_OK)
+        return rc;
     text_uuid(&t->id, id);
     return sqldb_run(db, "target_upsert",
                      SQLDB_ARGS(sqldb_text_c(id), sqldb_text_c(collector), sqldb_text(t->kind),

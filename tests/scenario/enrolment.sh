@@ -274,6 +274,24 @@ stop live
 new_secret "$T/secret" ',"allowed":"192.0.2.0/24"'
 like "$(enrol a3 "$API" "$(api GET ca; member fingerprint)")" 'not for this address' \
     "a secret for other addresses"
+
+# --- files that came by a reload stay, also when the authority has something new ---
+
+if [ "$PGA_FULL" = 1 ]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9000 \
+        -subj '/CN=of a file' -addext 'subjectAltName=IP:127.0.0.1' \
+        -keyout "$T/file.key" -out "$T/file.pem" 2>/dev/null
+    sed -i "/^agent_listen/a tls_certificate = \"$T/file.pem\"\ntls_key = \"$T/file.key\"" \
+        "$T/main/server.toml"
+    kill -HUP "$(pid_of main)"
+    subject() { openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | grep -m1 subject; }
+    soon_like 30 'subject $secure' 'of a file' "a reload brings a certificate of a file"
+    log_in
+    api POST ca/rotate '{"kind":"root"}'
+    is "$STATUS" 200 "then there is a new root"
+    sleep 25 # two looks of the server at its authority
+    like "$(subject "$secure")" 'of a file' "the certificate is still that of the file"
+fi
 unlike "$(cat "$T/log/main" "$T/log/live")" "pgar_|PRIVATE KEY|Sanitizer|runtime error" \
     "no secret in the logs"
 stop main

@@ -96,6 +96,63 @@ like "$audit" 'managed.test direct .*blocked' "and tests of what is not stored"
 like "$audit" 'rows 0' "no row is left"
 [ "$PGA_FULL" = 0 ] || try_version 18
 
+# --- two servers of one store: the leader reads the instances, and when it dies the other one -------
+
+store_sql() { PGDATABASE=pga_store sql "$1"; }
+
+leader() { # prints node1, node2 or nothing
+    local name node
+    name=$(store_sql 'select n.name from ts_leader l join ts_node n on n.id = l.holder
+        where l.until > clock_timestamp()')
+    for node in node1 node2; do
+        [ -z "$name" ] || [ "${name##*:}" != "$(pid_of $node)" ] || echo $node
+    done
+}
+
+readings() { # readers of the instance: sessions of the role
+    sql "select count(*) from pg_stat_activity where usename = 'reader'"
+}
+
+takeover() {
+    local url led other
+    start_pg nodes system "hba_file = '$T/hba.conf'" "password_encryption = 'scram-sha-256'"
+    ok $? "a PostgreSQL for a store and an instance" || return
+    sql "CREATE ROLE reader LOGIN PASSWORD '$SECRET_A'; GRANT pg_monitor TO reader"
+    sql 'create database pga_store'
+    url=postgres://$PGUSER@127.0.0.1:$PGPORT/pga_store
+    "$PGA" migrate --store "$url" up >"$T/log/migrate" 2>&1
+    rm -f "$T/token"
+    start_server node1 "store = \"$url\"" '[managed]' 'allow_loopback = true' \
+        'ports = ["1024-65535"]' && set_up_owner
+    ok $? "the first of two servers" || return
+    mkdir -p "$T/node2/state"
+    cp -r "$T/node1/state/keys" "$T/node2/state/"
+    start_server node2 "store = \"$url\"" '[managed]' 'allow_loopback = true' \
+        'ports = ["1024-65535"]'
+    ok $? "and the second" || return
+    soon_like 60 leader '^node[12]$' "one leads"
+    led=$(leader)
+    other=node$((3 - ${led#node}))
+    use_server "$other"
+    api POST managed-instances "{\"name\":\"taken\",\"endpoint\":\"127.0.0.1\",\"port\":$PGPORT,
+        \"master_username\":\"reader\",\"master_password\":\"$SECRET_A\",\"monitoring_interval\":5}"
+    is "$STATUS" 201 "an instance is made through the one that does not lead"
+    poll 60 eval '[ "$(readings)" -gt 0 ]'
+    ok $? "the leader reads it"
+    unlike "$(cat "$T/log/$other")" 'target=taken' "the other one does not"
+    kill -KILL "$(pid_of "$led")"
+    poll 60 eval '[ "$(readings)" = 0 ]'
+    ok $? "the leader is dead"
+    poll 120 eval '[ "$(readings)" -gt 0 ]'
+    ok $? "the other one takes its place and reads the instance" || diag "$(tail -5 "$T/log/$other")"
+    is "$(leader)" "$other" "as it leads now"
+    api GET managed-instances
+    is "$(member data.0.last_connection_status)" connected "and says that it is connected"
+    stop "$other"
+    stop_pg nodes
+}
+[ "$PGA_FULL" = 0 ] || takeover
+
 start_server strict
 ok $? "a server with the usual settings" || done_testing
 rm -f "$T/token"

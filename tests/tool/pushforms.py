@@ -229,6 +229,24 @@ def check_duplicates(old, now):
                "one item without a time: each body is another", answers)
 
 
+def counted_twice(old):
+    status, _, text = old.people.request("GET", "/metrics")
+    lines = [line.split()[1] for line in text.decode().splitlines()
+             if line.startswith("pga_push_duplicate_members_total ")]
+    return int(lines[0]) if status == 200 and lines else -1
+
+
+def check_members_twice(old, now):
+    before = counted_twice(old)
+    status, answer = old.push('{"collector_id":"%s","metrics":[{"type":"again","value":1,'
+                              '"timestamp":"%s","value":7}]}' % (old.collector, olddocs.stamp(now)))
+    old.tap.ok(status == 200 and before >= 0 and counted_twice(old) == before + 1,
+               "H3: a member that comes twice in a push is counted", answer, before)
+    target = old.target("postgresql")
+    old.tap.ok(old.last(target, "again", "value", {}) == [7], "H3: and the last one counts",
+               old.last(target, "again", "value", {}))
+
+
 def whole_answer(sock):
     """Head and body of the answer; what came when the other end closes before."""
     sock.settimeout(60)
@@ -351,6 +369,7 @@ def main():
         check_samples(old, now)
         check_refusals(old, now)
         check_duplicates(old, now)
+        check_members_twice(old, now)
     else:
         check_transport(old, now)
     print("1..%d" % old.tap.count)

@@ -103,6 +103,35 @@ static void size_and_depth_are_bounded(void **state)
     assert_int_equal(json_parse(STR("[]"), &tiny, &doc, &e), ERR_LIMIT);
 }
 
+static size_t duplicates_of(const char *text)
+{
+    struct json_doc *doc = parse(text);
+    size_t found = json_duplicates(doc);
+
+    json_doc_free(doc);
+    return found;
+}
+
+static void h3_members_that_come_twice_are_counted(void **state)
+{
+    struct buf big;
+    size_t all;
+
+    (void)state;
+    assert_int_equal(duplicates_of("{\"ab\":1,\"ba\":2,\"axb\":3,\"\":4,\"ab \":5}"), 0);
+    assert_int_equal(duplicates_of("{\"a\":1,\"a\":2,\"a\":3,\"\":4,\"\":5}"), 3);
+    assert_int_equal(duplicates_of("[{\"a\":1},{\"a\":{\"b\":1,\"b\":2}},{\"a\":1,\"a\":1}]"), 2);
+    for (int keys = 15; keys <= 5000; keys += keys < 20 ? 1 : 4980) {
+        buf_init(&big, 200000);
+        for (int i = 0; i < keys; i++)
+            buf_printf(&big, "%s\"k%d\":0", i ? "," : "{", i);
+        buf_add_c(&big, ",\"k0\":1,\"k1\":1}");
+        all = duplicates_of(big.ptr);
+        assert_int_equal(all, keys < 4000 ? 2 : 0); /* of a very large one it is not known */
+        buf_fini(&big);
+    }
+}
+
 static void duplicate_keys_by_choice(void **state)
 {
     struct json_doc *doc = parse("{\"a\":1,\"b\":2,\"a\":3}");
@@ -111,6 +140,7 @@ static void duplicate_keys_by_choice(void **state)
 
     (void)state;
     assert_int_equal(json_i64(json_get(json_root(doc), "a"), 0), 3);
+    assert_int_equal(json_duplicates(doc), 1);
     json_doc_free(doc);
     assert_int_equal(json_parse(STR("{\"a\":1,\"b\":2,\"a\":3}"), &strict, &doc, &e), ERR_INVALID);
     assert_non_null(strstr(e.text, "\"a\""));
@@ -243,6 +273,7 @@ int main(void)
         cmocka_unit_test(wrong_text_is_refused_with_its_place),
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(duplicate_keys_by_choice),
+        cmocka_unit_test(h3_members_that_come_twice_are_counted),
         cmocka_unit_test(queries_on_absent_nodes_are_harmless),
         cmocka_unit_test(nested_iteration_sees_everything),
         cmocka_unit_test(writer_escapes_and_separates),

@@ -336,6 +336,52 @@ static void l1_a_target_is_deleted(void **state)
     json_doc_free(doc);
 }
 
+/* --- T8: a link of an agent that verifies nobody --- */
+
+struct told {
+    struct batch batch;
+    struct batch_target target;
+    struct uuid collector;
+    uint64_t lsn;
+};
+
+static enum err_code tell(void *arg)
+{
+    struct told *t = arg;
+
+    t->batch.targets = &t->target;
+    t->batch.target_count = 1;
+    return store_target_apply(tf.s, ++t->lsn, &t->collector, &t->batch, &tf.e);
+}
+
+static void say(struct told *t, const char *address, const char *mode)
+{
+    t->target.attributes = str_of(arena_printf(&tf.arena, "{\"address\":\"%s\",\"sslmode\":\"%s\"}",
+                                               address, mode));
+}
+
+static void l1_t8_a_link_that_verifies_nobody_is_noted(void **state)
+{
+    struct told t = {.target = {.kind = STR("postgresql"), .name = STR("db")}};
+
+    (void)state;
+    assert_true(text_parse_uuid(STR("00000000-0000-4000-8000-000000000002"), &t.target.id));
+    say(&t, "/run/postgresql", "prefer");
+    trust_must(tell(&t));
+    say(&t, "127.0.0.1", "disable");
+    trust_must(tell(&t));
+    say(&t, "db.example.com", "verify-full");
+    trust_must(tell(&t));
+    assert_int_equal(trust_count_audit("target.link"), 0);
+    say(&t, "db.example.com", "require");
+    l1("target.link", tell, &t);
+    trust_must(tell(&t)); /* once */
+    assert_int_equal(trust_count_audit("target.link"), 1);
+    say(&t, "db.example.com", "disable");
+    trust_must(tell(&t));
+    assert_int_equal(trust_count_audit("target.link"), 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, trust_begin, trust_end)
 
 static int run(enum sqldb_dialect which, const char *name)
@@ -348,6 +394,7 @@ static int run(enum sqldb_dialect which, const char *name)
         CASE(l1_an_agent_is_suspended_and_approved),
         CASE(l1_an_authority_is_made_and_issues),
         CASE(l1_a_target_is_deleted),
+        CASE(l1_t8_a_link_that_verifies_nobody_is_noted),
     };
 
     tf.dialect = which;
