@@ -139,7 +139,7 @@ like "$(ctl user list)" 'viewer .*\["blue"\]' "user list shows them"
 like "$(ctl target list)" 'zzred-target .* red ' "target list shows the group"
 like "$(ctl target move zzred-target --group blue)" ' blue' "target move"
 like "$(ctl collector move zzred-agent --group green)" ' green' "collector move"
-like "$(ctl target show zzred-target)" ' blue ' "a target that went its own way stays there"
+like "$(ctl target show zzred-target)" 'GROUP +blue' "a target that went its own way stays there"
 ctl secret create --name cli --group green >/dev/null
 like "$(ctl secret list)" 'cli .*green' "secret create --group"
 like "$(ctl instance update zzred-managed --group green)" 'green' "instance update --group"
