@@ -2,9 +2,10 @@
 /*
  * api.c: the dispatcher: what happens to every request before and after its route.
  *
- * Order: route (404, 405), listener class, who asks (401), role, origin and proof (403), whether he
- * asks too often (429, instead of any of these), content type (415), size (413) and form of the
- * body (400, 422), then the handler.
+ * Order: route (404, 405), listener class, who asks (401), role, origin, proof and whether the
+ * route is for accounts that are limited to groups (403), whether he asks too often (429, instead
+ * of any of these), content type (415), size (413) and form of the body (400, 422), then the
+ * handler.
  */
 #include "api/api.h"
 
@@ -12,6 +13,7 @@
 
 #include "api/api_call.h"
 #include "api/api_form.h"
+#include "api/api_sight.h"
 #include "api/prometheus/prometheus.h"
 #include "api/shape.h"
 #include "base/alloc.h"
@@ -114,6 +116,8 @@ static bool admit(struct api_call *call)
                                         : call->who.session.user.role);
     if (rc == ERR_OK)
         rc = api_check_proof(call, &e);
+    if (rc == ERR_OK)
+        rc = api_sight_check(call, &e);
     if (rc != ERR_OK)
         api_fail(call, &e);
     return rc == ERR_OK;

@@ -59,6 +59,7 @@ static enum err_code be_user(struct api_call *call, enum store_session_by by, st
         return rc;
     who->kind = API_USER;
     who->role = api_role_of(who->session.user.role);
+    who->sight = who->session.user.sight;
     who->by_cookie = by == STORE_SESSION_BY_TOKEN;
     who->name = arena_printf(call->arena, "user:%s", who->session.user.username);
     return ERR_OK;
@@ -101,6 +102,7 @@ static void be_script(struct api_call *call, const struct store_token *token)
     who->by_token = true;
     who->metrics_only = token->scope == STORE_TOKEN_METRICS;
     who->session = (struct store_session){.id = "", .user = token->user};
+    who->sight = token->user.sight;
     who->name = arena_printf(call->arena, "user:%s token:%lld", token->user.username,
                              (long long)token->id);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_sight.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -382,10 +383,13 @@ enum err_code api_reader(struct api_call *call, struct tsdb_reader **out, struct
 {
     enum err_code rc = ERR_OK;
 
-    if (call->reader == NULL)
+    if (call->reader == NULL) {
         rc = tsdb_reader_borrow(call->api->config.tsdb, clock_mono_us() + API_READ_DEADLINE_US,
                                 &call->reader, e);
-    *out = call->reader;
+        if (rc == ERR_OK)
+            rc = api_sight_limit(call, e);
+    }
+    *out = rc == ERR_OK ? call->reader : NULL;
     return rc;
 }
 

@@ -67,6 +67,7 @@ struct api_principal {
     bool by_token;        /* of a script: the session has a user, and neither id nor times */
     bool metrics_only;    /* its scope: Prometheus's API alone */
     struct store_session session; /* of a user */
+    struct store_sight sight;     /* of a user; of others: nothing */
     struct uuid collector;        /* of a collector */
     char collector_id[TEXT_UUID_SIZE];
     int64_t config_version;                  /* the newest for that collector */
@@ -85,6 +86,7 @@ struct api_call {
     struct json_doc *doc;
     const struct json *body;
     struct tsdb_reader *reader; /* returned by the dispatcher */
+    struct tsdb_sight sight;    /* of the reader, when it is limited */
     struct json_writer out;     /* appends to resp->body */
     const char *problem_type;   /* of the next problem; NULL = about:blank */
     int refusal; /* status of a refusal whose words the client may read; 0 = 401 without them */
@@ -178,7 +180,7 @@ void api_list_end(struct api_call *call, const struct api_page *page, size_t cou
 
 /* --- Use --- */
 
-/* A reader, kept in the call. */
+/* A reader, kept in the call, which shows what the caller sees (api_sight.h). */
 enum err_code api_reader(struct api_call *call, struct tsdb_reader **out,
                          struct err *e) ERR_MUST_CHECK;
 struct store_actor api_actor(const struct api_call *call);

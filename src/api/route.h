@@ -29,6 +29,22 @@ enum route_role {
     ROUTE_COLLECTOR, /* an agent's token; never a person */
 };
 
+/*
+ * What an account that is limited to some groups gets (api_sight.h). A route that does not say it
+ * is closed to them.
+ */
+enum route_sight {
+    ROUTE_SIGHT_UNDECIDED, /* 403 */
+    ROUTE_SIGHT_FLEET,     /* about all groups: 403 */
+    ROUTE_SIGHT_APART,     /* of no target: pages, one's own account, what is public */
+    ROUTE_SIGHT_LIST, /* the handler reads with the caller's sight: readers and pages have it */
+    /* The first segment in braces is the id of one of these; one of other groups is none. */
+    ROUTE_SIGHT_TARGET,
+    ROUTE_SIGHT_COLLECTOR,
+    ROUTE_SIGHT_MANAGED,
+    ROUTE_SIGHT_SECRET,
+};
+
 enum route_body {
     ROUTE_NO_BODY, /* what comes is read and dropped */
     ROUTE_JSON,    /* an object with no other members than `members` */
@@ -39,6 +55,7 @@ struct route {
     const char *method;
     const char *path; /* "{name}" stands for one segment, a last "*" for the rest */
     enum route_role role;
+    enum route_sight sight;
     bool own_agent;   /* an agent's token opens it as well; the handler shows its own alone */
     bool in_person;   /* a session of a person; never an API token */
     bool step_up;     /* the same, and the person proved who it is within API_STEP_UP_MS */

@@ -355,6 +355,7 @@ const struct route route_push = {
     .method = "POST",
     .path = "/api/v1/metrics/push",
     .role = ROUTE_COLLECTOR,
+    .sight = ROUTE_SIGHT_APART,
     .open_door = true,
     .classes = HTTPD_API | HTTPD_AGENT,
     .body = ROUTE_RAW,

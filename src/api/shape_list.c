@@ -4,7 +4,8 @@
 
 /* What the list of targets and one target have in common. */
 #define TARGET                                                                              \
-    "id: uuid, name: text, kind: text, address: any, port: any, role: any, version: any,"   \
+    "id: uuid, name: text, kind: text, group: text?, address: any, port: any, role: any,"   \
+    " version: any,"                                                                        \
     " version_num: any, system_identifier: any, collector_id: text?, attributes: {*: any}," \
     " state: text(new|live|down|stale|offline), reason: text? 'why it is down',"            \
     " last_sample_ms: ms?, every_ms: int,"                                                  \
@@ -15,6 +16,7 @@ const struct shape_named shape_list[] = {
                   " not_before: time?, not_after: time?, retires_at: time? 'when it is no longer"
                   " trusted, before its end'}"},
     {"Collector", "{id: uuid, name: text, hostname: text, address: text, version: text,"
+                  " group: text 'which its targets get when they are first seen',"
                   " status: text(registered|active|offline|error|revoked|pending|suspended),"
                   " last_seen: time?,"
                   " certificate_thumbprint: text?, certificate_expires_at: time?,"
@@ -39,6 +41,7 @@ const struct shape_named shape_list[] = {
      " last_error_message: text? 'of now; null when all is well', last_error_time: time?,"
      " last_error_stage: text(dns|tcp|tls|auth|database|rights)?, fix: text? 'SQL that would"
      " help', last_tried_at: time?, state_since: time?, server_version: text?, tags: any,"
+     " group: text 'of its target too',"
      " target_id: uuid 'of the server in /servers', version: int, created_by: text,"
      " created_at: time?, updated_at: time?}"},
     {"Probe", "{probe: text, state: text?, reason: text?, fix: text?, last_run_ms: num?,"
@@ -56,6 +59,7 @@ const struct shape_named shape_list[] = {
     {"Secret", "{id: int, name: text, secret~: text 'in the answer that made it alone',"
                " ca_fingerprint~: text 'the same, for pga agent enroll',"
                " allowed: text 'ranges of addresses it holds for', approval: text(auto|manual),"
+               " group: text 'of the agents that enrol with it',"
                " max_registrations: int, total_registrations: int, expires_at: time?,"
                " last_used_at: time?, created_at: time?}"},
     {"Session", "{token: text, refresh_token: text, expires_at: time, csrf_token: text,"
@@ -72,7 +76,8 @@ const struct shape_named shape_list[] = {
               " token~: text 'in the answer that made it alone', username: text, expires_at: time,"
               " last_used_at: time?, last_address: text, created_at: time}"},
     {"User", "{id: int, username: text, email: text?, full_name: text?,"
-             " role: text(viewer|operator|admin|owner|auditor), is_active: bool,"
+             " role: text(viewer|operator|admin|owner|auditor),"
+             " groups: [text]? 'of targets that it sees; null: all', is_active: bool,"
              " last_login: time?, totp~: bool 'a second factor is in use; where accounts are"
              " asked for'}"},
 };

@@ -192,10 +192,11 @@ int64_t store_ms(struct sqldb_stmt *q, const char *column)
     return store_i64(q, column);
 }
 
-enum err_code store_count(struct store *s, const char *statement, int64_t *out, struct err *e)
+enum err_code store_count(struct store *s, const char *statement, struct sqldb_args args,
+                          int64_t *out, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-    enum err_code rc = sqldb_row(store_read_begin(s), statement, SQLDB_NO_ARGS, &q, e);
+    enum err_code rc = sqldb_row(store_read_begin(s), statement, args, &q, e);
 
     if (rc == ERR_OK)
         *out = store_i64(q, "total");
@@ -208,5 +209,5 @@ enum err_code store_ping(struct store *s, struct err *e)
 {
     int64_t total;
 
-    return store_count(s, "target_count", &total, e);
+    return store_count(s, "target_count", SQLDB_ARGS(sqldb_null()), &total, e);
 }

@@ -57,9 +57,9 @@ const unsigned char *store_audit_key(const struct store *s); /* NULL = none was 
 const char *store_text(struct sqldb_stmt *q, struct arena *a, const char *column);
 int64_t store_i64(struct sqldb_stmt *q, const char *column);
 int64_t store_ms(struct sqldb_stmt *q, const char *column); /* 0 for NULL */
-/* One number: column `total` of a statement without parameters. */
-enum err_code store_count(struct store *s, const char *statement, int64_t *out,
-                          struct err *e) ERR_MUST_CHECK;
+/* One number: column `total` of a statement with these parameters. */
+enum err_code store_count(struct store *s, const char *statement, struct sqldb_args args,
+                          int64_t *out, struct err *e) ERR_MUST_CHECK;
 /* Whether the database answers. */
 enum err_code store_ping(struct store *s, struct err *e) ERR_MUST_CHECK;
 

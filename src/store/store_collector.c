@@ -30,6 +30,7 @@ struct enrolment {
     const struct store_collector_new *c;
     struct store_collector_identity *out;
     int64_t secret_id;
+    struct str group;       /* of the secret */
     bool manual;            /* a person lets in who uses the secret */
     bool expired;           /* the secret */
     int64_t last_secret_id; /* of the identity that exists; 0 = none */
@@ -51,6 +52,7 @@ static enum err_code find_secret(struct enrolment *n, struct err *e)
     if (rc == ERR_OK) {
         n->secret_id = store_i64(q, "id");
         n->expired = store_ms(q, "expires_ms") <= clock_wall_ms();
+        n->group = arena_str(n->a, sqldb_get_text(q, sqldb_column(q, "group_name")));
         n->manual = str_eq_c(sqldb_get_text(q, sqldb_column(q, "approval")), "manual");
         ranges = sqldb_get_text(q, sqldb_column(q, "allowed"));
         if (!store_secret_allows(ranges, n->who->address))
@@ -166,7 +168,8 @@ static enum err_code keep(struct enrolment *n, struct err *e)
     return sqldb_run(n->db, "collector_insert",
                      SQLDB_ARGS(sqldb_text_c(n->id), sqldb_text(c->name), sqldb_text(c->hostname),
                                 sqldb_text(c->address), sqldb_text(c->version),
-                                sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms())),
+                                sqldb_i64(n->secret_id), sqldb_i64(clock_wall_ms()),
+                                sqldb_text(n->group)),
                      e);
 }
 
@@ -259,6 +262,7 @@ static void read_collector(struct sqldb_stmt *q, struct arena *a, struct store_c
     out->hostname = store_text(q, a, "hostname");
     out->address = store_text(q, a, "address");
     out->version = store_text(q, a, "version");
+    out->group = store_text(q, a, "group_name");
     out->samples_total = store_i64(q, "samples_total");
     out->samples_day = store_i64(q, "samples_day");
     out->last_seen_ms = store_ms(q, "last_seen_ms");
@@ -298,7 +302,8 @@ enum err_code store_collector_list(struct store *s, struct arena *a,
     enum err_code rc = sqldb_query(store_read_begin(s), "collector_list",
                                    SQLDB_ARGS(sqldb_text_c(page->after),
                                               sqldb_i64((int64_t)page->limit),
-                                              sqldb_i64(first_slot()), sqldb_i64(page->offset)),
+                                              sqldb_i64(first_slot()), sqldb_i64(page->offset),
+                                              store_sight_value(&page->sight)),
                                    &q, e);
 
     page->count = 0;

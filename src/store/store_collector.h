@@ -4,11 +4,12 @@
 #define STORE_STORE_COLLECTOR_H
 
 #include "base/text.h"
-#include "store/store.h"
+#include "store/store_group.h"
 #include "store/store_trust.h"
 
 struct store_collector {
     const char *id, *name, *hostname, *address, *version;
+    const char *group; /* which its targets get when they are first seen */
     int64_t samples_total, samples_day;
     int64_t last_seen_ms, created_ms, revoked_ms; /* 0 = never */
     int64_t offline_ms;                           /* silent since; 0 = heard of */
@@ -50,7 +51,8 @@ enum err_code store_collector_check(struct store *s, const char *id, int64_t *co
 enum err_code store_collector_get(struct store *s, struct arena *a, const char *id,
                                   struct store_collector *out, struct err *e) ERR_MUST_CHECK;
 struct store_collector_page {
-    const char *after; /* "" = from the start */
+    struct store_sight sight; /* only these; all zero = none */
+    const char *after;        /* "" = from the start */
     int64_t offset;
     size_t limit;
     struct store_collector *rows; /* out */

@@ -180,7 +180,7 @@ static enum err_code require_empty(struct store *s, const char *path, struct err
     enum err_code rc = store_user_count(s, &accounts, &owners, e);
 
     if (rc == ERR_OK)
-        rc = store_count(s, "audit_count", &done, e);
+        rc = store_count(s, "audit_count", SQLDB_NO_ARGS, &done, e);
     if (rc == ERR_OK && accounts + done > 0)
         return err_set(e, ERR_DENIED, "the store holds data and its key is not known: restore %s",
                        path);

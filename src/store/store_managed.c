@@ -85,12 +85,17 @@ static enum err_code audit(struct sqldb *db, const struct store_actor *who, cons
 static enum err_code check_room(struct sqldb *db, struct err *e)
 {
     struct sqldb_stmt *q = NULL;
-    enum err_code rc = sqldb_row(db, "managed_count", SQLDB_NO_ARGS, &q, e);
+    enum err_code rc = sqldb_row(db, "managed_count", SQLDB_ARGS(sqldb_null()), &q, e);
 
     if (rc == ERR_OK && store_i64(q, "total") >= LIMIT_MANAGED)
         rc = err_set(e, ERR_LIMIT, "a server reads at most %d managed instances", LIMIT_MANAGED);
     sqldb_end(q);
     return rc;
+}
+
+static struct sqldb_value group_value(const struct store_managed_fields *f)
+{
+    return sqldb_text_c(f->group != NULL ? f->group : STORE_GROUP_DEFAULT);
 }
 
 static enum err_code insert(struct sqldb *db, const struct store_actor *who,
@@ -120,7 +125,7 @@ static enum err_code insert(struct sqldb *db, const struct store_actor *who,
                        sealed_value(&sealed), sqldb_text_c(f->ssl_mode), sqldb_i64(f->interval_ms),
                        sqldb_i64(f->timeout_ms), sqldb_text_c(f->tags), sqldb_i64(f->is_paused),
                        sqldb_text_c(ids[0]), sqldb_text_c(ids[1]), sqldb_text_c(ids[2]),
-                       sqldb_text_c(who->name), sqldb_i64(clock_wall_ms())),
+                       sqldb_text_c(who->name), sqldb_i64(clock_wall_ms()), group_value(f)),
             &q, e);
     if (rc == ERR_OK) {
         c->id = store_i64(q, "id");
@@ -168,7 +173,7 @@ static enum err_code write_fields(struct sqldb *db, const struct store_managed_c
                              sqldb_text_c(f->environment), sqldb_text_c(f->username),
                              sqldb_text_c(f->ssl_mode), sqldb_i64(f->interval_ms),
                              sqldb_i64(f->timeout_ms), sqldb_text_c(f->tags),
-                             sqldb_i64(f->is_paused), sqldb_i64(clock_wall_ms())),
+                             sqldb_i64(f->is_paused), sqldb_i64(clock_wall_ms()), group_value(f)),
                   e),
         e);
 }
@@ -207,6 +212,9 @@ enum err_code store_managed_update(struct store *s, const struct store_actor *wh
     rc = write_fields(db, change, e);
     if (rc == ERR_OK && sqldb_changes(db) == 0)
         rc = err_set(e, ERR_CONFLICT, "the managed instance was changed meanwhile");
+    if (rc == ERR_OK)
+        rc = sqldb_run(db, "managed_target_group",
+                       SQLDB_ARGS(sqldb_i64(change->id), group_value(&change->fields)), e);
     if (rc == ERR_OK && change->password_is != STORE_MANAGED_KEEP)
         rc = write_password(db, seal, change, e);
     if (rc == ERR_OK)
@@ -227,6 +235,7 @@ static void read_row(struct sqldb_stmt *q, struct arena *a, struct store_managed
                    .username = store_text(q, a, "username"),
                    .ssl_mode = store_text(q, a, "ssl_mode"),
                    .tags = store_text(q, a, "tags"),
+                   .group = store_text(q, a, "group_name"),
                    .port = store_i64(q, "port"),
                    .interval_ms = store_i64(q, "interval_ms"),
                    .timeout_ms = store_i64(q, "timeout_ms"),
@@ -324,11 +333,11 @@ enum err_code store_managed_list(struct store *s, struct arena *a, struct store_
     struct store_managed *rows = arena_array(a, page->limit + 1, sizeof(*rows));
     struct sqldb_stmt *q = NULL;
     bool more = rows != NULL;
-    enum err_code rc = sqldb_query(store_read_begin(s), "managed_list",
-                                   SQLDB_ARGS(sqldb_i64(page->after),
-                                              sqldb_i64((int64_t)page->limit),
-                                              sqldb_i64(page->offset)),
-                                   &q, e);
+    enum err_code rc = sqldb_query(
+        store_read_begin(s), "managed_list",
+        SQLDB_ARGS(sqldb_i64(page->after), sqldb_i64((int64_t)page->limit), sqldb_i64(page->offset),
+                   store_sight_value(&page->sight)),
+        &q, e);
 
     page->count = 0;
     while (rc == ERR_OK && more && page->count < page->limit) {

@@ -15,7 +15,7 @@
 #define STORE_STORE_MANAGED_H
 
 #include "base/buf.h"
-#include "store/store.h"
+#include "store/store_group.h"
 #include "store/store_seal.h"
 
 /* What people say of an instance. Texts are never NULL. */
@@ -23,6 +23,7 @@ struct store_managed_fields {
     const char *name, *description, *endpoint, *dbname, *environment, *username;
     const char *ssl_mode; /* as libpq names it; "" = by the address */
     const char *tags;     /* JSON */
+    const char *group;    /* of its target too; NULL = the default */
     int64_t port, interval_ms, timeout_ms;
     bool is_paused;
 };
@@ -76,7 +77,8 @@ enum err_code store_managed_note(struct store *s, const struct store_managed_sta
 enum err_code store_managed_get(struct store *s, struct arena *a, int64_t id,
                                 struct store_managed *out, struct err *e) ERR_MUST_CHECK;
 struct store_managed_page {
-    int64_t after; /* 0 = from the start */
+    struct store_sight sight; /* only these; all zero = none */
+    int64_t after;            /* 0 = from the start */
     int64_t offset;
     size_t limit;
     struct store_managed *rows; /* out */

@@ -10,6 +10,8 @@
 #include "tls/crypto.h"
 #include "tls/hash.h"
 
+#define DETAIL_SIZE (STORE_GROUP_MAX + 8)
+
 /* --- where from --- */
 
 enum err_code store_secret_check_ranges(struct str ranges, struct err *e)
@@ -49,6 +51,18 @@ bool store_secret_allows(struct str ranges, const char *address)
 
 /* --- making --- */
 
+static struct sqldb_value group_value(struct str group, const char *fallback)
+{
+    return group.len > 0 ? sqldb_text(group) : sqldb_text_c(fallback);
+}
+
+/* For the audit. */
+static void describe(struct str group, char out[DETAIL_SIZE])
+{
+    snprintf(out, DETAIL_SIZE, "%s%.*s", group.len > 0 ? "group " : "", (int)group.len,
+             group.len > 0 ? group.ptr : "");
+}
+
 static const char *approval_or_auto(struct str approval)
 {
     return str_eq_c(approval, "manual") ? "manual" : "auto";
@@ -82,7 +96,8 @@ static enum err_code insert(struct sqldb *db, const struct store_actor *who,
                               sqldb_i64(secret->max_registrations),
                               sqldb_i64(now + secret->expires_in_ms), sqldb_text_c(who->name),
                               sqldb_i64(now), sqldb_text(secret->allowed),
-                              sqldb_text_c(approval_or_auto(secret->approval))),
+                              sqldb_text_c(approval_or_auto(secret->approval)),
+                              group_value(secret->group, STORE_GROUP_DEFAULT)),
                    &q, e);
     if (rc == ERR_OK) {
         made->id = store_i64(q, "id");
@@ -99,18 +114,23 @@ enum err_code store_secret_create(struct store *s, const struct store_actor *who
                                   const struct store_secret_new *secret,
                                   struct store_secret_made *made, struct err *e)
 {
-    char object[32];
+    char object[32], detail[DETAIL_SIZE];
     struct sqldb *db;
     enum err_code rc = store_secret_check_ranges(secret->allowed, e);
+
+    if (rc == ERR_OK && secret->group.len > 0)
+        rc = store_group_check(secret->group, e);
 
     if (rc == ERR_OK)
         rc = store_begin(s, &db, e);
     if (rc != ERR_OK)
         return rc;
+    describe(secret->group, detail);
     rc = insert(db, who, secret, made, e);
     snprintf(object, sizeof(object), "secret:%lld", (long long)made->id);
     if (rc == ERR_OK)
-        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.create", object, ""}, e);
+        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.create", object, detail},
+                             e);
     return store_end(s, rc, e);
 }
 
@@ -127,6 +147,7 @@ static void read_secret(struct sqldb_stmt *q, struct arena *a, struct store_secr
     out->created_ms = store_ms(q, "created_ms");
     out->allowed = store_text(q, a, "allowed");
     out->approval = store_text(q, a, "approval");
+    out->group = store_text(q, a, "group_name");
 }
 
 enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
@@ -149,11 +170,11 @@ enum err_code store_secret_list(struct store *s, struct arena *a, struct store_s
     struct store_secret *rows = arena_array(a, page->limit + 1, sizeof(*rows));
     struct sqldb_stmt *q = NULL;
     bool more = rows != NULL;
-    enum err_code rc = sqldb_query(store_read_begin(s), "secret_list",
-                                   SQLDB_ARGS(sqldb_i64(page->after),
-                                              sqldb_i64((int64_t)page->limit),
-                                              sqldb_i64(page->offset)),
-                                   &q, e);
+    enum err_code rc = sqldb_query(
+        store_read_begin(s), "secret_list",
+        SQLDB_ARGS(sqldb_i64(page->after), sqldb_i64((int64_t)page->limit), sqldb_i64(page->offset),
+                   store_sight_value(&page->sight)),
+        &q, e);
 
     page->count = 0;
     while (rc == ERR_OK && more && page->count < page->limit) {
@@ -190,17 +211,21 @@ static enum err_code write_change(struct sqldb *db, struct arena *a,
             sqldb_i64(c->max_registrations > 0 ? c->max_registrations : old.max_registrations),
             sqldb_i64(c->expires_ms > 0 ? c->expires_ms : old.expires_ms),
             c->allowed.ptr ? sqldb_text(c->allowed) : sqldb_text_c(old.allowed),
-            sqldb_text_c(c->approval.len > 0 ? approval_or_auto(c->approval) : old.approval)),
+            sqldb_text_c(c->approval.len > 0 ? approval_or_auto(c->approval) : old.approval),
+            group_value(c->group, old.group)),
         e);
 }
 
 enum err_code store_secret_update(struct store *s, const struct store_actor *who,
                                   const struct store_secret_change *change, struct err *e)
 {
-    char object[32];
+    char object[32], detail[DETAIL_SIZE];
     struct arena a;
     struct sqldb *db;
     enum err_code rc = store_secret_check_ranges(change->allowed, e);
+
+    if (rc == ERR_OK && change->group.len > 0)
+        rc = store_group_check(change->group, e);
 
     if (rc == ERR_OK)
         rc = store_begin(s, &db, e);
@@ -208,9 +233,11 @@ enum err_code store_secret_update(struct store *s, const struct store_actor *who
         return rc;
     arena_init(&a, "secret", 8192);
     snprintf(object, sizeof(object), "secret:%lld", (long long)change->id);
+    describe(change->group, detail);
     rc = write_change(db, &a, change, e);
     if (rc == ERR_OK)
-        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.update", object, ""}, e);
+        rc = store_audit_add(db, who, (struct store_audit_entry){"secret.update", object, detail},
+                             e);
     rc = store_end(s, rc, e);
     arena_fini(&a);
     return rc;

@@ -3,7 +3,7 @@
 #ifndef STORE_STORE_SECRET_H
 #define STORE_STORE_SECRET_H
 
-#include "store/store.h"
+#include "store/store_group.h"
 
 #define STORE_SECRET_SIZE       80 /* "pgar_", the id, "_" and 43 characters, with room */
 #define STORE_SECRET_RANGES_MAX 16
@@ -14,6 +14,7 @@ struct store_secret {
     int64_t max_registrations, total_registrations;
     int64_t expires_ms, last_used_ms, created_ms; /* last_used 0 = never */
     const char *allowed;  /* ranges of addresses with commas; "" = from anywhere */
+    const char *group;    /* of the collectors that enrol with it */
     const char *approval; /* "auto", or "manual": a person lets each agent in */
 };
 
@@ -23,6 +24,7 @@ struct store_secret_new {
     int64_t expires_in_ms;
     struct str allowed;  /* as above */
     struct str approval; /* empty = auto */
+    struct str group;
 };
 
 struct store_secret_made {
@@ -36,7 +38,8 @@ enum err_code store_secret_create(struct store *s, const struct store_actor *who
 enum err_code store_secret_get(struct store *s, struct arena *a, int64_t id,
                                struct store_secret *out, struct err *e) ERR_MUST_CHECK;
 struct store_secret_page {
-    int64_t after; /* 0 = from the start */
+    struct store_sight sight; /* only these; all zero = none */
+    int64_t after;            /* 0 = from the start */
     int64_t offset;
     size_t limit;
     struct store_secret *rows; /* out */
@@ -52,6 +55,7 @@ struct store_secret_change {
     int64_t expires_ms;        /* 0 = as it is */
     struct str allowed;        /* {NULL, 0} = as it is */
     struct str approval;       /* empty = as it is */
+    struct str group;          /* empty = as it is */
 };
 /* Whether it is a list of ranges as above. ERR_INVALID, ERR_LIMIT. */
 enum err_code store_secret_check_ranges(struct str ranges, struct err *e) ERR_MUST_CHECK;

@@ -90,6 +90,7 @@ static void read_session(struct sqldb_stmt *q, struct arena *a, struct store_ses
     out->user.email = store_text(q, a, "email");
     out->user.full_name = store_text(q, a, "full_name");
     out->user.role = store_text(q, a, "role");
+    out->user.sight = store_sight_read(q, a, out->user.role);
     out->user.password_hash = NULL;
     out->user.is_active = store_i64(q, "is_active") != 0;
     out->user.last_login_ms = store_ms(q, "last_login_ms");

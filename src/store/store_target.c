@@ -210,6 +210,7 @@ static void read_target(struct sqldb_stmt *q, struct arena *a, struct store_targ
     out->name = store_text(q, a, "name");
     out->attributes = store_text(q, a, "attributes");
     out->collector_id = store_text(q, a, "collector_id");
+    out->group = store_text(q, a, "group_name");
     out->first_seen_ms = store_ms(q, "first_seen_ms");
     out->collector_name = known ? store_text(q, a, "collector_name") : NULL;
     out->collector_hostname = known ? store_text(q, a, "hostname") : NULL;
@@ -238,11 +239,11 @@ enum err_code store_target_list(struct store *s, struct arena *a, struct store_t
     struct store_target *rows = arena_array(a, page->limit + 1, sizeof(*rows));
     struct sqldb_stmt *q = NULL;
     bool more = rows != NULL;
-    enum err_code rc = sqldb_query(store_read_begin(s), "target_list",
-                                   SQLDB_ARGS(sqldb_text_c(page->after_name),
-                                              sqldb_text_c(page->after_id),
-                                              sqldb_i64((int64_t)page->limit)),
-                                   &q, e);
+    enum err_code rc = sqldb_query(
+        store_read_begin(s), "target_list",
+        SQLDB_ARGS(sqldb_text_c(page->after_name), sqldb_text_c(page->after_id),
+                   sqldb_i64((int64_t)page->limit), store_sight_value(&page->sight)),
+        &q, e);
 
     page->count = 0;
     while (rc == ERR_OK && more && page->count < page->limit) {

@@ -5,12 +5,13 @@
 
 #include "base/json.h"
 #include "model/batch.h"
-#include "store/store.h"
+#include "store/store_group.h"
 
 struct store_target {
     const char *id, *kind, *name;
     const char *attributes; /* JSON text of an object */
     const char *collector_id;
+    const char *group; /* NULL = it was never described */
     int64_t first_seen_ms;
     /* of the collector; name NULL when it is not known */
     const char *collector_name, *collector_hostname, *collector_version;
@@ -39,6 +40,7 @@ enum err_code store_target_get(struct store *s, struct arena *a, const char *id,
 struct store_target_page {
     const char *after_name, *after_id; /* "" = from the start */
     size_t limit;
+    struct store_sight sight;  /* only these; all zero = none */
     struct store_target *rows; /* out */
     size_t count;
 };

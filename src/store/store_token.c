@@ -155,6 +155,7 @@ static void read_token(struct sqldb_stmt *q, struct arena *a, struct store_token
         .is_active = store_i64(q, "is_active") != 0,
         .last_login_ms = store_ms(q, "last_login_ms"),
     };
+    out->user.sight = store_sight_read(q, a, out->user.role);
 }
 
 struct lookup {

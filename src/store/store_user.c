@@ -35,6 +35,7 @@ void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *o
     out->email = store_text(q, a, "email");
     out->full_name = store_text(q, a, "full_name");
     out->role = store_text(q, a, "role");
+    out->sight = store_sight_read(q, a, out->role);
     out->password_hash = store_text(q, a, "password_hash");
     out->is_active = store_i64(q, "is_active") != 0;
     out->last_login_ms = store_ms(q, "last_login_ms");
@@ -63,6 +64,21 @@ enum err_code store_user_count(struct store *s, int64_t *accounts, int64_t *owne
     return rc;
 }
 
+enum err_code store_user_check_groups(const char *role, const char *groups, struct err *e)
+{
+    if (groups == NULL || (strcmp(role, "owner") != 0 && strcmp(role, "auditor") != 0))
+        return ERR_OK;
+    return err_set(e, ERR_INVALID, "groups: an %s is not limited to groups; give null", role);
+}
+
+/* For the audit: whether it is limited. */
+static const char *describe(struct arena *a, const struct store_user_new *user)
+{
+    if (user->groups == NULL)
+        return user->role;
+    return arena_printf(a, "%s, groups %s", user->role, user->groups);
+}
+
 static enum err_code insert(struct sqldb *db, const struct store_user_new *user, const char *folded,
                             int64_t *id, struct err *e)
 {
@@ -72,7 +88,8 @@ static enum err_code insert(struct sqldb *db, const struct store_user_new *user,
         db, "account_insert",
         SQLDB_ARGS(sqldb_text(user->username), sqldb_text_c(folded), sqldb_text(user->email),
                    sqldb_text(user->full_name), sqldb_text_c(user->role),
-                   sqldb_text_c(user->password_hash), sqldb_i64(clock_wall_ms())),
+                   sqldb_text_c(user->password_hash), sqldb_i64(clock_wall_ms()),
+                   user->groups != NULL ? sqldb_text_c(user->groups) : sqldb_null()),
         &q, e);
 
     if (rc == ERR_OK) {
@@ -94,8 +111,10 @@ enum err_code store_user_create(struct store *s, const struct store_actor *who,
     struct arena a;
     enum err_code rc;
 
-    arena_init(&a, "user", 4096);
+    arena_init(&a, "user", 16384);
     rc = fold(&a, user->username, &folded, e);
+    if (rc == ERR_OK)
+        rc = store_user_check_groups(user->role, user->groups, e);
     if (rc == ERR_OK)
         rc = store_begin(s, &db, e);
     if (rc != ERR_OK)
@@ -107,8 +126,8 @@ enum err_code store_user_create(struct store *s, const struct store_actor *who,
     if (rc == ERR_OK)
         rc = insert(db, user, folded, id, e);
     if (rc == ERR_OK)
-        rc = store_audit_add(db, who, (struct store_audit_entry){"user.create", folded, user->role},
-                             e);
+        rc = store_audit_add(
+            db, who, (struct store_audit_entry){"user.create", folded, describe(&a, user)}, e);
     rc = store_end(s, rc, e);
 out:
     arena_fini(&a);

@@ -7,7 +7,7 @@
 #ifndef STORE_STORE_USER_H
 #define STORE_STORE_USER_H
 
-#include "store/store.h"
+#include "store/store_group.h"
 
 #define STORE_USER_NAME_MAX 64
 
@@ -16,7 +16,8 @@ struct store_user {
     const char *username, *email, *full_name, *role;
     const char *password_hash; /* NULL where it was not asked for */
     bool is_active;
-    int64_t last_login_ms; /* 0 = never */
+    struct store_sight sight; /* of groups of targets */
+    int64_t last_login_ms;    /* 0 = never */
     enum { STORE_USER_TOTP_UNKNOWN, STORE_USER_TOTP_OFF, STORE_USER_TOTP_ON } totp;
 };
 
@@ -25,11 +26,12 @@ struct store_user_new {
     const char *role;
     const char *password_hash;
     bool must_be_first; /* ERR_CONFLICT when there is an account already */
+    const char *groups; /* that it sees, by store_group_join; NULL = all */
 };
 
 enum err_code store_user_count(struct store *s, int64_t *accounts, int64_t *owners,
                                struct err *e) ERR_MUST_CHECK;
-/* ERR_CONFLICT when the name is taken, ERR_INVALID for a bad name. */
+/* ERR_CONFLICT when the name is taken, ERR_INVALID for a bad name, or groups of an owner. */
 enum err_code store_user_create(struct store *s, const struct store_actor *who,
                                 const struct store_user_new *user, int64_t *id,
                                 struct err *e) ERR_MUST_CHECK;
@@ -69,10 +71,14 @@ struct store_user_change {
     enum store_user_power power;
     const char *role, *email, *full_name; /* NULL = as it is */
     enum store_user_active active;
+    bool sets_groups;   /* to `groups`, else they are as they are */
+    const char *groups; /* by store_group_join; NULL = all */
 };
 /*
- * Change an account; a new role, or no longer being active, ends its sessions.
- * Errors: ERR_CONFLICT when it is the last active owner and would be none
+ * Change an account; a new role, or no longer being active, ends its sessions. Other groups count
+ * from the next request on.
+ * Errors: ERR_CONFLICT when it is the last active owner and would be none, ERR_INVALID for an owner
+ *         or auditor who would be limited to groups
  */
 enum err_code store_user_update(struct store *s, const struct store_actor *who,
                                 const struct store_user_change *change,
@@ -85,6 +91,10 @@ enum err_code store_user_delete(struct store *s, const struct store_actor *who,
 enum err_code store_user_reset_password(struct store *s, const struct store_actor *who,
                                         const struct store_user_change *change,
                                         const char *password_hash, struct err *e) ERR_MUST_CHECK;
+
+/* ERR_INVALID: owners and auditors are not limited to groups. NULL = no list of groups. */
+enum err_code store_user_check_groups(const char *role, const char *groups,
+                                      struct err *e) ERR_MUST_CHECK;
 
 /* Used by the files of store_user: one row of an account statement. */
 void store_user_read(struct sqldb_stmt *q, struct arena *a, struct store_user *out);

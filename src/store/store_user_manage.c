@@ -52,7 +52,7 @@ static enum err_code begin(struct work *w, struct err *e)
 
     if (rc != ERR_OK)
         return rc;
-    arena_init(&w->arena, "user", 16384);
+    arena_init(&w->arena, "user", 65536);
     rc = load(w, e);
     if (rc != ERR_OK) {
         rc = store_end(w->store, rc, e);
@@ -106,6 +106,21 @@ static const char *new_role(const struct work *w)
     return w->change->role != NULL ? w->change->role : w->user.role;
 }
 
+/* NULL = all. */
+static const char *new_groups(const struct work *w)
+{
+    if (w->change->sets_groups)
+        return w->change->groups;
+    return w->user.sight.groups; /* also an owner's, who sees all all the same */
+}
+
+static bool has_other_groups(const struct work *w)
+{
+    const char *was = w->user.sight.groups, *is = new_groups(w);
+
+    return was == NULL || is == NULL ? was != is : strcmp(was, is) != 0;
+}
+
 static enum err_code write_update(struct work *w, struct err *e)
 {
     const struct store_user_change *c = w->change;
@@ -115,7 +130,8 @@ static enum err_code write_update(struct work *w, struct err *e)
         SQLDB_ARGS(sqldb_i64(c->id), sqldb_text_c(c->email != NULL ? c->email : w->user.email),
                    sqldb_text_c(c->full_name != NULL ? c->full_name : w->user.full_name),
                    sqldb_text_c(new_role(w)), sqldb_i64(will_be_active(w)),
-                   sqldb_i64(clock_wall_ms())),
+                   sqldb_i64(clock_wall_ms()),
+                   new_groups(w) != NULL ? sqldb_text_c(new_groups(w)) : sqldb_null()),
         e);
 }
 
@@ -133,6 +149,10 @@ static const char *describe_update(struct work *w)
                                     (role || active) && (c->email || c->full_name) ? ", " : "",
                                     c->email || c->full_name ? "name or mail address" : "");
 
+    if (text != NULL && has_other_groups(w))
+        text = arena_printf(&w->arena, "%s%sgroups %s to %s", text, text[0] != '\0' ? ", " : "",
+                            w->user.sight.groups != NULL ? w->user.sight.groups : "all",
+                            new_groups(w) != NULL ? new_groups(w) : "all");
     return text != NULL ? text : "";
 }
 
@@ -148,6 +168,8 @@ enum err_code store_user_update(struct store *s, const struct store_actor *who,
     demoted = strcmp(new_role(&w), w.user.role) != 0;
     retired = w.user.is_active && !will_be_active(&w);
     rc = store_user_may_manage(change->power, new_role(&w), e);
+    if (rc == ERR_OK)
+        rc = store_user_check_groups(new_role(&w), new_groups(&w), e);
     if (rc == ERR_OK && (demoted || retired))
         rc = keep_an_owner(&w, e);
     if (rc == ERR_OK)

@@ -178,6 +178,10 @@ is "$STATUS" 404 "nor can it be changed"
 # --- everything by everybody -------------------------------------------------------------
 
 cp "$T/token" "$T/token.owner"
+api POST users '{"username":"limited","password":"secret of limited","role":"admin",
+    "groups":["blue"]}'
+is "$STATUS" 201 "an admin of one group"
+sign_in limited "secret of limited"
 callers=()
 for scope in metrics read write admin; do
     api POST tokens "{\"name\":\"matrix\",\"scope\":\"$scope\"}"
@@ -188,7 +192,7 @@ done
 python3 "$TOOL/matrix.py" --url "$SERVER_URL" --table "$TOOL/matrix.table" \
     --as "viewer=$T/token.viewer" --as "operator=$T/token.operator" --as "admin=$T/token.admin" \
     --as "owner=$T/token.owner" --as "auditor=$T/token.auditor" --as "agent=$T/token.agent" \
-    "${callers[@]}" >"$T/matrix" 2>&1
+    --as "admin-of-group=$T/token.limited" "${callers[@]}" >"$T/matrix" 2>&1
 tap_from "$T/matrix" "matrix: "
 
 log_in
@@ -214,7 +218,7 @@ python3 - "$T/server/state/store/meta.db" <<'P'
 import collections, sqlite3, sys
 rows = sqlite3.connect(sys.argv[1]).execute("SELECT action, object, detail FROM audit").fetchall()
 found = collections.Counter(action for action, _, _ in rows)
-want = {"user.create": 8, "user.update": 7, "user.delete": 2, "user.reset_password": 2,
+want = {"user.create": 9, "user.update": 7, "user.delete": 2, "user.reset_password": 2,
         "user.password": 1, "secret.update": 1, "secret.revoke": 1, "collector.revoke": 1}
 for action, count in want.items():
     if found[action] != count:

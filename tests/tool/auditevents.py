@@ -111,6 +111,12 @@ class Tester:
         return self.owner.request("PUT", "config/%s" % self.made["collector"], text,
                                   {"Content-Type": "application/toml"})
 
+    def move(self):
+        """To another group each time: where it is already, nothing happens."""
+        self.made["moves"] = self.made.get("moves", 0) + 1
+        return self.call(self.owner, "PUT", "collectors/%s" % self.made["collector"],
+                         group="group-%d" % self.made["moves"])
+
     def events(self):
         """(action, what does it), in an order in which each can happen."""
         o = self.owner
@@ -130,6 +136,7 @@ class Tester:
             ("secret.update", lambda: self.secret_is("PUT", name="renamed")),
             ("collector.register", self.register),
             ("config.put", self.config),
+            ("collector.group", self.move),
             ("collector.revoke", lambda: self.call(
                 o, "DELETE", "collectors/%s" % self.made["collector"])),
             ("secret.revoke", lambda: self.secret_is("DELETE")),

@@ -238,7 +238,7 @@ static void the_state_is_kept_beside(void **state)
 static void there_is_a_bound(void **state)
 {
     struct store_managed_change c = change("over", NULL);
-    struct store_managed_page page = {.limit = 2};
+    struct store_managed_page page = {.limit = 2, .sight = STORE_SIGHT_ALL};
     char name[16];
 
     (void)state;

@@ -60,7 +60,7 @@ static int end(void **state)
 
 static int64_t add_user(const char *name)
 {
-    struct store_user_new user = {str_of(name), STR(""), STR(""), "admin", "phc", false};
+    struct store_user_new user = {str_of(name), STR(""), STR(""), "admin", "phc", false, NULL};
     int64_t id = 0;
 
     assert_int_equal(store_user_create(s, &who, &user, &id, &e), ERR_OK);

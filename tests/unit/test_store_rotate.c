@@ -171,7 +171,7 @@ static int64_t number_of(const char *statement)
 {
     int64_t total;
 
-    assert_int_equal(store_count(f.store, statement, &total, &e), ERR_OK);
+    assert_int_equal(store_count(f.store, statement, SQLDB_NO_ARGS, &total, &e), ERR_OK);
     return total;
 }
 

@@ -109,7 +109,7 @@ static void a_secret_holds_for_its_addresses(void **state)
 static void who_waits_gets_nothing_before_a_person_says_so(void **state)
 {
     const char *secret = trust_new_secret(1, "", "manual");
-    struct store_collector_page page = {.after = "", .limit = 10};
+    struct store_collector_page page = {.after = "", .limit = 10, .sight = STORE_SIGHT_ALL};
     struct x509_key *mine;
     struct trust_agent a;
     bool pending;

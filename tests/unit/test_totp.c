@@ -103,7 +103,7 @@ static int end(void **state)
 
 static struct store_totp of_user(const char *name)
 {
-    struct store_user_new user = {str_of(name), STR(""), STR(""), "admin", "phc", false};
+    struct store_user_new user = {str_of(name), STR(""), STR(""), "admin", "phc", false, NULL};
     struct store_totp t = {s, seal, &who, 0};
 
     assert_int_equal(store_user_create(s, &who, &user, &t.account, &e), ERR_OK);

@@ -103,7 +103,8 @@ void trust_agent_fini(struct trust_agent *a)
 
 const char *trust_new_secret(int64_t uses, const char *allowed, const char *approval)
 {
-    struct store_secret_new n = {STR("s"), uses, 3600000, str_of(allowed), str_of(approval)};
+    struct store_secret_new n = {STR("s"),         uses,   3600000, str_of(allowed),
+                                 str_of(approval), STR("")};
     struct store_secret_made made;
 
     trust_must(store_secret_create(tf.s, &trust_who, &n, &made, &tf.e));

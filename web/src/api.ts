@@ -11,6 +11,8 @@ export interface User {
   full_name?: string | null;
   email?: string | null;
   role: string;
+  /** Groups of targets that the account sees; null: all. */
+  groups?: string[] | null;
 }
 
 export interface AuthState {
@@ -31,6 +33,7 @@ export interface Target {
   id: string;
   name: string;
   kind: string;
+  group?: string | null;
   address?: string | null;
   port?: number | null;
   role?: string | null;
@@ -194,6 +197,7 @@ export interface Collector {
   name: string;
   hostname?: string | null;
   version?: string | null;
+  group?: string | null;
   status: string;
   last_seen?: string | null;
   created_at?: string | null;
@@ -228,6 +232,7 @@ export interface AuditVerdict {
 export interface ManagedInstance {
   id: number | string;
   name: string;
+  group?: string | null;
   description: string;
   endpoint: string;
   port: number;
@@ -260,6 +265,7 @@ export interface Trial {
 export interface RegistrationSecret {
   id: number | string;
   name: string;
+  group?: string | null;
   /** In the answer that made it, and never again. */
   secret?: string;
   max_registrations?: Num;

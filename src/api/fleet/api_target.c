@@ -64,7 +64,8 @@ static enum err_code take_page(struct api_call *call, const char *collector,
 enum err_code api_target_all(struct api_call *call, const char *collector,
                              struct store_target_page *out, struct err *e)
 {
-    struct store_target_page page = {.after_name = "", .after_id = "", .limit = LIMIT_LIST_PAGE};
+    struct store_target_page page = {
+        .after_name = "", .after_id = "", .limit = LIMIT_LIST_PAGE, .sight = call->who.sight};
     enum err_code rc;
 
     *out = (struct store_target_page){0};

@@ -9,7 +9,7 @@
 /* The target of the path; ERR_NOT_FOUND. A target with data that was never described is found. */
 enum err_code api_target_get(struct api_call *call, struct uuid *id, struct store_target *out,
                              struct err *e) ERR_MUST_CHECK;
-/* All targets, or those of one collector, in order of name. */
+/* All targets that the caller sees, or those of one collector, in order of name. */
 enum err_code api_target_all(struct api_call *call, const char *collector,
                              struct store_target_page *out, struct err *e) ERR_MUST_CHECK;
 /* CPUs of the target's host; 0 = not known. */

@@ -194,6 +194,7 @@ const struct route route_collector_register = {
     .method = "POST",
     .path = "/api/v1/collectors/register",
     .role = ROUTE_ANYONE,
+    .sight = ROUTE_SIGHT_APART,
     .classes = HTTPD_API | HTTPD_AGENT,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -279,6 +280,7 @@ const struct route route_collector_renew = {
     .method = "POST",
     .path = "/api/v1/collectors/refresh-token",
     .role = ROUTE_ANYONE, /* see who_renews */
+    .sight = ROUTE_SIGHT_APART,
     .classes = HTTPD_API | HTTPD_AGENT,
     .headers = renew_headers,
     .handle = renew,
@@ -344,6 +346,7 @@ static void put_collector(struct api_call *call, const struct uses *uses,
     json_member_c(w, "hostname", c->hostname);
     json_member_c(w, "address", c->address);
     json_member_c(w, "version", c->version);
+    json_member_c(w, "group", c->group);
     json_member_c(w, "status", status_of(c));
     api_member_time(w, "last_seen", c->last_seen_ms);
     json_member_c(w, "certificate_thumbprint", c->fingerprint[0] != '\0' ? c->fingerprint : NULL);
@@ -365,14 +368,15 @@ static void put_collector(struct api_call *call, const struct uses *uses,
 static enum err_code list(struct api_call *call, struct err *e)
 {
     struct store *store = call->api->config.store;
-    struct store_collector_page list = {.after = ""};
+    struct store_collector_page list = {.after = "", .sight = call->who.sight};
     struct uses uses = {NULL, 0};
     struct api_page page;
     int64_t total;
     enum err_code rc = api_page_numbered(call, &page, e);
 
     if (rc == ERR_OK)
-        rc = store_count(store, "collector_count", &total, e);
+        rc = store_count(store, "collector_count", SQLDB_ARGS(store_sight_value(&call->who.sight)),
+                         &total, e);
     if (rc == ERR_OK) {
         list.limit = page.limit;
         list.offset = page.offset;
@@ -401,6 +405,7 @@ const struct route route_collector_list = {
     .method = "GET",
     .path = "/api/v1/collectors",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,
@@ -431,6 +436,7 @@ const struct route route_collector_get = {
     .method = "GET",
     .path = "/api/v1/collectors/{id}",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_COLLECTOR,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One enrolled agent.",
@@ -472,6 +478,7 @@ const struct route route_collector_revoke = {
     .method = "DELETE",
     .path = "/api/v1/collectors/{id}",
     .role = ROUTE_OPERATOR,
+    .sight = ROUTE_SIGHT_COLLECTOR,
     .classes = HTTPD_API,
     .handle = revoke,
     .summary = "Revoke an agent; its tokens and certificates are dead at once.",

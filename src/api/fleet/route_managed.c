@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_sight.h"
 #include "base/limits.h"
 
 /* --- answers --- */
@@ -60,14 +61,15 @@ static enum err_code done(struct api_call *call, int status, int64_t id, struct 
 static enum err_code list(struct api_call *call, struct err *e)
 {
     struct store *store = call->api->config.store;
-    struct store_managed_page list = {0};
+    struct store_managed_page list = {.sight = call->who.sight};
     struct api_page page;
     int64_t total;
     char next[24] = "";
     enum err_code rc = api_page_by_id(call, &page, &list.after, e);
 
     if (rc == ERR_OK)
-        rc = store_count(store, "managed_count", &total, e);
+        rc = store_count(store, "managed_count", SQLDB_ARGS(store_sight_value(&call->who.sight)),
+                         &total, e);
     if (rc == ERR_OK) {
         list.limit = page.limit;
         list.offset = page.offset;
@@ -93,6 +95,7 @@ const struct route route_managed_list = {
     .method = "GET",
     .path = "/api/v1/managed-instances",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,
@@ -112,6 +115,7 @@ const struct route route_managed_get = {
     .method = "GET",
     .path = "/api/v1/managed-instances/{id}",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_MANAGED,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One managed instance and how it fares; its ETag is for If-Match.",
@@ -139,6 +143,18 @@ static enum err_code read_password(struct api_call *call, struct store_managed_c
                      : c->password.len == 0  ? STORE_MANAGED_REMOVE
                                              : STORE_MANAGED_SET;
     return rc;
+}
+
+/* *group stays when it is not given and the instance has one. */
+static enum err_code read_group(struct api_call *call, enum api_sight_of of, const char **group,
+                                struct err *e)
+{
+    struct str name;
+    enum err_code rc = api_sight_group(call, of, &name, e);
+
+    if (rc == ERR_OK && name.len > 0)
+        *group = arena_cstr(call->arena, name);
+    return rc == ERR_OK ? arena_check(call->arena, e) : rc;
 }
 
 static enum err_code conflict(struct api_call *call, const struct err *e)
@@ -170,16 +186,18 @@ static enum err_code create(struct api_call *call, struct err *e)
         (c.fields.name[0] == '\0' || c.fields.endpoint[0] == '\0' || c.fields.username[0] == '\0'))
         rc = err_set(e, ERR_INVALID, "name, endpoint and master_username must be given");
     if (rc == ERR_OK)
+        rc = read_group(call, API_SIGHT_NEW, &c.fields.group, e);
+    if (rc == ERR_OK)
         rc = read_password(call, &c, e);
     place = place_of(&c.fields);
     if (rc == ERR_OK)
         rc = route_managed_check(call, &place, e);
     if (rc != ERR_OK)
         return rc;
-    c.detail = arena_printf(call->arena, "%s: %s port %lld as %s, ssl_mode %s%s", c.fields.name,
-                            c.fields.endpoint, (long long)c.fields.port, c.fields.username,
-                            c.fields.ssl_mode,
-                            c.password_is == STORE_MANAGED_SET ? ", with a password" : "");
+    c.detail = arena_printf(
+        call->arena, "%s: %s port %lld as %s, ssl_mode %s%s, group %s", c.fields.name,
+        c.fields.endpoint, (long long)c.fields.port, c.fields.username, c.fields.ssl_mode,
+        c.password_is == STORE_MANAGED_SET ? ", with a password" : "", c.fields.group);
     rc = store_managed_create(call->api->config.store, &who, call->api->config.seal, &c, e);
     if (rc == ERR_CONFLICT)
         return api_problem(call, 409, "%s", e->text);
@@ -194,7 +212,9 @@ static enum err_code create(struct api_call *call, struct err *e)
         "ssl_mode text(disable|allow|prefer|require|verify-ca|verify-full): default verify-full",  \
         "monitoring_interval int: seconds between readings, 5 to 3600, default 10",                \
         "connection_timeout int: seconds of a connection test, 1 to 30, default 5",                \
-        "tags any: a list or an object of texts", "paused bool: keep it, and do not read it"
+        "tags any: a list or an object of texts",                                                  \
+        API_SIGHT_MEMBER ": of its target, default " API_SIGHT_FIRST,                              \
+        "paused bool: keep it, and do not read it"
 
 static const char *const create_members[] = {
     "name text!: what the target is called",
@@ -208,6 +228,7 @@ const struct route route_managed_create = {
     .method = "POST",
     .path = "/api/v1/managed-instances",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -266,7 +287,11 @@ static const char *describe(struct arena *a, const struct store_managed *old,
                        : is->is_paused                 ? ", paused"
                                                        : ", goes on";
 
-    return arena_printf(a, "%s%s%s%s%s%s", is->name, place, role, mode, word, rest);
+    const char *group = strcmp(was->group, is->group) == 0
+                            ? ""
+                            : arena_printf(a, ", group %s to %s", was->group, is->group);
+
+    return arena_printf(a, "%s%s%s%s%s%s%s", is->name, place, role, mode, word, rest, group);
 }
 
 static enum err_code update(struct api_call *call, struct err *e)
@@ -286,6 +311,8 @@ static enum err_code update(struct api_call *call, struct err *e)
     c.version = old.version;
     c.fields = old.fields;
     rc = route_managed_read(call, &c.fields, e);
+    if (rc == ERR_OK)
+        rc = read_group(call, API_SIGHT_CHANGE, &c.fields.group, e);
     if (rc == ERR_OK)
         rc = read_password(call, &c, e);
     if (rc == ERR_OK)
@@ -319,6 +346,7 @@ const struct route route_managed_update = {
     .method = "PUT",
     .path = "/api/v1/managed-instances/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_MANAGED,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -360,6 +388,7 @@ const struct route route_managed_delete = {
     .method = "DELETE",
     .path = "/api/v1/managed-instances/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_MANAGED,
     .classes = HTTPD_API,
     .headers = match_headers,
     .handle = delete_instance,

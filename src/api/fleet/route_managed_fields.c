@@ -72,6 +72,7 @@ void route_managed_put(struct json_writer *w, const struct store_managed *m)
     json_key(w, "tags");
     json_put_raw(w, str_of(f->tags));
     json_member_c(w, "target_id", m->target_id);
+    json_member_c(w, "group", f->group);
     json_member_i64(w, "version", m->version);
     json_member_c(w, "created_by", m->created_by);
     api_member_time(w, "created_at", m->created_ms);

@@ -122,6 +122,7 @@ const struct route route_monitoring_get = {
     .method = "GET",
     .path = "/api/v1/monitoring",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "Store, streams and losses of the monitoring itself.",

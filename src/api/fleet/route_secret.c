@@ -2,7 +2,7 @@
 /* route_secret.c: registration secrets. */
 #include <stdio.h>
 
-#include "api/api_call.h"
+#include "api/api_sight.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "os/clock.h"
@@ -31,6 +31,7 @@ static void put_secret(struct json_writer *w, const struct store_secret *secret,
     }
     json_member_c(w, "allowed", secret->allowed);
     json_member_c(w, "approval", secret->approval);
+    json_member_c(w, "group", secret->group);
     json_member_i64(w, "max_registrations", secret->max_registrations);
     json_member_i64(w, "total_registrations", secret->total_registrations);
     api_member_time(w, "expires_at", secret->expires_ms);
@@ -105,6 +106,8 @@ static enum err_code create(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = read_terms(call, &n.allowed, &n.approval, e);
     if (rc == ERR_OK)
+        rc = api_sight_group(call, API_SIGHT_NEW, &n.group, e);
+    if (rc == ERR_OK)
         rc = store_ca_fingerprint(call->api->config.ca, shown.fingerprint, e);
     if (rc != ERR_OK)
         return rc;
@@ -123,6 +126,7 @@ static const char *const create_members[] = {
     "expires_at time: the same as a moment",
     "allowed text: ranges of addresses it holds for, with commas; default anywhere",
     "approval text(auto|manual): manual = each agent waits until a person lets it in",
+    API_SIGHT_MEMBER ": of the agents that enrol with it, default " API_SIGHT_FIRST,
     NULL,
 };
 
@@ -130,6 +134,7 @@ const struct route route_secret_create = {
     .method = "POST",
     .path = "/api/v1/registration-secrets",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -143,14 +148,15 @@ const struct route route_secret_create = {
 static enum err_code list(struct api_call *call, struct err *e)
 {
     struct store *store = call->api->config.store;
-    struct store_secret_page list = {0};
+    struct store_secret_page list = {.sight = call->who.sight};
     int64_t total;
     struct api_page page;
     char next[24] = "";
     enum err_code rc = api_page_by_id(call, &page, &list.after, e);
 
     if (rc == ERR_OK)
-        rc = store_count(store, "secret_count", &total, e);
+        rc = store_count(store, "secret_count", SQLDB_ARGS(store_sight_value(&call->who.sight)),
+                         &total, e);
     if (rc == ERR_OK) {
         list.limit = page.limit;
         list.offset = page.offset;
@@ -176,6 +182,7 @@ const struct route route_secret_list = {
     .method = "GET",
     .path = "/api/v1/registration-secrets",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,
@@ -195,6 +202,7 @@ const struct route route_secret_get = {
     .method = "GET",
     .path = "/api/v1/registration-secrets/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_SECRET,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One registration secret, without its value.",
@@ -217,6 +225,8 @@ static enum err_code update(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = read_terms(call, &change.allowed, &change.approval, e);
     if (rc == ERR_OK)
+        rc = api_sight_group(call, API_SIGHT_CHANGE, &change.group, e);
+    if (rc == ERR_OK)
         rc = store_secret_update(call->api->config.store, &who, &change, e);
     return rc == ERR_OK ? answer(call, 200, change.id, NULL, e) : rc;
 }
@@ -228,6 +238,7 @@ static const char *const update_members[] = {
     "expires_at time: the same as a moment",
     "allowed text: ranges of addresses it holds for, with commas; empty = anywhere",
     "approval text(auto|manual): manual = each agent waits until a person lets it in",
+    API_SIGHT_MEMBER ": of the agents that enrol with it from now on",
     NULL,
 };
 
@@ -235,6 +246,7 @@ const struct route route_secret_update = {
     .method = "PUT",
     .path = "/api/v1/registration-secrets/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_SECRET,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -261,6 +273,7 @@ const struct route route_secret_revoke = {
     .method = "DELETE",
     .path = "/api/v1/registration-secrets/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_SECRET,
     .classes = HTTPD_API,
     .handle = revoke,
     .summary = "Revoke a registration secret.",

@@ -32,6 +32,7 @@ static void put_identity(struct json_writer *w, const struct store_target *t)
     json_member_c(w, "id", t->id);
     json_member_c(w, "name", t->name);
     json_member_c(w, "kind", t->kind);
+    json_member_c(w, "group", t->group);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         put_attribute(w, attributes, names[i]);
     json_member_c(w, "collector_id", t->collector_id);
@@ -105,6 +106,7 @@ static enum err_code read_cursor(struct api_call *call, const struct api_page *p
 
     list->after_id = list->after_name = "";
     list->limit = page->limit;
+    list->sight = call->who.sight;
     if (page->cursor.len == 0)
         return ERR_OK;
     if (page->cursor.len < TEXT_UUID_LEN ||
@@ -128,7 +130,8 @@ static enum err_code list(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = read_cursor(call, &page, &list, e);
     if (rc == ERR_OK)
-        rc = store_count(store, "target_count", &total, e);
+        rc = store_count(store, "target_count", SQLDB_ARGS(store_sight_value(&call->who.sight)),
+                         &total, e);
     if (rc == ERR_OK)
         rc = store_target_list(store, call->arena, &list, e);
     if (rc != ERR_OK)
@@ -155,6 +158,7 @@ const struct route route_server_list = {
     .method = "GET",
     .path = "/api/v1/servers",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,
@@ -207,6 +211,7 @@ const struct route route_server_get = {
     .method = "GET",
     .path = "/api/v1/servers/{id}",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One target with its relations, probes and gaps.",

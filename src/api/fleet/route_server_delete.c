@@ -80,6 +80,7 @@ const struct route route_server_delete = {
     .method = "DELETE",
     .path = "/api/v1/servers/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .handle = delete_target,
     .summary = "Delete a target with its history, unless its agent still delivers it.",

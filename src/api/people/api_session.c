@@ -8,6 +8,23 @@
 #include "api/people/api_device.h"
 #include "os/clock.h"
 
+/* null: it sees all. */
+static void put_groups(struct json_writer *w, const struct store_user *user)
+{
+    struct str rest, name;
+
+    json_key(w, "groups");
+    if (user->sight.all) {
+        json_put_null(w);
+        return;
+    }
+    rest = str_of(user->sight.groups != NULL ? user->sight.groups : "");
+    json_array_begin(w);
+    while (store_group_next(&rest, &name))
+        json_put_str(w, name);
+    json_array_end(w);
+}
+
 void api_session_put_user(struct json_writer *w, const struct store_user *user)
 {
     json_object_begin(w);
@@ -16,6 +33,7 @@ void api_session_put_user(struct json_writer *w, const struct store_user *user)
     json_member_c(w, "email", user->email);
     json_member_c(w, "full_name", user->full_name);
     json_member_c(w, "role", user->role);
+    put_groups(w, user);
     json_member_bool(w, "is_active", user->is_active);
     api_member_time(w, "last_login", user->last_login_ms);
     if (user->totp != STORE_USER_TOTP_UNKNOWN)

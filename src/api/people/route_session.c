@@ -281,6 +281,7 @@ const struct route route_session_load = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/sessions/load",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = load_query,
     .handle = load,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_sight.h"
 #include "api/people/api_session.h"
 #include "base/limits.h"
 #include "store/store_user.h"
@@ -96,6 +97,7 @@ const struct route route_user_list = {
     .method = "GET",
     .path = "/api/v1/users",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,
@@ -115,6 +117,7 @@ const struct route route_user_get = {
     .method = "GET",
     .path = "/api/v1/users/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .handle = get,
     .summary = "One account.",
@@ -126,6 +129,7 @@ const struct route route_user_get = {
 static enum err_code read_new(struct api_call *call, struct store_user_new *n, struct str *password,
                               struct err *e)
 {
+    bool given;
     enum err_code rc = api_member_text(
         call, "username", (struct api_length){1, STORE_USER_NAME_MAX}, &n->username, e);
 
@@ -137,6 +141,8 @@ static enum err_code read_new(struct api_call *call, struct store_user_new *n, s
         rc = api_member_text(call, "email", (struct api_length){0, 254}, &n->email, e);
     if (rc == ERR_OK)
         rc = api_member_text(call, "full_name", (struct api_length){0, 200}, &n->full_name, e);
+    if (rc == ERR_OK)
+        rc = api_sight_groups(call, &given, &n->groups, e);
     if (rc == ERR_OK)
         rc = password_check_new(*password, e);
     return rc == ERR_OK ? store_user_may_manage(power_of(call), n->role, e) : rc;
@@ -168,6 +174,7 @@ static const char *const create_members[] = {
     ("role text!: " ROLES),
     "email text: mail address",
     "full_name text: full name",
+    API_SIGHT_MEMBERS "null or left out: all",
     NULL,
 };
 
@@ -175,6 +182,7 @@ const struct route route_user_create = {
     .method = "POST",
     .path = "/api/v1/users",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -228,6 +236,8 @@ static enum err_code update(struct api_call *call, struct err *e)
     if (rc == ERR_OK)
         rc = read_active(call, &change.active, e);
     if (rc == ERR_OK)
+        rc = api_sight_groups(call, &change.sets_groups, &change.groups, e);
+    if (rc == ERR_OK)
         rc = arena_check(call->arena, e);
     if (rc == ERR_OK)
         rc = store_user_update(call->api->config.store, &who, &change, e);
@@ -235,17 +245,16 @@ static enum err_code update(struct api_call *call, struct err *e)
 }
 
 static const char *const update_members[] = {
-    ("role text: " ROLES),
-    "email text: mail address",
-    "full_name text: full name",
-    "is_active bool: false: cannot sign in",
-    NULL,
+    ("role text: " ROLES),         "email text: mail address",
+    "full_name text: full name",   "is_active bool: false: cannot sign in",
+    API_SIGHT_MEMBERS "null: all", NULL,
 };
 
 const struct route route_user_update = {
     .method = "PUT",
     .path = "/api/v1/users/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,
@@ -273,6 +282,7 @@ const struct route route_user_delete = {
     .method = "DELETE",
     .path = "/api/v1/users/{id}",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .step_up = true,
     .handle = delete,
@@ -332,6 +342,7 @@ const struct route route_user_reset_password = {
     .method = "POST",
     .path = "/api/v1/users/{id}/reset-password",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .body = ROUTE_JSON,
     .max_body = LIMIT_JSON_BODY_BYTES,

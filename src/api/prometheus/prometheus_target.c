@@ -3,6 +3,8 @@
  * prometheus_target.c: what is known of each target, as labels: target, instance, role, environment
  * and tags.
  *
+ * The snapshot that is shared is that of all targets, for those who see all. Others get their own,
+ * of what they see, so that not even its suffixes tell of more.
  * Threads: any; a snapshot never changes and lives as long as somebody uses it.
  */
 #include <stdatomic.h>
@@ -267,12 +269,14 @@ enum err_code prometheus_open(struct api_call *call, struct prometheus_source *o
     *out = (struct prometheus_source){0};
     if (rc)
         return rc;
-    out->targets = take_fresh(call->api->targets);
+    if (call->who.sight.all)
+        out->targets = take_fresh(call->api->targets);
     if (!out->targets) {
         rc = make_all(call, &out->targets, e);
         if (rc)
             return rc;
-        keep(call->api->targets, out->targets);
+        if (call->who.sight.all)
+            keep(call->api->targets, out->targets);
     }
     config = (struct series_tsdb_config){
         .reader = reader,

@@ -227,6 +227,7 @@ const struct route route_breakdown_get = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/sessions/breakdown",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = breakdown_query,
     .handle = breakdown,

@@ -129,6 +129,7 @@ const struct route route_event_list = {
     .method = "GET",
     .path = "/api/v1/events",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_LIST,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,

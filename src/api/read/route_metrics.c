@@ -284,6 +284,7 @@ const struct route route_metrics_get = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/metrics",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = get_query,
     .handle = metrics,

@@ -158,10 +158,10 @@ static const char *const query[] = {
     NULL,
 };
 
-#define NEWEST(kind, said)                                                          \
-    .method = "GET", .path = "/api/v1/collectors/{id}/" kind, .role = ROUTE_VIEWER, \
-    .classes = HTTPD_API, .query = query, .handle = newest,                         \
-    .summary = "The newest " said " of a collector.",                               \
+#define NEWEST(kind, said)                                                                  \
+    .method = "GET", .path = "/api/v1/collectors/{id}/" kind, .role = ROUTE_VIEWER,         \
+    .sight = ROUTE_SIGHT_COLLECTOR, .classes = HTTPD_API, .query = query, .handle = newest, \
+    .summary = "The newest " said " of a collector.",                                       \
     .answer = "{metric_type: text, " API_NEWEST_ANSWER "}"
 
 const struct route route_newest_bloat = {NEWEST("bloat", "estimates of bloat")};
@@ -221,6 +221,7 @@ const struct route route_server_rows = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/rows",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = rows_query,
     .handle = rows,

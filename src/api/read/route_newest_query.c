@@ -195,7 +195,7 @@ static const char *const query[] = {
 
 #define STATEMENTS(name)                                                                    \
     .method = "GET", .path = "/api/v1/collectors/{id}/queries/" name, .role = ROUTE_VIEWER, \
-    .classes = HTTPD_API, .query = query,                                                   \
+    .sight = ROUTE_SIGHT_COLLECTOR, .classes = HTTPD_API, .query = query,                   \
     .answer = "{metric_type: text, order: text(mean_time|calls), from_ms: ms 'the "         \
               "window', to_ms: ms, " API_NEWEST_ANSWER "}"
 

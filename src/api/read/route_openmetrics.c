@@ -5,7 +5,7 @@
  * Who may read is configuration (metrics.access): nobody, this machine (the default), people who
  * are signed in, or anyone. What is not allowed looks as if it were not there.
  */
-#include "api/api_call.h"
+#include "api/api_sight.h"
 #include "api/api_count.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -14,14 +14,15 @@
 static bool may_read(struct api_call *call)
 {
     struct err e;
+    bool person = api_sign_in(call, &e) == ERR_OK;
 
     switch (call->api->config.metrics_access) {
     case API_METRICS_OFF:
         return false;
     case API_METRICS_LOOPBACK:
-        return net_is_loopback(call->req->peer) || api_sign_in(call, &e) == ERR_OK;
+        return net_is_loopback(call->req->peer) || person;
     case API_METRICS_USER:
-        return api_sign_in(call, &e) == ERR_OK;
+        return person;
     case API_METRICS_ANYONE:
         return true;
     }
@@ -228,6 +229,9 @@ static enum err_code metrics(struct api_call *call, struct err *e)
 
     if (!may_read(call))
         return api_problem(call, 404, "there is nothing at this address; see metrics.access");
+    rc = api_sight_check(call, e); /* the dispatcher did not know who asks */
+    if (rc != ERR_OK)
+        return rc;
     call->resp->status = 200;
     call->resp->content_type = openmetrics_content_type(form);
     tsdb_stats(call->api->config.tsdb, &stats);
@@ -251,6 +255,7 @@ const struct route route_openmetrics_get = {
     .method = "GET",
     .path = "/metrics",
     .role = ROUTE_ANYONE, /* see may_read */
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .headers = metrics_headers,
     .handle = metrics,

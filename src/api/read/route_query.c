@@ -340,6 +340,7 @@ const struct route route_query_list = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/queries/top",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = top,

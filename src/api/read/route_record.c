@@ -95,6 +95,7 @@ const struct route route_record_list = {
     .method = "GET",
     .path = "/api/v1/records",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .query = list_query,
     .handle = list,

@@ -507,6 +507,7 @@ const struct route route_top_get = {
     .method = "GET",
     .path = "/api/v1/servers/{id}/top",
     .role = ROUTE_VIEWER,
+    .sight = ROUTE_SIGHT_TARGET,
     .classes = HTTPD_API,
     .query = top_query,
     .handle = top,

@@ -115,6 +115,7 @@ const struct route route_backup_get = {
     .method = "GET",
     .path = "/api/v1/backup",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .query = backup_query,
     .handle = get,

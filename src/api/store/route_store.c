@@ -49,6 +49,7 @@ const struct route route_store_compact = {
     .method = "POST",
     .path = "/api/v1/store/compact",
     .role = ROUTE_ADMIN,
+    .sight = ROUTE_SIGHT_FLEET,
     .classes = HTTPD_API,
     .handle = compact,
     .summary =

@@ -9,6 +9,20 @@
 #include "base/limits.h"
 #include "base/num.h"
 
+static void put_words(struct str text, const char *member, struct json_writer *w)
+{
+    if (str_eq_c(text, "all")) {
+        json_member_null(w, member);
+        return;
+    }
+    json_key(w, member);
+    json_array_begin(w);
+    while (text.ptr && !str_eq_c(text, "none")) {
+        json_put_str(w, str_trim(str_split(&text, ',')));
+    }
+    json_array_end(w);
+}
+
 static enum err_code put_field(struct ctl *ctl, const struct cmd_field *f, struct json_writer *w,
                                struct err *e)
 {
@@ -31,6 +45,9 @@ static enum err_code put_field(struct ctl *ctl, const struct cmd_field *f, struc
         rc = num_parse_duration_ms(str_of(text), &n, e);
         json_member_i64(w, f->member, n / 1000);
         break;
+    case CMD_WORDS:
+        put_words(str_of(text), f->member, w);
+        return ERR_OK;
     case CMD_BOOL:
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
             return err_set(e, ERR_INVALID, "--%s: true or false", f->option);

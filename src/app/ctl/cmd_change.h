@@ -9,7 +9,8 @@
 #include "app/ctl/output.h"
 
 /* An option that becomes a member of the body. */
-enum cmd_field_kind { CMD_TEXT, CMD_INTEGER, CMD_BOOL, CMD_SECONDS };
+/* CMD_WORDS: a list with commas; "none" is an empty one, "all" is null. */
+enum cmd_field_kind { CMD_TEXT, CMD_INTEGER, CMD_BOOL, CMD_SECONDS, CMD_WORDS };
 struct cmd_field {
     const char *option, *member;
     enum cmd_field_kind kind;

@@ -12,6 +12,7 @@
 static const struct output_column columns[] = {
     {"ID", "id", OUTPUT_INTEGER},
     {"NAME", "name", OUTPUT_TEXT},
+    {"GROUP", "group", OUTPUT_TEXT},
     {"ENDPOINT", "endpoint", OUTPUT_TEXT},
     {"PORT", "port", OUTPUT_INTEGER},
     {"ROLE", "master_username", OUTPUT_TEXT},
@@ -38,6 +39,7 @@ static const struct cmd_field fields[] = {
     {"port", "port", CMD_INTEGER},
     {"database", "database", CMD_TEXT},
     {"environment", "environment", CMD_TEXT},
+    {"group", "group", CMD_TEXT},
     {"username", "master_username", CMD_TEXT},
     {"ssl-mode", "ssl_mode", CMD_TEXT},
     {"interval", "monitoring_interval", CMD_SECONDS},
@@ -138,6 +140,7 @@ static int run_test(struct ctl *ctl)
         {"interval", "DURATION", "between readings, 5s to 1h, default 10s"},                     \
         {"timeout", "DURATION", "of a connection test, 1s to 30s, default 5s"},                  \
         {"description", "TEXT", "for people"}, {"environment", "TEXT", "such as production"},    \
+        {"group", "NAME", "group of its target"},                                                \
         {"paused", "true|false", "keep it, and do not read it"},                                 \
     {                                                                                            \
         "password-file", "FILE", "the role's password is in there"                               \

@@ -22,9 +22,13 @@ int cmd_list_show(struct ctl *ctl, const char *path, const struct output_column 
 static int list_collectors(struct ctl *ctl)
 {
     static const struct output_column columns[] = {
-        {"NAME", "name", OUTPUT_TEXT},       {"HOST", "hostname", OUTPUT_TEXT},
-        {"STATUS", "status", OUTPUT_TEXT},   {"LAST SEEN", "last_seen", OUTPUT_TEXT},
-        {"VERSION", "version", OUTPUT_TEXT}, {"METRICS 24H", "metrics_count_24h", OUTPUT_INTEGER},
+        {"NAME", "name", OUTPUT_TEXT},
+        {"HOST", "hostname", OUTPUT_TEXT},
+        {"STATUS", "status", OUTPUT_TEXT},
+        {"GROUP", "group", OUTPUT_TEXT},
+        {"LAST SEEN", "last_seen", OUTPUT_TEXT},
+        {"VERSION", "version", OUTPUT_TEXT},
+        {"METRICS 24H", "metrics_count_24h", OUTPUT_INTEGER},
         {"ID", "id", OUTPUT_TEXT},
     };
     return cmd_list_show(ctl, "/api/v1/collectors?limit=1000", columns, COUNT(columns));
@@ -33,11 +37,17 @@ static int list_collectors(struct ctl *ctl)
 static int list_targets(struct ctl *ctl)
 {
     static const struct output_column columns[] = {
-        {"NAME", "name", OUTPUT_TEXT},       {"KIND", "kind", OUTPUT_TEXT},
-        {"STATE", "state", OUTPUT_TEXT},     {"ROLE", "role", OUTPUT_TEXT},
-        {"VERSION", "version", OUTPUT_TEXT}, {"LOAD", "load_aas", OUTPUT_DECIMAL},
-        {"VCPU", "vcpus", OUTPUT_INTEGER},   {"LAST SAMPLE", "last_sample_ms", OUTPUT_AGO},
-        {"ID", "id", OUTPUT_TEXT},           {"REASON", "reason", OUTPUT_ONE_LINE},
+        {"NAME", "name", OUTPUT_TEXT},
+        {"KIND", "kind", OUTPUT_TEXT},
+        {"STATE", "state", OUTPUT_TEXT},
+        {"GROUP", "group", OUTPUT_TEXT},
+        {"ROLE", "role", OUTPUT_TEXT},
+        {"VERSION", "version", OUTPUT_TEXT},
+        {"LOAD", "load_aas", OUTPUT_DECIMAL},
+        {"VCPU", "vcpus", OUTPUT_INTEGER},
+        {"LAST SAMPLE", "last_sample_ms", OUTPUT_AGO},
+        {"ID", "id", OUTPUT_TEXT},
+        {"REASON", "reason", OUTPUT_ONE_LINE},
     };
     return cmd_list_show(ctl, "/api/v1/servers?limit=1000", columns, COUNT(columns));
 }

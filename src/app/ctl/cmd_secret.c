@@ -23,6 +23,9 @@ static enum err_code write_body(struct ctl *ctl, struct json_writer *w, struct e
     if (ctl_option(ctl, "allowed")) {
         json_member_c(w, "allowed", ctl_option(ctl, "allowed"));
     }
+    if (ctl_option(ctl, "group")) {
+        json_member_c(w, "group", ctl_option(ctl, "group"));
+    }
     if (ctl_option(ctl, "approval")) {
         json_member_c(w, "approval", ctl_option(ctl, "approval"));
     }
@@ -58,6 +61,7 @@ static const struct ctl_option options[] = {
     {"expires", "DURATION", "how long it works (default 1h, at most 7d)"},
     {"allowed", "RANGES", "from where it may be used, such as 10.0.0.0/8,192.0.2.7"},
     {"approval", "HOW", "auto, or manual: each agent waits for pga ctl collector approve"},
+    {"group", "NAME", "group of targets of the agents that enrol with it"},
     {NULL, NULL, NULL},
 };
 
@@ -83,6 +87,7 @@ static const struct output_column columns[] = {
     {"LAST USED", "last_used_at", OUTPUT_TEXT},
     {"FROM", "allowed", OUTPUT_TEXT},
     {"APPROVAL", "approval", OUTPUT_TEXT},
+    {"GROUP", "group", OUTPUT_TEXT},
 };
 
 static int run_list(struct ctl *ctl)
@@ -107,6 +112,7 @@ static int run_update(struct ctl *ctl)
         {"expires", "expires_in_s", CMD_SECONDS},
         {"allowed", "allowed", CMD_TEXT},
         {"approval", "approval", CMD_TEXT},
+        {"group", "group", CMD_TEXT},
     };
 
     return cmd_change_run(ctl, &(struct cmd_call){.method = "PUT",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * cmd_target.c: `pga ctl target show|probes|relations|delete` and `pga ctl collector show|revoke`:
- * one watched server and one agent.
+ * cmd_target.c: `pga ctl target show|probes|relations|move|delete` and `pga ctl collector
+ * show|move|revoke`: one watched server and one agent.
  */
 #include "app/ctl/cmd_change.h"
 
@@ -9,6 +9,7 @@ static const struct output_column target_columns[] = {
     {"NAME", "name", OUTPUT_TEXT},
     {"ID", "id", OUTPUT_TEXT},
     {"KIND", "kind", OUTPUT_TEXT},
+    {"GROUP", "group", OUTPUT_TEXT},
     {"STATE", "state", OUTPUT_TEXT},
     {"REASON", "reason", OUTPUT_ONE_LINE},
     {"ROLE", "role", OUTPUT_TEXT},
@@ -69,6 +70,7 @@ static const struct output_column collector_columns[] = {
     {"ADDRESS", "address", OUTPUT_TEXT},
     {"VERSION", "version", OUTPUT_TEXT},
     {"STATUS", "status", OUTPUT_TEXT},
+    {"GROUP", "group", OUTPUT_TEXT},
     {"LAST SEEN", "last_seen", OUTPUT_TEXT},
     {"CONFIG VERSION", "config_version", OUTPUT_INTEGER},
     {"METRICS", "metrics_count_total", OUTPUT_INTEGER},
@@ -115,6 +117,58 @@ static int run_delete(struct ctl *ctl)
                                                   .name_member = "name",
                                                   .done = "the target is deleted"});
 }
+
+/* --- moving to another group --- */
+
+static int move(struct ctl *ctl, const char *path)
+{
+    static const struct cmd_field fields[] = {{"group", "group", CMD_TEXT}};
+    static const struct output_column columns[] = {{"ID", "id", OUTPUT_TEXT},
+                                                   {"GROUP", "group", OUTPUT_TEXT}};
+
+    return cmd_change_run(ctl, &(struct cmd_call){.method = "PUT",
+                                                  .path = path,
+                                                  .name_member = "name",
+                                                  .fields = fields,
+                                                  .field_count = CMD_COUNT(fields),
+                                                  .columns = columns,
+                                                  .column_count = CMD_COUNT(columns)});
+}
+
+static int run_move_target(struct ctl *ctl)
+{
+    return move(ctl, "/api/v1/servers");
+}
+
+static int run_move_collector(struct ctl *ctl)
+{
+    return move(ctl, "/api/v1/collectors");
+}
+
+static const struct ctl_option move_options[] = {
+    {"group", "NAME", "where it goes"},
+    {NULL, NULL, NULL},
+};
+
+const struct ctl_command ctl_command_target_move = {
+    .noun = "target",
+    .verb = "move",
+    .summary = "move a target to another group",
+    .argument = "TARGET",
+    .options = move_options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_move_target,
+};
+
+const struct ctl_command ctl_command_collector_move = {
+    .noun = "collector",
+    .verb = "move",
+    .summary = "move an agent to another group, and its targets with it",
+    .argument = "COLLECTOR",
+    .options = move_options,
+    .needs = CTL_NEEDS_LOGIN,
+    .run = run_move_collector,
+};
 
 static const struct ctl_option sure_options[] = {
     {"yes", NULL, "do not ask"},

@@ -6,19 +6,16 @@
 #define PATH "/api/v1/users"
 
 static const struct output_column columns[] = {
-    {"ID", "id", OUTPUT_INTEGER},
-    {"NAME", "username", OUTPUT_TEXT},
-    {"ROLE", "role", OUTPUT_TEXT},
-    {"ACTIVE", "is_active", OUTPUT_TEXT},
-    {"FULL NAME", "full_name", OUTPUT_TEXT},
-    {"EMAIL", "email", OUTPUT_TEXT},
-    {"LAST LOGIN", "last_login", OUTPUT_TEXT},
+    {"ID", "id", OUTPUT_INTEGER},         {"NAME", "username", OUTPUT_TEXT},
+    {"ROLE", "role", OUTPUT_TEXT},        {"GROUPS", "groups", OUTPUT_TEXT},
+    {"ACTIVE", "is_active", OUTPUT_TEXT}, {"FULL NAME", "full_name", OUTPUT_TEXT},
+    {"EMAIL", "email", OUTPUT_TEXT},      {"LAST LOGIN", "last_login", OUTPUT_TEXT},
 };
 
 static const struct cmd_field fields[] = {
-    {"name", "username", CMD_TEXT},    {"role", "role", CMD_TEXT},
-    {"email", "email", CMD_TEXT},      {"full-name", "full_name", CMD_TEXT},
-    {"active", "is_active", CMD_BOOL},
+    {"name", "username", CMD_TEXT},  {"role", "role", CMD_TEXT},
+    {"email", "email", CMD_TEXT},    {"full-name", "full_name", CMD_TEXT},
+    {"groups", "groups", CMD_WORDS}, {"active", "is_active", CMD_BOOL},
 };
 
 static int run_list(struct ctl *ctl)
@@ -40,7 +37,7 @@ static int run_create(struct ctl *ctl)
     return cmd_change_run(ctl, &(struct cmd_call){.method = "POST",
                                                   .path = PATH,
                                                   .fields = fields,
-                                                  .field_count = 4,
+                                                  .field_count = 5,
                                                   .password = "password",
                                                   .columns = columns,
                                                   .column_count = CMD_COUNT(columns)});
@@ -101,18 +98,27 @@ static int run_reset(struct ctl *ctl)
         "full-name", "NAME", "full name" \
     }
 
+#define GROUPS_OPTION                                                                           \
+    {                                                                                           \
+        "groups", "LIST", "groups of targets that it sees, with commas; all (default), or none" \
+    }
+
 static const struct ctl_option create_options[] = {
     {"name", "NAME", "name of the account"},
     ROLE_OPTION,
     EMAIL_OPTION,
     FULL_NAME_OPTION,
+    GROUPS_OPTION,
     {"password-file", "FILE", "read the password there (- = standard input) instead of asking"},
     {NULL, NULL, NULL},
 };
 
 static const struct ctl_option update_options[] = {
-    ROLE_OPTION,        EMAIL_OPTION,
-    FULL_NAME_OPTION,   {"active", "BOOL", "false: the account cannot sign in"},
+    ROLE_OPTION,
+    EMAIL_OPTION,
+    GROUPS_OPTION,
+    FULL_NAME_OPTION,
+    {"active", "BOOL", "false: the account cannot sign in"},
     {NULL, NULL, NULL},
 };
 

@@ -182,7 +182,7 @@ static void tell_news(struct managed *m, struct arena *a)
 /* The list is what the store says, on the server that leads; on others it is empty. */
 static void sync(struct managed *m)
 {
-    struct store_managed_page page = {.limit = LIMIT_MANAGED};
+    struct store_managed_page page = {.limit = LIMIT_MANAGED, .sight = STORE_SIGHT_ALL};
     int64_t now = clock_mono_us();
     struct arena a;
     struct err e;

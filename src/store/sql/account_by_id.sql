@@ -1,6 +1,7 @@
 -- account_by_id: an account by id.
 -- $1 id
 SELECT id, username, email, full_name, role, password_hash, is_active, last_login_ms, created_ms,
+    group_names,
     (SELECT count(*) FROM account_totp t WHERE t.account_id = account.id AND t.enabled_ms > 0) AS totp
 FROM account
 WHERE id = $1;

@@ -1,2 +1,4 @@
 -- collector_count: number of collectors.
-SELECT count(*) AS total FROM collector;
+-- $1 groups that are seen (store_group.h)
+SELECT count(*) AS total FROM collector
+WHERE (CAST($1 AS TEXT) IS NULL OR replace($1, ',' || group_name || ',', '') <> $1);

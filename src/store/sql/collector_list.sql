@@ -1,12 +1,15 @@
 -- collector_list: collectors after an id, with their count of the last day.
--- $1 id, $2 how many, $3 first slot, $4 rows to skip
+-- $1 id, $2 how many, $3 first slot, $4 rows to skip,
+-- $5 groups that are seen (store_group.h)
 SELECT c.id, c.name, c.hostname, c.address, c.version, c.samples_total, c.last_seen_ms, c.created_ms,
     c.revoked_ms, c.offline_ms, c.config_version, c.config_applied, c.config_failed, c.config_error,
-    coalesce(t.fingerprint, '') AS fingerprint, t.not_after_ms, t.pending_ms, t.suspended_ms,
+    c.group_name, coalesce(t.fingerprint, '') AS fingerprint, t.not_after_ms, t.pending_ms,
+    t.suspended_ms,
     (SELECT coalesce(sum(h.samples), 0) FROM collector_slot h
         WHERE h.collector_id = c.id AND h.slot >= $3) AS samples_day
 FROM collector c
 LEFT JOIN collector_trust t ON t.collector_id = c.id
 WHERE c.id > $1
+    AND (CAST($5 AS TEXT) IS NULL OR replace($5, ',' || c.group_name || ',', '') <> $5)
 ORDER BY c.id
 LIMIT $2 OFFSET $4;

@@ -3,6 +3,6 @@
 SELECT id, name, description, endpoint, port, dbname, environment, username, ssl_mode, interval_ms,
     timeout_ms, tags, is_paused, target_id, collector_id, stream_id, version, created_by, created_ms,
     updated_ms, connection, stage, error, fix, server_version, tried_ms, since_ms, connected_ms,
-    failed_ms, CASE WHEN password IS NULL THEN 0 ELSE 1 END AS has_password
+    failed_ms, group_name, CASE WHEN password IS NULL THEN 0 ELSE 1 END AS has_password
 FROM managed_instance
 WHERE id = $1;

@@ -27,9 +27,9 @@
 const struct transfer_table transfer_tables[] = {
     {"setting", TRANSFER_CONTROL, "tt", 1, 2, 2, false, LIST("setting"),
      "COPY setting (name, value) FROM STDIN"},
-    {"account", TRANSFER_CONTROL, "ittttttiiii", 1, 11, 11, false, LIST("account"),
+    {"account", TRANSFER_CONTROL, "ittttttiiiit", 1, 12, 12, false, LIST("account"),
      "COPY account (id, username, username_folded, email, full_name, role, password_hash, "
-     "is_active, last_login_ms, created_ms, updated_ms) FROM STDIN"},
+     "is_active, last_login_ms, created_ms, updated_ms, group_names) FROM STDIN"},
     {"session", TRANSFER_CONTROL, "titttiiiti", 1, 10, 10, false, LIST("session"),
      "COPY session (id, account_id, token_hash, refresh_hash, address, created_ms, used_ms, "
      "ended_ms, agent, verified_ms) FROM STDIN"},
@@ -44,15 +44,15 @@ const struct transfer_table transfer_tables[] = {
      "last_address, created_ms, revoked_ms) FROM STDIN"},
     {"login_failure", TRANSFER_CONTROL, "tii", 1, 3, 3, false, LIST("login_failure"),
      "COPY login_failure (name, failures, last_ms) FROM STDIN"},
-    {"registration_secret", TRANSFER_CONTROL, "ittiiiiititt", 1, 12, 12, false,
+    {"registration_secret", TRANSFER_CONTROL, "ittiiiiitittt", 1, 13, 13, false,
      LIST("registration_secret"),
      "COPY registration_secret (id, name, secret_hash, max_registrations, total_registrations, "
-     "expires_ms, revoked_ms, last_used_ms, created_by, created_ms, allowed, approval) FROM "
-     "STDIN"},
-    {"collector", TRANSFER_CONTROL, "tttttiiiiiiiiit", 1, 15, 15, false, LIST("collector"),
+     "expires_ms, revoked_ms, last_used_ms, created_by, created_ms, allowed, approval, "
+     "group_name) FROM STDIN"},
+    {"collector", TRANSFER_CONTROL, "tttttiiiiiiiiitt", 1, 16, 16, false, LIST("collector"),
      "COPY collector (id, name, hostname, address, version, secret_id, samples_total, "
      "last_seen_ms, created_ms, revoked_ms, offline_ms, config_version, config_applied, "
-     "config_failed, config_error) FROM STDIN"},
+     "config_failed, config_error, group_name) FROM STDIN"},
     {"collector_trust", TRANSFER_CONTROL, "ttttiiitiii", 1, 11, 11, false, LIST("collector_trust"),
      "COPY collector_trust (collector_id, key_hash, certificate, fingerprint, not_after_ms, "
      "issued_ms, used_ms, previous, previous_not_after_ms, pending_ms, suspended_ms) FROM STDIN"},
@@ -66,15 +66,15 @@ const struct transfer_table transfer_tables[] = {
      "COPY collector_slot (collector_id, slot, samples) FROM STDIN"},
     {"collector_config", TRANSFER_CONTROL, "titti", 2, 5, 5, false, LIST("collector_config"),
      "COPY collector_config (collector_id, version, toml, author, created_ms) FROM STDIN"},
-    {"target", TRANSFER_CONTROL, "tttttii", 1, 7, 7, false, LIST("target"),
-     "COPY target (id, collector_id, kind, name, attributes, first_seen_ms, updated_ms) FROM "
-     "STDIN"},
-    {"managed_instance", TRANSFER_CONTROL, "itttitttbtiititttitiitttttiiii", 1, 30, 30, false,
+    {"target", TRANSFER_CONTROL, "tttttiit", 1, 8, 8, false, LIST("target"),
+     "COPY target (id, collector_id, kind, name, attributes, first_seen_ms, updated_ms, "
+     "group_name) FROM STDIN"},
+    {"managed_instance", TRANSFER_CONTROL, "itttitttbtiititttitiitttttiiiit", 1, 31, 31, false,
      LIST("managed_instance"),
      "COPY managed_instance (id, name, description, endpoint, port, dbname, environment, username, "
      "password, ssl_mode, interval_ms, timeout_ms, tags, is_paused, target_id, collector_id, "
      "stream_id, version, created_by, created_ms, updated_ms, connection, stage, error, fix, "
-     "server_version, tried_ms, since_ms, connected_ms, failed_ms) FROM STDIN"},
+     "server_version, tried_ms, since_ms, connected_ms, failed_ms, group_name) FROM STDIN"},
     {"audit", TRANSFER_CONTROL, "iitttttttt", 1, 10, 10, false, LIST("audit"),
      "COPY audit (number, at_ms, actor, action, object, detail, address, request, hash, mac) FROM "
      "STDIN"},

@@ -3,6 +3,7 @@
  * dispatch.c: tsdb.h over the engine that the store was opened with.
  */
 #include "store/tsdb/ops.h"
+#include "store/tsdb/sight.h"
 
 /* An engine's structs begin with the pointer to its table, whatever comes behind it. */
 static const struct tsdb_ops *ops_of(const void *engine)
@@ -94,7 +95,12 @@ enum err_code tsdb_compact(struct tsdb *db, int64_t mono_us, struct err *e)
 enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_reader **out,
                                  struct err *e)
 {
-    return ops_of(db)->reader_borrow(db, mono_us, out, e);
+    enum err_code rc = ops_of(db)->reader_borrow(db, mono_us, out, e);
+
+    if (rc == ERR_OK) {
+        tsdb_reader_limit(*out, NULL); /* nothing is left of who had it before */
+    }
+    return rc;
 }
 
 void tsdb_reader_return(struct tsdb_reader *r)
@@ -107,12 +113,18 @@ void tsdb_reader_return(struct tsdb_reader *r)
 enum err_code tsdb_scan(struct tsdb_reader *r, const struct tsdb_scan_spec *spec, tsdb_visit *visit,
                         void *arg, struct err *e)
 {
+    if (!sight_target(r, &spec->target)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->scan(r, spec, visit, arg, e);
 }
 
 enum err_code tsdb_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_spec *spec,
                                 const struct tsdb_sink *sink, struct err *e)
 {
+    if (!sight_target(r, &spec->target)) {
+        return sight_nothing(e);
+    }
     if (ops_of(r)->scan_numbers) {
         return ops_of(r)->scan_numbers(r, spec, sink, e);
     }
@@ -122,6 +134,9 @@ enum err_code tsdb_scan_numbers(struct tsdb_reader *r, const struct tsdb_scan_sp
 enum err_code tsdb_tier_scan(struct tsdb_reader *r, const struct tsdb_tier_spec *spec,
                              tsdb_bucket_visit *visit, void *arg, struct err *e)
 {
+    if (!sight_target(r, &spec->target)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->tier_scan ? ops_of(r)->tier_scan(r, spec, visit, arg, e) : ERR_OK;
 }
 
@@ -183,24 +198,33 @@ enum err_code tsdb_match(struct tsdb_reader *r, struct arena *a, const struct ts
 enum err_code tsdb_relation(struct tsdb_reader *r, struct arena *a, struct str name,
                             struct relation **out, struct err *e)
 {
+    if (!sight_relation(r, a, name)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->relation(r, a, name, out, e);
 }
 
 enum err_code tsdb_groups(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
                           struct tsdb_group **out, size_t *count, struct err *e)
 {
-    return ops_of(r)->groups(r, a, target, out, count, e);
+    return sight_groups(r, a, target, out, count, e);
 }
 
 enum err_code tsdb_last(struct tsdb_reader *r, struct arena *a, const struct uuid *target,
                         struct str relation, struct tsdb_group *out, struct err *e)
 {
+    if (!sight_target(r, target)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->last(r, a, target, relation, out, e);
 }
 
 enum err_code tsdb_text(struct tsdb_reader *r, struct arena *a, const struct tsdb_text_key *key,
                         struct str *text, struct err *e)
 {
+    if (!sight_target(r, &key->target)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->text(r, a, key, text, e);
 }
 
@@ -208,19 +232,27 @@ enum err_code tsdb_events(struct tsdb_reader *r, struct arena *a,
                           const struct tsdb_event_spec *spec, struct tsdb_event **out,
                           size_t *count, struct err *e)
 {
-    return ops_of(r)->events(r, a, spec, out, count, e);
+    return sight_events(r, a, spec, out, count, e);
 }
 
 enum err_code tsdb_streams(struct tsdb_reader *r, struct arena *a, struct tsdb_stream **out,
                            size_t *count, struct err *e)
 {
-    return ops_of(r)->streams(r, a, out, count, e);
+    enum err_code rc = ops_of(r)->streams(r, a, out, count, e);
+
+    if (rc == ERR_OK) {
+        *count = sight_streams(r, *out, *count);
+    }
+    return rc;
 }
 
 enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
                            const struct tsdb_record_spec *spec, struct tsdb_record **out,
                            size_t *count, struct err *e)
 {
+    if (!sight_collector(r, &spec->collector)) {
+        return sight_nothing(e);
+    }
     return ops_of(r)->records(r, a, spec, out, count, e);
 }
 

@@ -2,9 +2,10 @@
 /*
  * ops.h: what a back end provides to tsdb.h. Private to store/tsdb.
  *
- * The first member of an engine's `struct tsdb` and of its `struct tsdb_reader` is the pointer to
- * its table; dispatch.c follows it. The contract of each function is that of its namesake in
- * tsdb.h. What is built on tsdb.h (rows, aggregate) knows no engine.
+ * The first member of an engine's `struct tsdb` is the pointer to its table, that of its `struct
+ * tsdb_reader` a struct tsdb_reader_base, which begins with it; dispatch.c follows it. The contract
+ * of each function is that of its namesake in tsdb.h. What is built on tsdb.h (rows, aggregate)
+ * knows no engine.
  */
 #ifndef STORE_TSDB_OPS_H
 #define STORE_TSDB_OPS_H
@@ -68,6 +69,12 @@ struct tsdb_ops {
     enum err_code (*copy)(struct tsdb *db, const struct tsdb_copy *to, struct err *e);
     enum err_code (*uses)(struct tsdb *db, struct arena *a, struct tsdb_use **out, size_t *count,
                           struct err *e);
+};
+
+/* The first member of an engine's reader. */
+struct tsdb_reader_base {
+    const struct tsdb_ops *ops;
+    const struct tsdb_sight *sight; /* NULL = all; sight.h */
 };
 
 /* The engines. */

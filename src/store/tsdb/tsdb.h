@@ -176,6 +176,20 @@ enum err_code tsdb_reader_borrow(struct tsdb *db, int64_t mono_us, struct tsdb_r
                                  struct err *e) ERR_MUST_CHECK;
 void tsdb_reader_return(struct tsdb_reader *r); /* NULL allowed */
 
+/* What a reader shows: these, both rising. */
+struct tsdb_sight {
+    size_t target_count;
+    const struct uuid *targets;
+    size_t collector_count; /* whose streams, and events that are of no target */
+    const struct uuid *collectors;
+};
+/*
+ * From now on until it is returned the reader is as if the store had nothing else; ids of groups
+ * and objects that it gave before still work. sight: borrowed until then. Without this it shows
+ * all: a reader for people gets its sight where it is borrowed.
+ */
+void tsdb_reader_limit(struct tsdb_reader *r, const struct tsdb_sight *sight);
+
 /* One reading, decoded. Valid during the visit only. */
 struct tsdb_slice {
     uint64_t group;
@@ -375,7 +389,7 @@ struct tsdb_event_spec {
     size_t limit;
 };
 
-/* Newest first. Lives in `a`. */
+/* Newest first. Lives in `a`. ERR_LIMIT: a limited reader passed over too many; ask for less. */
 enum err_code tsdb_events(struct tsdb_reader *r, struct arena *a,
                           const struct tsdb_event_spec *spec, struct tsdb_event **out,
                           size_t *count, struct err *e) ERR_MUST_CHECK;

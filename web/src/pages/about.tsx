@@ -8,7 +8,7 @@ import { paths, serverNow, useAnswer } from "../data";
 import { formatBytes, formatCount, formatMs, formatNear, formatPercent } from "../format";
 import { clock, pulse, setView, view } from "../state";
 import { formatDuration } from "../time";
-import { AdminFrame, Shown } from "../parts/admin";
+import { AdminFrame, seesAll, Shown } from "../parts/admin";
 import { Grid, type Column } from "../parts/grid";
 import { Age, Chip, Failure } from "../parts/status";
 import { FillPanel } from "./fill";
@@ -16,12 +16,15 @@ import { FillPanel } from "./fill";
 export function AboutPage() {
   const slow = Math.floor(pulse.value / 2);
   const health = useAnswer<Health>(paths.health, slow, "health");
-  const monitoring = useAnswer<Monitoring>(paths.monitoring, slow, "monitoring");
+  // The store is that of all groups.
+  const monitoring = useAnswer<Monitoring>(
+    seesAll() ? paths.monitoring : null, slow, "monitoring",
+  );
   const targets = useAnswer<List<Target>>(paths.servers, slow, "fleet");
   return (
     <AdminFrame title="About this monitoring" note="What is read, what it costs, what is missing.">
       <Shown answer={health}>{(h) => <HealthPanel health={h} />}</Shown>
-      <Shown answer={monitoring}>
+      {seesAll() && <Shown answer={monitoring}>
         {(m) => (
           <>
             <StorePanel m={m} />
@@ -29,7 +32,7 @@ export function AboutPage() {
             <StreamPanel m={m} targets={targets.data?.data ?? []} />
           </>
         )}
-      </Shown>
+      </Shown>}
       <Shown answer={targets}>{(list) => <Sources targets={list.data} />}</Shown>
     </AdminFrame>
   );

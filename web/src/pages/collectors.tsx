@@ -7,6 +7,7 @@ import { formatCount } from "../format";
 import { pulse } from "../state";
 import { overviewPath } from "../url";
 import { AdminFrame, Danger, mayAct, Shown, timeOfText } from "../parts/admin";
+import { Group } from "../parts/group";
 import { Grid, type Column } from "../parts/grid";
 import { Age, Chip } from "../parts/status";
 
@@ -44,6 +45,11 @@ function CollectorTable({ rows, targets }: { rows: Collector[]; targets: Target[
           {c.status}
         </Chip>
       ),
+    },
+    {
+      key: "group", head: "Group", value: (c) => c.group ?? null,
+      title: "which its targets get when they are first seen; they move with it",
+      cell: (c) => <Group group={c.group} name={c.name} path={`/collectors/${c.id}`} />,
     },
     { key: "hostname", head: "Host", value: (c) => c.hostname ?? null },
     { key: "address", head: "Address", value: (c) => c.address || null },

@@ -6,6 +6,7 @@ import { useSignal } from "@preact/signals";
 import type { List, ManagedInstance, Trial } from "../api";
 import { paths, send, useAnswer, wordsOf } from "../data";
 import { pulse } from "../state";
+import { GROUP_PATTERN } from "../groups";
 import { AdminFrame, Danger, Field, FormPanel, mayAct, Shown, timeOfText } from "../parts/admin";
 import { Command } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
@@ -59,7 +60,7 @@ export function ManagedPage() {
 /** What the form says; fields that are left empty stay as they are. */
 function bodyOf(form: FormData, isNew: boolean): Record<string, unknown> {
   const body: Record<string, unknown> = {};
-  for (const name of ["name", "endpoint", "database", "master_username", "ssl_mode"]) {
+  for (const name of ["name", "endpoint", "database", "master_username", "ssl_mode", "group"]) {
     const text = String(form.get(name) ?? "").trim();
     if (text) body[name] = text;
   }
@@ -118,6 +119,12 @@ function Fields(props: {
       <Field label="Database to log in to">
         <input
           name="database" class="input" maxLength={63} defaultValue={m?.database ?? "postgres"}
+        />
+      </Field>
+      <Field label="Group" hint={m ? "of its target" : "empty: default"}>
+        <input
+          name="group" class="input" maxLength={64} pattern={GROUP_PATTERN} autocapitalize="none"
+          spellcheck={false} defaultValue={m?.group ?? ""}
         />
       </Field>
       <Field label="Encryption">
@@ -196,6 +203,7 @@ function InstanceTable(props: {
       key: "state", head: "State", value: (m) => stateOf(m).word,
       cell: (m) => <Chip tone={stateOf(m).tone}>{stateOf(m).word}</Chip>,
     },
+    { key: "group", head: "Group", value: (m) => m.group ?? null },
     {
       key: "since", head: "Since", value: (m) => m.state_since ?? null,
       cell: (m) => <Age ms={timeOfText(m.state_since)} />,

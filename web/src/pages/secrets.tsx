@@ -6,6 +6,7 @@ import type { List, RegistrationSecret } from "../api";
 import { paths, send, useAnswer } from "../data";
 import { formatNear } from "../format";
 import { clock, pulse, view } from "../state";
+import { GROUP_PATTERN } from "../groups";
 import { AdminFrame, Danger, Field, FormPanel, mayAct, Shown, timeOfText } from "../parts/admin";
 import { Command } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
@@ -32,11 +33,18 @@ function Create({ onMade }: { onMade: (s: RegistrationSecret) => void }) {
       name: String(form.get("name")),
       max_registrations: Number(form.get("max")),
       expires_in_s: Number(form.get("hours")) * 3600,
+      ...(form.get("group") ? { group: String(form.get("group")) } : {}),
     }));
   }
   return (
     <FormPanel title="Make a secret" button="Make it" save={save}>
       <Field label="Name"><input name="name" class="input" required maxLength={100} /></Field>
+      <Field label="Group of their targets" hint="empty: default">
+        <input
+          name="group" class="input" maxLength={64} pattern={GROUP_PATTERN} autocapitalize="none"
+          spellcheck={false}
+        />
+      </Field>
       <Field label="Agents that may enrol with it">
         <input
           name="max" class="input" type="number" min={1} max={1000} defaultValue="1" required
@@ -78,6 +86,7 @@ function SecretTable({ rows }: { rows: RegistrationSecret[] }) {
   };
   const columns: Array<Column<RegistrationSecret>> = [
     { key: "name", head: "Name", names: true, value: (s) => s.name },
+    { key: "group", head: "Group", value: (s) => s.group ?? null },
     {
       key: "state", head: "State", value: (s) => stateOf(s).word,
       cell: (s) => <Chip tone={stateOf(s).tone}>{stateOf(s).word}</Chip>,

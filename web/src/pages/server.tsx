@@ -7,6 +7,7 @@ import type { Gap, Num, TargetDetail } from "../api";
 import { paths, useAnswer, type ApiError } from "../data";
 import { clock, firstSeenMs, pulse, span } from "../state";
 import { alignSpan, bucketOffset, niceStep, type Span } from "../time";
+import { Group } from "../parts/group";
 import { Probes } from "../parts/probes";
 import { Age, Chip, Failure, StaleBanner, StateChip } from "../parts/status";
 
@@ -104,6 +105,7 @@ export function ServerFrame(props: {
             <strong>{detail.name}</strong>
             <StateChip target={detail} />
             {detail.role && <Chip tone="plain">{detail.role}</Chip>}
+            <Group group={detail.group} name={detail.name} path={`/servers/${detail.id}`} />
             <span class="muted">last sample <Age ms={detail.last_sample_ms} /></span>
           </div>
         </div>

@@ -4,6 +4,7 @@
 import { useSignal } from "@preact/signals";
 import type { Account, List } from "../api";
 import { paths, send, useAnswer, who, wordsOf } from "../data";
+import { groupsOf, wordsOfGroups } from "../groups";
 import { pulse } from "../state";
 import { AdminFrame, Danger, Field, FormPanel, mayAct, Shown, timeOfText } from "../parts/admin";
 import { Command } from "../parts/copy";
@@ -68,7 +69,7 @@ function Create() {
     await send("POST", "/users", {
       username: String(form.get("username")), password: String(form.get("password")),
       role: String(form.get("role")), full_name: String(form.get("full_name")),
-      email: String(form.get("email")),
+      email: String(form.get("email")), groups: groupsOf(String(form.get("groups"))),
     });
   }
   return (
@@ -86,6 +87,15 @@ function Create() {
         <select name="role" class="input">
           {givable().map((r) => <option key={r} value={r}>{r}</option>)}
         </select>
+      </Field>
+      <Field
+        label="Groups of targets"
+        hint="all, none, or names with commas; owners and auditors see all"
+      >
+        <input
+          name="groups" class="input" required defaultValue="all" autocapitalize="none"
+          spellcheck={false}
+        />
       </Field>
       <Field label="Full name"><input name="full_name" class="input" maxLength={200} /></Field>
       <Field label="Mail address">
@@ -127,6 +137,21 @@ function UserTable(props: {
             ))}
           </select>
         ),
+    },
+    {
+      key: "groups", head: "Groups", title: "of targets that it sees",
+      value: (u) => wordsOfGroups(u.groups),
+      cell: (u) =>
+        isMe(u) || !mayManage(u) || ["owner", "auditor"].includes(u.role)
+          ? <span>{wordsOfGroups(u.groups)}</span> : (
+            <input
+              class="input input-small" key={wordsOfGroups(u.groups)}
+              defaultValue={wordsOfGroups(u.groups)} aria-label={`Groups of ${u.username}`}
+              title="all, none, or names with commas"
+              autocapitalize="none" spellcheck={false}
+              onChange={(e) => change(u, { groups: groupsOf(e.currentTarget.value) })}
+            />
+          ),
     },
     {
       key: "is_active", head: "State", value: (u) => (u.is_active === false ? "off" : "active"),

@@ -15,6 +15,12 @@ export function mayAct(role: "operator" | "admin" | "owner"): boolean {
   return w.state === "user" && (RANK[w.user.role] ?? 0) >= RANK[role]!;
 }
 
+/** Whether the account is not limited to some groups of targets: what is about all is for it. */
+export function seesAll(): boolean {
+  const w = who.value;
+  return w.state === "user" && !w.user.groups;
+}
+
 export function mayAudit(): boolean {
   const w = who.value;
   return w.state === "user" && (w.user.role === "auditor" || w.user.role === "owner");

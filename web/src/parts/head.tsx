@@ -23,6 +23,7 @@ import {
 import { clock, following, view } from "../state";
 import { formatDuration } from "../time";
 import type { PageData } from "../pages/overview";
+import { Group } from "./group";
 import { Age, Chip, LinkChip, StateChip } from "./status";
 
 export function TargetHead({ data }: { data: PageData }) {
@@ -48,6 +49,7 @@ export function TargetHead({ data }: { data: PageData }) {
               up {formatDuration(clock.value - started * 1000)}
             </span>
           )}
+          <Group group={t.group} name={t.name} path={`/servers/${t.id}`} />
           <span class="muted">
             last sample <Age ms={t.last_sample_ms} />
           </span>

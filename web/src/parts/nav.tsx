@@ -3,7 +3,7 @@
 // nav.tsx: the pages beside this one: of the same server, or about pga itself.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { route, view } from "../state";
-import { mayAudit } from "./admin";
+import { mayAudit, seesAll } from "./admin";
 import { overviewPath, timeOf, type Route } from "../url";
 
 interface Place {
@@ -42,7 +42,9 @@ function places(r: Route, isHost: boolean): Place[] {
       data,
     ];
   }
-  return ADMIN.filter(([page]) => page !== "audit" || mayAudit())
+  const isShown = (page: string): boolean =>
+    page === "audit" ? mayAudit() : page !== "users" || seesAll();
+  return ADMIN.filter(([page]) => isShown(page))
     .map(([page, path, word]) => ({ path, word, on: r.page === page }));
 }
 

@@ -72,7 +72,7 @@ struct pgstore {
 };
 
 struct pgstore_reader {
-    const struct tsdb_ops *ops; /* first */
+    struct tsdb_reader_base base; /* first */
     struct pgstore *store;
     bool borrowed, in_snapshot;
     struct sqldb *db;

@@ -47,7 +47,7 @@ static struct pgstore_reader *find_free(struct tsdb *db)
         return NULL;
     }
     struct pgstore_reader *r = alloc_new(sizeof(*r));
-    r->ops = db->ops;
+    r->base.ops = db->ops;
     r->store = pgstore_of(db);
     arena_init(&r->names, "tsdb names", NAMES_BYTES);
     r->objects = map_new();

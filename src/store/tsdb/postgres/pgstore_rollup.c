@@ -380,7 +380,7 @@ enum err_code pgstore_rollup(struct pgstore *p, struct err *e)
 
     w->p = p;
     w->reader = (struct pgstore_reader){
-        .ops = &pgstore_ops, .store = p, .borrowed = true, .in_snapshot = true, .db = p->lead};
+        .base.ops = &pgstore_ops, .store = p, .borrowed = true, .in_snapshot = true, .db = p->lead};
     arena_init(&w->arena, "tsdb roll-up names", NAMES_BYTES);
     enum err_code code = roll_all(w, e);
     arena_fini(&w->arena);

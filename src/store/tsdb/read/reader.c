@@ -23,7 +23,7 @@ static struct tsdb_reader *find_free(struct tsdb *db)
         return NULL;
     }
     struct tsdb_reader *r = alloc_new(sizeof(*r));
-    r->ops = db->ops;
+    r->base.ops = db->ops;
     r->db = db;
     db->readers[db->reader_count++] = r;
     return r;

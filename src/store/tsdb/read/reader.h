@@ -34,7 +34,7 @@ struct reader_tier {
 };
 
 struct tsdb_reader {
-    const struct tsdb_ops *ops; /* first: dispatch.c */
+    struct tsdb_reader_base base; /* first: dispatch.c */
     struct tsdb *db;
     bool borrowed;
     uint64_t borrow;                     /* number of this one, of all */
