@@ -204,8 +204,8 @@ settle() { # the collectors deliver everything and end; then the store is compar
 
 # Points of a phase: ingest, names, moving, tables, retention; in a full run roll-up.
 POINTS=('tsdb.before_commit tsdb.after_commit tsdb.before_answer' 'pgstore.names_commit'
-    'pgstore.tables_known pgstore.move_copied pgstore.move_commit pgstore.moved' 'pgstore.tables_commit'
-    'pgstore.retain_part')
+    'pgstore.tables_known pgstore.move_copied pgstore.move_commit pgstore.moved'
+    'pgstore.tables_commit' 'pgstore.retain_part')
 PHASES=(ingest names moving tables retention)
 [ "$PGA_FULL" = 0 ] || {
     POINTS+=('pgstore.rollup_writing pgstore.rollup_written')

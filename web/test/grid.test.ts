@@ -35,7 +35,7 @@ test("H9: no cell, head or label of a CSV file begins a formula", () => {
     const cells = [
       rowsCsv([{ name, size: -1.5e-7 }], columns).split("\r\n")[1]!,
       rowsCsv([], [{ key: "k", head: name, value: () => null }]),
-      toCsv([{ label: name, token: "--x", values: [-1] }], [0], () => "t").slice("time,".length),
+      toCsv([{ key: "k", label: name, values: [-1] }], [0], () => "t").slice("time,".length),
     ];
     for (const cell of cells) assert.match(cell, /^(?:'[^"]|"')/, JSON.stringify([name, cell]));
   }
