@@ -96,7 +96,7 @@ like "$audit" 'managed.test direct .*blocked' "and tests of what is not stored"
 like "$audit" 'rows 0' "no row is left"
 [ "$PGA_FULL" = 0 ] || try_version 18
 
-# --- two servers of one store: the leader reads the instances, and when it dies the other one -------
+# --- two servers of one store: the leader reads the instances, and the other one after it ---
 
 store_sql() { PGDATABASE=pga_store sql "$1"; }
 
@@ -135,7 +135,8 @@ takeover() {
     other=node$((3 - ${led#node}))
     use_server "$other"
     api POST managed-instances "{\"name\":\"taken\",\"endpoint\":\"127.0.0.1\",\"port\":$PGPORT,
-        \"master_username\":\"reader\",\"master_password\":\"$SECRET_A\",\"monitoring_interval\":5}"
+        \"master_username\":\"reader\",\"master_password\":\"$SECRET_A\",
+        \"monitoring_interval\":5}"
     is "$STATUS" 201 "an instance is made through the one that does not lead"
     poll 60 eval '[ "$(readings)" -gt 0 ]'
     ok $? "the leader reads it"
