@@ -145,7 +145,8 @@ takeover() {
     poll 60 eval '[ "$(readings)" = 0 ]'
     ok $? "the leader is dead"
     poll 120 eval '[ "$(readings)" -gt 0 ]'
-    ok $? "the other one takes its place and reads the instance" || diag "$(tail -5 "$T/log/$other")"
+    ok $? "the other one takes its place and reads the instance" ||
+        diag "$(tail -5 "$T/log/$other")"
     is "$(leader)" "$other" "as it leads now"
     api GET managed-instances
     is "$(member data.0.last_connection_status)" connected "and says that it is connected"
