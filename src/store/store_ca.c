@@ -574,8 +574,8 @@ static enum err_code purge_in(struct sqldb *db, int64_t *ended, struct err *e)
     rc = sqldb_run(db, "issued_certificate_purge", args, e);
     snprintf(detail, sizeof(detail), "%lld", (long long)*ended);
     return rc == ERR_OK
-               ? store_audit_add(db, &who,
-                                 (struct store_audit_entry){"certificate.purge", "ended", detail}, e)
+               ? store_audit_add(
+                     db, &who, (struct store_audit_entry){"certificate.purge", "ended", detail}, e)
                : rc;
 }
 

@@ -56,8 +56,8 @@ static void weak_mode(struct str attributes, char out[MODE_SIZE])
     mode = json_str(json_get(json_root(doc), "sslmode"));
     at = json_str(json_get(json_root(doc), "address"));
     snprintf(host, sizeof(host), "%.*s", STR_ARG(at));
-    if (mode.len > 0 && !str_eq_c(mode, "verify-full") && at.len > 0 && at.ptr[0] != '/' && at.ptr[0] != '@' &&
-        !str_eq_nocase(at, STR("localhost")) && !net_is_loopback(host))
+    if (mode.len > 0 && !str_eq_c(mode, "verify-full") && at.len > 0 && at.ptr[0] != '/' &&
+        at.ptr[0] != '@' && !str_eq_nocase(at, STR("localhost")) && !net_is_loopback(host))
         snprintf(out, MODE_SIZE, "%.*s", STR_ARG(mode));
     json_doc_free(doc);
 }
@@ -76,8 +76,8 @@ static enum err_code mode_before(struct sqldb *db, const char *id, char out[MODE
 }
 
 /* A row of the audit when a link becomes one of those (security T8, L1). */
-static enum err_code note_weak(struct sqldb *db, const char *collector, const struct batch_target *t,
-                               struct err *e)
+static enum err_code note_weak(struct sqldb *db, const char *collector,
+                               const struct batch_target *t, struct err *e)
 {
     char id[TEXT_UUID_SIZE], before[MODE_SIZE], now[MODE_SIZE], by[64], detail[DETAIL_SIZE];
     enum err_code rc;

@@ -284,7 +284,9 @@ if [ "$PGA_FULL" = 1 ]; then
     sed -i "/^agent_listen/a tls_certificate = \"$T/file.pem\"\ntls_key = \"$T/file.key\"" \
         "$T/main/server.toml"
     kill -HUP "$(pid_of main)"
-    subject() { openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | grep -m1 subject; }
+    subject() {
+        openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | grep -m1 subject
+    }
     soon_like 30 'subject $secure' 'of a file' "a reload brings a certificate of a file"
     log_in
     api POST ca/rotate '{"kind":"root"}'

@@ -96,7 +96,7 @@ like "$audit" 'managed.test direct .*blocked' "and tests of what is not stored"
 like "$audit" 'rows 0' "no row is left"
 [ "$PGA_FULL" = 0 ] || try_version 18
 
-# --- two servers of one store: the leader reads the instances, and when it dies the other one -------
+# --- two servers of one store: the leader reads the instances, and the other one after it ---
 
 store_sql() { PGDATABASE=pga_store sql "$1"; }
 
@@ -135,7 +135,8 @@ takeover() {
     other=node$((3 - ${led#node}))
     use_server "$other"
     api POST managed-instances "{\"name\":\"taken\",\"endpoint\":\"127.0.0.1\",\"port\":$PGPORT,
-        \"master_username\":\"reader\",\"master_password\":\"$SECRET_A\",\"monitoring_interval\":5}"
+        \"master_username\":\"reader\",\"master_password\":\"$SECRET_A\",
+        \"monitoring_interval\":5}"
     is "$STATUS" 201 "an instance is made through the one that does not lead"
     poll 60 eval '[ "$(readings)" -gt 0 ]'
     ok $? "the leader reads it"
@@ -144,7 +145,8 @@ takeover() {
     poll 60 eval '[ "$(readings)" = 0 ]'
     ok $? "the leader is dead"
     poll 120 eval '[ "$(readings)" -gt 0 ]'
-    ok $? "the other one takes its place and reads the instance" || diag "$(tail -5 "$T/log/$other")"
+    ok $? "the other one takes its place and reads the instance" ||
+        diag "$(tail -5 "$T/log/$other")"
     is "$(leader)" "$other" "as it leads now"
     api GET managed-instances
     is "$(member data.0.last_connection_status)" connected "and says that it is connected"

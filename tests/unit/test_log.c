@@ -79,14 +79,17 @@ static const char *const hostile[] = {
     "a\nb",
     "a\r\n2023-11-14T22:13:20.123Z info  server: owner signed in",
     "\x1b[2J\x1b[31mred",
-    "\x9b" "31m",
-    "\xC2\x9b" "31m",
+    "\x9b"
+    "31m",
+    "\xC2\x9b"
+    "31m",
     "x request=0123456789abcdef: forged",
     "q\"uote\\back",
     "\x7f\x08\x08",
     "half \xE2\x82",
     "\xED\xA0\x80 surrogate",
-    "\xE2\x80\xAE" "desrever",
+    "\xE2\x80\xAE"
+    "desrever",
     "\xE2\x80\xA8line",
 };
 

@@ -25,10 +25,10 @@
 /* --- the database behind the program's back --- */
 
 static const char *const tables[] = {
-    "account",      "account_totp",        "recovery_code",    "session",   "session_refresh",
-    "api_token",    "registration_secret", "collector",        "authority", "issued_certificate",
-    "target",       "collector_trust",     "collector_config", "setting",   "data_key",
-    "audit",        "managed_instance",
+    "account",   "account_totp",        "recovery_code",    "session",   "session_refresh",
+    "api_token", "registration_secret", "collector",        "authority", "issued_certificate",
+    "target",    "collector_trust",     "collector_config", "setting",   "data_key",
+    "audit",     "managed_instance",
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -133,9 +133,8 @@ static enum err_code revoke(void *arg)
 {
     const struct person *p = arg;
 
-    return store_session_revoke(tf.s, &trust_who,
-                                (struct store_session_choice){str_of(p->session.id), p->user.id},
-                                &tf.e);
+    return store_session_revoke(
+        tf.s, &trust_who, (struct store_session_choice){str_of(p->session.id), p->user.id}, &tf.e);
 }
 
 static void l1_a_session_is_revoked(void **state)
@@ -356,8 +355,8 @@ static enum err_code tell(void *arg)
 
 static void say(struct told *t, const char *address, const char *mode)
 {
-    t->target.attributes = str_of(arena_printf(&tf.arena, "{\"address\":\"%s\",\"sslmode\":\"%s\"}",
-                                               address, mode));
+    t->target.attributes = str_of(
+        arena_printf(&tf.arena, "{\"address\":\"%s\",\"sslmode\":\"%s\"}", address, mode));
 }
 
 static void l1_t8_a_link_that_verifies_nobody_is_noted(void **state)

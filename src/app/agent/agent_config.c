@@ -26,6 +26,8 @@ static const char *const LEVELS[] = {"error", "warn", "info", "debug", NULL};
 /* In the order of enum agent_sandbox. */
 static const char *const SANDBOXES[] = {"auto", "off", NULL};
 static const char *const FORMATS[] = {"text", "json", NULL};
+static const char *const SUPERUSERS[] = {"warn", "refuse", "allow",
+                                         NULL}; /* enum agent_superuser */
 
 static const struct conf_key KEYS[] = {
     {.section = "agent",
@@ -255,6 +257,15 @@ static const struct conf_key KEYS[] = {
      .offset = TARGET_AT(no_prepare),
      .text = "false",
      .help = "No named statements; for connections through a pooler."},
+    {.section = "target[]",
+     .name = "superuser",
+     .type = CONF_ENUM,
+     .offset = TARGET_AT(superuser),
+     .choices = SUPERUSERS,
+     .text = "warn",
+     .flags = CONF_LOCAL,
+     .help = "Whether a superuser may read (a role with pg_monitor is enough): with a warning in "
+             "the log (warn), not at all (refuse), or in silence (allow)."},
     {.section = "target[]",
      .name = "cost_budget",
      .type = CONF_NUMBER,

@@ -17,6 +17,9 @@
 #include "pgclient/pgclient.h"
 
 /* One [[target]]. */
+/* What is done on a link of a superuser, which needs none of it. */
+enum agent_superuser { AGENT_SUPERUSER_WARN, AGENT_SUPERUSER_REFUSE, AGENT_SUPERUSER_ALLOW };
+
 struct agent_target_config {
     const char *name;
     const char *dsn;
@@ -29,6 +32,7 @@ struct agent_target_config {
     unsigned line; /* of the file; 0 = it does not stand there */
     int enabled;
     int no_prepare;
+    int superuser;      /* enum agent_superuser */
     double cost_budget; /* percent of one core; 0 = none */
     int64_t statements_every_ms, sessions_every_ms,
         every_ms; /* 0 = the probe's own clock; sessions: off */

@@ -133,6 +133,28 @@ static void unblock(struct agent_lane *lane)
     }
 }
 
+/* What a superuser could do, an agent that was taken over could do as well (security P1). */
+static enum err_code judge_role(struct agent_lane *lane, bool is_new, struct err *e)
+{
+    const struct agent_target_config *config = &lane->target->config;
+    const char *user = lane->server.user;
+    struct log_ctx ctx;
+
+    if (!lane->server.superuser || config->superuser == AGENT_SUPERUSER_ALLOW)
+        return ERR_OK;
+    if (config->superuser == AGENT_SUPERUSER_REFUSE)
+        return err_set(e, ERR_DENIED,
+                       "%s is a superuser, which this target refuses (key superuser): take a role "
+                       "with pg_monitor",
+                       user);
+    if (is_new && is_main(lane))
+        log_warn(context(lane, &ctx),
+                 "%s is a superuser: a role with pg_monitor is enough, and safer (key superuser: "
+                 "refuse or allow)",
+                 user);
+    return ERR_OK;
+}
+
 /* Have a live connection and know the server; lane->trouble says why not. */
 bool agent_lane_connect(struct agent_lane *lane, struct arena *a)
 {
@@ -154,6 +176,7 @@ bool agent_lane_connect(struct agent_lane *lane, struct arena *a)
     const struct probe_run ask = {
         .catalogue = lane->catalogue, .pg = lane->pg, .arena = a, .deadline_us = deadline};
     code = code ? code : probe_learn_server(&ask, &lane->server, &e);
+    code = code ? code : judge_role(lane, is_new, &e);
     if (code) {
         note_failure(lane, &e);
         return false;
