@@ -50,7 +50,7 @@ struct api_config {
     const struct api_managed *managed; /* api_managed.h; borrowed */
     /* Roles (1u << enum route_role) that may do nothing before they have a second factor. */
     unsigned totp_roles;
-    bool bearer_push, open_ingest;     /* doors, api_door.h */
+    bool bearer_push, open_ingest; /* doors, api_door.h */
 };
 
 struct api *api_new(const struct api_config *config);

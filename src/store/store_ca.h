@@ -72,8 +72,9 @@ enum err_code store_ca_issue_server(const struct store_ca *ca, const struct stor
                                     const struct store_ca_server *what, struct buf *chain,
                                     struct err *e) ERR_MUST_CHECK;
 /*
- * Forget certificates that ended more than a year ago, with one row of the audit that says how many;
- * the database itself keeps younger ones. So many at a time that the writer is free again soon.
+ * Forget certificates that ended more than a year ago, with one row of the audit that says how
+ * many; the database itself keeps younger ones. So many at a time that the writer is free again
+ * soon.
  */
 enum err_code store_ca_purge(struct store *s, struct err *e) ERR_MUST_CHECK;
 /*
