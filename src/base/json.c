@@ -18,7 +18,7 @@
 
 #define JSON_DEPTH_MAX 256 /* of any caller's limits.max_depth */
 #define JSON_FEW_KEYS  16  /* up to here keys are compared in pairs */
-/* Where duplicates are only counted, larger objects are not looked through: a map would cost more. */
+/* Where duplicates are only counted, larger objects are not looked through: a map costs more. */
 #define JSON_COUNT_KEYS 4096
 
 struct json_doc {

@@ -164,7 +164,7 @@ enum err_code store_group_ids(struct store *s, struct arena *a, const struct sto
 
 struct moving {
     struct sqldb *db;
-    struct arena *arena;
+    struct arena arena;
     const struct store_actor *who;
     const struct store_group_move *move;
     struct sqldb_value id, group;
@@ -178,20 +178,20 @@ static enum err_code find(struct moving *m, const char *statement, struct err *e
     enum err_code rc = sqldb_row(m->db, statement, SQLDB_ARGS(m->id), &q, e);
 
     if (rc == ERR_OK)
-        m->from = arena_str(m->arena, sqldb_get_text(q, 0));
+        m->from = arena_str(&m->arena, sqldb_get_text(q, 0));
     sqldb_end(q);
     if (rc == ERR_NOT_FOUND)
         return err_set(e, ERR_NOT_FOUND, "there is nothing with this id");
-    return rc == ERR_OK ? arena_check(m->arena, e) : rc;
+    return rc == ERR_OK ? arena_check(&m->arena, e) : rc;
 }
 
 static enum err_code audit(struct moving *m, const char *action, struct err *e)
 {
-    const char *detail = arena_printf(m->arena, "from %.*s to %.*s", STR_ARG(m->from),
+    const char *detail = arena_printf(&m->arena, "from %.*s to %.*s", STR_ARG(m->from),
                                       STR_ARG(m->move->group));
 
     if (detail == NULL)
-        return arena_fail(m->arena, e);
+        return arena_fail(&m->arena, e);
     return store_audit_add(m->db, m->who, (struct store_audit_entry){action, m->move->id, detail},
                            e);
 }
@@ -224,19 +224,17 @@ static enum err_code move_collector(struct moving *m, struct err *e)
 static enum err_code move(struct store *s, struct moving *m,
                           enum err_code (*how)(struct moving *m, struct err *e), struct err *e)
 {
-    struct arena a;
     enum err_code rc = store_group_check(m->move->group, e);
 
     if (rc == ERR_OK)
         rc = store_begin(s, &m->db, e);
     if (rc != ERR_OK)
         return rc;
-    arena_init(&a, "group", 4096);
-    m->arena = &a;
+    arena_init(&m->arena, "group", 4096);
     m->id = sqldb_text_c(m->move->id);
     m->group = sqldb_text(m->move->group);
     rc = store_end(s, how(m, e), e);
-    arena_fini(&a);
+    arena_fini(&m->arena);
     return rc;
 }
 

@@ -117,17 +117,17 @@ if [ -x "$PGA_FAULTY" ]; then
     for point in keys.next_written keys.rewrapped keys.master_committed keys.data_committed \
         keys.stepped keys.retiring; do
         stop server
-        key=master
-        [[ $point =~ data|stepped|retiring ]] && key=data
+        kind=master
+        [[ $point =~ data|stepped|retiring ]] && kind=data
         FAULT=$point SERVER_PGA=$PGA_FAULTY restart_server server
-        api POST keys/rotate "{\"key\":\"$key\"}"
+        api POST keys/rotate "{\"key\":\"$kind\"}"
         wait_gone server 30
         ok $? "killed at $point" || diag "$STATUS $BODY"
         rm -f "$T/pid/server"
         restart_server server
         is "$? $(knows_me; echo $?)" "0 0" "it starts again, and knows who is signed in" ||
             diag "$(tail -n 5 "$T/log/server")"
-        ctl keys rotate "$key"
+        ctl keys rotate "$kind"
         ok $? "and the key is replaced then" || diag "$OUT"
         is "$(find "$(dirname "$KEY")" -type f | wc -l)" 1 "no key is left over"
     done

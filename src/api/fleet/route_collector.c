@@ -458,7 +458,7 @@ static enum err_code revoke(struct api_call *call, struct err *e)
 {
     struct store *store = call->api->config.store;
     struct store_actor who = api_actor(call);
-    struct store_trust_shown shown;
+    struct store_trust_shown shown = {0};
     char id[TEXT_UUID_SIZE];
     struct uuid uuid;
     enum err_code rc = api_param_uuid(call, 0, &uuid, id, e);

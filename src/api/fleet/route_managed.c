@@ -213,7 +213,7 @@ static enum err_code create(struct api_call *call, struct err *e)
         "monitoring_interval int: seconds between readings, 5 to 3600, default 10",                \
         "connection_timeout int: seconds of a connection test, 1 to 30, default 5",                \
         "tags any: a list or an object of texts",                                                  \
-        API_SIGHT_MEMBER ": of its target, default " API_SIGHT_FIRST,                              \
+        (API_SIGHT_MEMBER ": of its target, default " API_SIGHT_FIRST),                            \
         "paused bool: keep it, and do not read it"
 
 static const char *const create_members[] = {

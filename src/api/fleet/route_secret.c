@@ -126,7 +126,7 @@ static const char *const create_members[] = {
     "expires_at time: the same as a moment",
     "allowed text: ranges of addresses it holds for, with commas; default anywhere",
     "approval text(auto|manual): manual = each agent waits until a person lets it in",
-    API_SIGHT_MEMBER ": of the agents that enrol with it, default " API_SIGHT_FIRST,
+    (API_SIGHT_MEMBER ": of the agents that enrol with it, default " API_SIGHT_FIRST),
     NULL,
 };
 
@@ -238,7 +238,7 @@ static const char *const update_members[] = {
     "expires_at time: the same as a moment",
     "allowed text: ranges of addresses it holds for, with commas; empty = anywhere",
     "approval text(auto|manual): manual = each agent waits until a person lets it in",
-    API_SIGHT_MEMBER ": of the agents that enrol with it from now on",
+    (API_SIGHT_MEMBER ": of the agents that enrol with it from now on"),
     NULL,
 };
 

@@ -174,7 +174,7 @@ static const char *const create_members[] = {
     ("role text!: " ROLES),
     "email text: mail address",
     "full_name text: full name",
-    API_SIGHT_MEMBERS "null or left out: all",
+    (API_SIGHT_MEMBERS "null or left out: all"),
     NULL,
 };
 
@@ -245,9 +245,9 @@ static enum err_code update(struct api_call *call, struct err *e)
 }
 
 static const char *const update_members[] = {
-    ("role text: " ROLES),         "email text: mail address",
-    "full_name text: full name",   "is_active bool: false: cannot sign in",
-    API_SIGHT_MEMBERS "null: all", NULL,
+    ("role text: " ROLES),           "email text: mail address",
+    "full_name text: full name",     "is_active bool: false: cannot sign in",
+    (API_SIGHT_MEMBERS "null: all"), NULL,
 };
 
 const struct route route_user_update = {

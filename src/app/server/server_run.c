@@ -58,7 +58,7 @@ struct server {
     struct api *api;
     struct server_listen listen; /* its TLS by `listen_lock` */
     struct lock listen_lock;
-    /* By `listen_lock`: files of TLS as the newest configuration names them, and where names are. */
+    /* By `listen_lock`: files of TLS as the newest configuration names them, and their names. */
     struct server_config files;
     struct arena file_names;
     bool checked_late; /* the authority failed at the last look: said once */
