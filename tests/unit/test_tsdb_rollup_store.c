@@ -124,6 +124,27 @@ static void test_a_crash_leaves_nothing_out_and_nothing_twice(void **state)
     tsdb_fixture_start(&g->f);
 }
 
+/* Hours were rolled up, and the process died before it said so; then comes an hour of before. */
+static void test_what_follows_is_made_again_above_the_watermark_too(void **state)
+{
+    struct rolling *g = *state;
+
+    rolling_hour(g, rolling_dense, 0, 10000);
+    tsdb_clock_set(START_MS + 3 * HOUR + 600000);
+    rolling_send(g, rolling_dense, START_MS + 2 * HOUR, START_MS + 3 * HOUR, 10000);
+    tsdb_fixture_kill(&g->f);
+    die_at(g, "tsdb.rollup_watermark");
+    tsdb_clock_set(START_MS + 2 * HOUR + 60000); /* the late hour is not over */
+    tsdb_fixture_start(&g->f);
+    g->last_t = START_MS + HOUR;
+    rolling_send(g, rolling_dense, START_MS + HOUR, START_MS + 2 * HOUR, 10000);
+    tsdb_flush_ok(&g->f);
+    tsdb_clock_set(START_MS + 3 * HOUR + 600000);
+    tsdb_flush_ok(&g->f);
+    rolling_wait(g, START_MS + 3 * HOUR);
+    rolling_compare_all(g, "dense", counter_questions, 3, 2);
+}
+
 /* --- a month --- */
 
 #define MONTH_DAYS 31
@@ -317,9 +338,9 @@ static void test_damage_of_roll_ups_is_found(void **state)
     rolling_hour(g, rolling_dense, 0, 10000);
     tsdb_fixture_stop(&g->f);
     expect_sound(g);
-    (void)snprintf(command, sizeof(command),
-                   "printf xxxxxxxx | dd of=%s/tier1h/202602.db bs=1 seek=4096 conv=notrunc "
-                   "2>/dev/null",
+    (void)snprintf(command, sizeof(command), /* what the WAL has as well would not be missed */
+                   "cd %s/tier1h && rm -f 202602.db-* && "
+                   "printf xxxxxxxx | dd of=202602.db bs=1 seek=4096 conv=notrunc 2>/dev/null",
                    g->f.dir);
     assert_int_equal(system(command), 0);
     assert_int_equal(tsdb_verify(g->f.dir, &v, &e), ERR_CORRUPT);
@@ -337,6 +358,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_late_readings_are_rolled_up_again, rolling_set_up,
                                         rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_a_crash_leaves_nothing_out_and_nothing_twice,
+                                        rolling_set_up, rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_follows_is_made_again_above_the_watermark_too,
                                         rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_a_month_is_answered_after_its_readings_went,
                                         rolling_set_up, rolling_tear_down),

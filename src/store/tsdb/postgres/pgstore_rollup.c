@@ -208,7 +208,8 @@ static enum err_code make_hour(struct work *w, const struct target *t, int64_t h
     return code;
 }
 
-/* The next hour of a group that was rolled up before: it began with what was known then. */
+/* The next hour of a group that was rolled up before: it began with what was known then. Also one
+ * above the watermark: hours were made, and not all of them were told of yet. */
 static enum err_code find_after(struct work *w, const struct target *t, int64_t hour,
                                 int64_t *after, struct err *e)
 {
@@ -220,12 +221,9 @@ static enum err_code find_after(struct work *w, const struct target *t, int64_t 
                                      .from_ms = end,
                                      .to_ms = end + TIER_LATE_MS,
                                      .columns = none,
-                                     .watermark_ms = w->watermark_ms};
+                                     .watermark_ms = INT64_MAX};
 
     *after = 0;
-    if (w->watermark_ms <= end) {
-        return ERR_OK;
-    }
     pgstore_tiers_init(&tiers, w->p->lead, TSDB_TIER_1H, t->id);
     enum err_code code = tier_scan(&range, tier_note_first, after, e);
     pgstore_tiers_fini(&tiers);

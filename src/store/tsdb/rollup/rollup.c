@@ -215,23 +215,23 @@ static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struc
 
 /* --- what follows a late reading --- */
 
-/* The next hour of a group that was rolled up before: it began with what was known then. */
+/* The next hour of a group that was rolled up before: it began with what was known then. Also one
+ * above the watermark: hours were made, and not all of them were told of yet. */
 static enum err_code find_after(struct work *w, size_t at, struct err *e)
 {
     static const struct tier_shape any = {0};
     static const uint32_t none[1] = {0};
     int64_t end = (w->hour + 1) * TIER_HOUR_MS;
-    int64_t watermark = w->reader->tier_watermark[TSDB_TIER_1H];
     struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, w->groups[at]);
     const struct tier_range after = {.place = &files.place,
                                      .shape = &any,
                                      .from_ms = end,
                                      .to_ms = end + TIER_LATE_MS,
                                      .columns = none,
-                                     .watermark_ms = watermark};
+                                     .watermark_ms = INT64_MAX};
 
     w->after[at] = 0;
-    if (!catalog_group_by_id(w->db->catalog, w->groups[at]) || watermark <= end) {
+    if (!catalog_group_by_id(w->db->catalog, w->groups[at])) {
         return ERR_OK;
     }
     return tier_scan(&after, tier_note_first, &w->after[at], e);
