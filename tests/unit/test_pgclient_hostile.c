@@ -78,6 +78,7 @@ struct peer {
     int listener;
     unsigned port;
     answer_of *answer;
+    const char *iterations; /* NULL = nobody needs to log in */
     atomic_bool stop;
     pthread_t thread;
 };
@@ -142,6 +143,27 @@ static void describe(struct message *m)
                      str_make("\0\1x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0", 22));
 }
 
+/* SCRAM up to the server's first message, which says how often to hash. */
+static void ask_to_hash(struct peer *p, int fd)
+{
+    unsigned char bytes[4096] = {0};
+    struct message m = {.len = 0};
+    char first[512];
+
+    put_text_message(&m, 'R', str_make("\0\0\0\x0aSCRAM-SHA-256\0\0", 19));
+    if (!send_message(p, fd, &m) || take(p, fd, bytes, sizeof(bytes) - 1) <= 0)
+        return;
+    const char *nonce = memmem(bytes, sizeof(bytes), "r=", 2);
+    if (nonce == NULL)
+        return;
+    int n = snprintf(first + 4, sizeof(first) - 4, "%.200sx,s=AAAA,i=%s", nonce, p->iterations);
+    memcpy(first, "\0\0\0\x0b", 4);
+    m.len = 0;
+    put_text_message(&m, 'R', str_make(first, (size_t)n + 4));
+    if (send_message(p, fd, &m))
+        (void)!take(p, fd, bytes, sizeof(bytes));
+}
+
 static void serve(struct peer *p, int fd)
 {
     unsigned char head[4096];
@@ -151,6 +173,10 @@ static void serve(struct peer *p, int fd)
     if (got < STARTUP_BYTES ||
         (head[4] << 24 | head[5] << 16 | head[6] << 8 | head[7]) == CANCEL_CODE)
         return; /* a cancel: heard, and not heeded */
+    if (p->iterations != NULL) {
+        ask_to_hash(p, fd);
+        return;
+    }
     welcome(&m);
     if (send_message(p, fd, &m) && take(p, fd, head, sizeof(head)) > 0)
         p->answer(p, fd);
@@ -565,6 +591,38 @@ static void p5_what_is_no_answer_ends_the_connection(void **state)
     assert_int_not_equal(out.code, ERR_OK);
 }
 
+/* How connecting to who names so many iterations ends. */
+static struct err hash_for(const char *iterations)
+{
+    struct pgclient_config config = {
+        .host = "127.0.0.1", .user = "u", .dbname = "d", .sslmode = "disable", .password = "p"};
+    struct peer p;
+    struct pgclient *c = NULL;
+    struct err why = {0};
+    char port[8];
+
+    peer_begin(&p, NULL);
+    p.iterations = iterations;
+    (void)snprintf(port, sizeof(port), "%u", p.port);
+    config.port = port;
+    assert_int_not_equal(pgclient_open(&config, clock_mono_us() + PATIENCE_US, &c, &why), ERR_OK);
+    peer_end(&p);
+    return why;
+}
+
+static void p5_a_password_is_not_hashed_for_an_hour(void **state)
+{
+    static const char *const many[] = {"1000001", "2147483647", "4294967297", "0", "-1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
+        struct err why = hash_for(many[i]);
+        if (strstr(why.text, "iteration count") == NULL)
+            fail_msg("%s iterations: %s", many[i], why.text);
+    }
+    assert_null(strstr(hash_for("4096").text, "iteration count"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -577,6 +635,7 @@ int main(void)
         cmocka_unit_test(p5_as_many_columns_as_can_be_said_are_borne),
         cmocka_unit_test(p5_a_long_error_is_cut),
         cmocka_unit_test(p5_what_is_no_answer_ends_the_connection),
+        cmocka_unit_test(p5_a_password_is_not_hashed_for_an_hour),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
