@@ -274,7 +274,8 @@ static void read_rows(struct pgclient *c, int64_t within_us, struct outcome *out
         return;
     do {
         out->code = pgclient_next(c, &row, &out->e);
-        if (out->code == ERR_OK && row.count > 0 && out->rows++ == 0 && row.count == 1) {
+        if (out->code == ERR_OK && row.count > 0 && out->rows++ == 0 && row.count == 1 &&
+            row.cells[0].len > 0) {
             out->first_len = row.cells[0].len;
             memcpy(out->first, row.cells[0].ptr,
                    out->first_len < sizeof(out->first) ? out->first_len : sizeof(out->first));
