@@ -139,6 +139,6 @@ void api_count_write(struct api_count *c, struct openmetrics *m)
                                                     OPENMETRICS_COUNTER,
                                                     {NULL, 0},
                                                     STR("Members of pushes that stood before in "
-                                                        "the same object; the last one counts.")},
+                                                        "the same object; one of them counts.")},
                        cell_u64(atomic_load(&c->duplicates)));
 }

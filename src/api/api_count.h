@@ -20,7 +20,7 @@ void api_count_free(struct api_count *c); /* NULL allowed */
 void api_count_add(struct api_count *c, const struct route *route, int status, int64_t took_us);
 /* Begin (+1) and end (-1) of a request. */
 void api_count_in_flight(struct api_count *c, int step);
-/* Members of pushes whose name stood before in the same object: the last one counts. */
+/* Members of pushes whose name stood before in the same object: one of them counts. */
 void api_count_duplicates(struct api_count *c, size_t members);
 void api_count_write(struct api_count *c, struct openmetrics *m);
 

@@ -241,9 +241,9 @@ def check_members_twice(old, now):
     status, answer = old.push('{"collector_id":"%s","metrics":[{"type":"again","value":1,'
                               '"timestamp":"%s","value":7}]}' % (old.collector, olddocs.stamp(now)))
     old.tap.ok(status == 200 and before >= 0 and counted_twice(old) == before + 1,
-               "H3: a member that comes twice in a push is counted", answer, before)
+               "H3: a member that comes twice in a push is counted", (answer, before))
     target = old.target("postgresql")
-    old.tap.ok(old.last(target, "again", "value", {}) == [7], "H3: and the last one counts",
+    old.tap.ok(old.last(target, "again", "value", {}) == [1], "H3: and the first one counts",
                old.last(target, "again", "value", {}))
 
 
