@@ -28,6 +28,7 @@ fake() { # NAME [OPTION...]: a fast one, so that every moment has a push under w
     spawn "$1" python3 "$TOOL/fakeagent.py" --url "$PROXY_URL" --register "$SERVER_URL" \
         --secret-file "$T/fake.secret" --name "$@"
 }
+fakes=(fake1 fake2)
 fake fake1
 fake fake2 --back-h 46 --step-ms 60000 # so that days are closed, and hours over, all the time
 wait_acks 100 60
@@ -54,13 +55,21 @@ is "$killed" "$KILLS" "ready again after each of $KILLS kills at random moments"
 if [ -x "$PGA_FAULTY" ]; then
     # Those of a deletion are tried by target_delete.sh, of a backup by backup.sh, of keys by
     # secrets.sh, of PostgreSQL by
-    # store_pg.sh, retention and retirement by tsdb_retain and tsdb_kills, which tries all of them.
-    elsewhere='^(file|backup|keys|pgstore|tsdb\.(drop|copy|retain|retire)_)'
+    # store_pg.sh, retention and retirement by tsdb_retain and tsdb_kills, which tries all of them;
+    # the watermark of roll-ups, which may move once an hour only, by tsdb_rollup_store.
+    elsewhere='^(file|backup|keys|pgstore|tsdb\.((drop|copy|retain|retire)_|rollup_watermark))'
     # Two of compaction and roll-up here, in a full run all.
     few='^tsdb\.(compact_(begun|listed|part|unlinked|written)'
-    few="$few|rollup_(hour|marks|watermark|writing))"
+    few="$few|rollup_(hour|marks|writing))"
     [ "$PGA_FULL" = 1 ] || elsewhere="$elsewhere|$few"
     for point in $(fault_points server | grep -vE "$elsewhere"); do
+        case $PGA_FULL:$point in # the one from before has caught up by now
+            1:tsdb.compact_begun | 1:tsdb.compact_part | 1:tsdb.rollup_hour | 1:tsdb.rollup_writing)
+                fakes+=("fake$((${#fakes[@]} + 1))")
+                fake "${fakes[-1]}" --back-h 46 --step-ms 60000
+                wait_acks 20 60
+                ;;
+        esac
         stop server KILL
         FAULT=$point SERVER_PGA=$PGA_FAULTY launch_server server
         case $point in # a compaction waits for flushes that pile up, a roll-up for an hour to end
@@ -93,7 +102,7 @@ fi
 use_server server
 diag "slowest start: $slowest ms"
 proxy_says 'mode pass'
-for fake in fake1 fake2; do
+for fake in "${fakes[@]}"; do
     kill -TERM "$(pid_of "$fake")"
     reap "$fake" 70
     is $? 0 "$fake delivered everything"

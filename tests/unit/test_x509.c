@@ -115,7 +115,7 @@ static void put_file(const char *name, struct str bytes)
 /* What `openssl ARGS` prints, run in the folder of the test. */
 static const char *openssl(const char *args)
 {
-    const char *command = arena_printf(&arena, "cd %s && openssl %s 2>&1", dir, args);
+    const char *command = arena_printf(&arena, "cd %s && { openssl %s; } 2>&1", dir, args);
     char *out = arena_alloc(&arena, 16384);
     FILE *pipe = popen(command, "r");
     size_t len;
