@@ -20,7 +20,7 @@ struct kills_check {
     /* out */
     uint64_t next[KILLS_STREAMS]; /* what the streams expect: records before it are there */
     uint64_t found, lost, doubled, wrong;
-    char text[300]; /* the first of what is wrong */
+    char text[500]; /* the first of what is wrong */
 };
 
 void kills_say(struct kills_check *c, const char *format, ...)

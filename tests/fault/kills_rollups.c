@@ -171,6 +171,33 @@ static bool same_bucket(const struct rolling_on *o, const struct tsdb_bucket *b)
     return seen == (1U << rows) - 1;
 }
 
+/* The rows that are there, and those that must be: readings, and what n has. */
+static void say_rows(struct rolling_on *o, const struct tsdb_bucket *b)
+{
+    char text[220];
+    size_t len = 0;
+
+    for (size_t i = 0; i < kills_row_count(o->relation) && len < sizeof(text); i++) {
+        const struct rolled *r = &o->rows[i];
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                " %s:%" PRId64 " %" PRId64 "+%" PRId64, r->name, r->readings,
+                                r->n_last, r->n_rise);
+    }
+    for (size_t i = 0; i < b->row_count && b->column_count && len < sizeof(text); i++) {
+        const struct tsdb_rolled *n = &b->columns[0];
+        struct str name = {0};
+        (void)!row_name(o, b, i, &name);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s:%.0f %.0f+%.0f",
+                                i ? " " : ", not ", (int)name.len, name.len ? name.ptr : "",
+                                number(&b->readings[i]), number(&n->last[i]), number(&n->rise[i]));
+    }
+    kills_say(o->c,
+              "%s: the bucket of %" PRId64 " ms at %" PRId64 " is another: of %" PRId64
+              " (not %" PRId64 "),%s",
+              kills_relation_name(o->relation), tsdb_tier_ms(o->tier), b->end_ms, o->t_ms, b->t_ms,
+              text);
+}
+
 static void miss(struct rolling_on *o)
 {
     if (month_of(o->end_ms) >= o->month_kept) {
@@ -197,8 +224,7 @@ static enum err_code look(void *arg, const struct tsdb_bucket *b, struct err *e)
     }
     if (!same_bucket(o, b)) {
         o->c->wrong++;
-        kills_say(o->c, "%s: the bucket of %" PRId64 " ms at %" PRId64 " is another",
-                  kills_relation_name(o->relation), tsdb_tier_ms(o->tier), b->end_ms);
+        say_rows(o, b);
     }
     next_bucket(o);
     return ERR_OK;

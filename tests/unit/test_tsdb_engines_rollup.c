@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include "rollup_fixture.h"
 #include "sqldb/sqldb_migrate.h"
 #include "store/store.h"
+#include "store/tsdb/engine.h"
 #include "store/tsdb/series/series.h"
 
 #define DAY  (24 * HOUR)
@@ -524,6 +526,24 @@ static void same_plan(struct both *b, int64_t raw_from_ms)
     assert_true(pg.parts[pg.count - 1].from_ms == raw_from_ms);
 }
 
+/* What comes for a day that went is not taken: nobody would see it. */
+static void expect_refused(struct both *b, int64_t today)
+{
+    int64_t end_us = clock_mono_us() + WAIT_US;
+    struct tsdb_stats now;
+
+    while (atomic_load(&b->pg.f.db->raw_day[DAY_FAST]) < today) {
+        assert_true(clock_mono_us() < end_us);
+        clock_sleep_ms(5);
+    }
+    tsdb_sender_init(&b->pg.sender, &b->pg.f);
+    b->pg.last_t = today * DAY - HOUR;
+    rolling_send(&b->pg, rolling_dense, b->pg.last_t, today * DAY - HOUR + 120000, 60000);
+    tsdb_stats(b->pg.f.db, &now);
+    assert_true(now.refused[TSDB_REFUSED_CLOCK] > 0);
+    assert_int_equal(now.samples_stored, 0);
+}
+
 static void test_retention_and_quota(void **state)
 {
     struct both *b = *state;
@@ -560,6 +580,7 @@ static void test_retention_and_quota(void **state)
     becomes_true(b, "to_regclass('ts_tier1h_202602') IS NULL");
     becomes_true(b, "to_regclass('ts_tier1h_202603') IS NOT NULL"); /* it is being written */
     becomes_true(b, "(SELECT count(*) FROM ts_dirty) = 0");
+    expect_refused(b, today);
 }
 
 int main(int argc, char **argv)

@@ -145,6 +145,183 @@ static void test_what_follows_is_made_again_above_the_watermark_too(void **state
     rolling_compare_all(g, "dense", counter_questions, 3, 2);
 }
 
+/* --- a day goes, and the hour that ends with it --- */
+
+#define EVENING    4 /* hours; the last one ends at midnight */
+#define NEXT_DAY   (START_MS + EVENING * HOUR)
+#define TWO_COUNTS 2
+
+static void count_file(void *arg, const char *name)
+{
+    int *count = arg;
+    *count += strstr(name, ".db") != NULL && strchr(name, '-') == NULL;
+}
+
+static int count_files(struct rolling *g, const char *folder)
+{
+    char path[128];
+    int count = 0;
+    struct err e;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", g->f.dir, folder);
+    assert_int_equal(file_list(path, count_file, &count, &e), ERR_OK);
+    return count;
+}
+
+static void wait_files(struct rolling *g, const char *folder, int count)
+{
+    int64_t end = clock_mono_us() + WAIT_US;
+
+    while (count_files(g, folder) > count) {
+        if (clock_mono_us() > end) {
+            fail_msg("%s holds %d files", folder, count_files(g, folder));
+        }
+        clock_sleep_ms(2);
+    }
+}
+
+static const struct question evening_questions[TWO_COUNTS] = {
+    {"g", AGGREGATE_COUNT, AGGREGATE_BY_ROW}, {"n", AGGREGATE_INCREASE, AGGREGATE_BY_ROW}};
+
+/* Sums over the series, hour by hour. */
+static void sum_evening(struct rolling *g, bool readings, double sums[TWO_COUNTS * EVENING])
+{
+    memset(sums, 0, TWO_COUNTS * EVENING * sizeof(*sums));
+    for (int q = 0; q < TWO_COUNTS; q++) {
+        struct str column[] = {str_of(evening_questions[q].column)};
+        const struct aggregate_spec spec = {.relation = STR("dense"),
+                                            .columns = column,
+                                            .column_count = 1,
+                                            .op = evening_questions[q].op,
+                                            .from_ms = START_MS,
+                                            .to_ms = NEXT_DAY,
+                                            .step_ms = HOUR};
+        struct aggregate_result *r = rolling_run(g, spec, readings);
+        for (size_t p = 0; p < r->point_count; p++) {
+            for (size_t i = 0; i < r->series_count; i++) {
+                double v = r->series[i].values[p];
+                sums[(size_t)q * EVENING + p] += isnan(v) ? 0 : v;
+            }
+        }
+    }
+    arena_reset(&g->arena);
+}
+
+static void expect_evening(struct rolling *g, const double want[TWO_COUNTS * EVENING])
+{
+    double got[TWO_COUNTS * EVENING];
+
+    sum_evening(g, false, got);
+    for (int i = 0; i < TWO_COUNTS * EVENING; i++) {
+        if (got[i] != want[i]) {
+            fail_msg("%s of hour %d: %.17g instead of %.17g", i < EVENING ? "readings" : "increase",
+                     i % EVENING, got[i], want[i]);
+        }
+    }
+}
+
+static void begin_evening(struct rolling *g)
+{
+    tsdb_fixture_stop(&g->f);
+    g->f.config.retention_days = g->f.config.retention_slow_days = 3;
+    tsdb_fixture_start(&g->f);
+    g->steady = g->whole = true;
+    g->last_t = START_MS;
+    tsdb_clock_set(NEXT_DAY + 600000);
+}
+
+static void send_until(struct rolling *g, int64_t until, double sums[TWO_COUNTS * EVENING])
+{
+    rolling_send(g, rolling_dense, g->last_t, until, 10000);
+    sum_evening(g, true, sums);
+}
+
+static void roll_up_evening(struct rolling *g)
+{
+    tsdb_flush_ok(&g->f);
+    rolling_wait(g, NEXT_DAY);
+}
+
+/* The reading of midnight comes late, and is not rolled up when the server ends. What is too old
+ * goes at the start, before roll-ups go on; not the day whose last hour it belongs to. */
+static void test_a_day_stays_until_its_last_hour_is_rolled_up(void **state)
+{
+    struct rolling *g = *state;
+    double before[TWO_COUNTS * EVENING];
+
+    begin_evening(g);
+    send_until(g, NEXT_DAY - 10000, before);
+    roll_up_evening(g);
+    send_until(g, NEXT_DAY, before);
+    tsdb_fixture_kill(&g->f);
+    die_at(g, "tsdb.rollup_hour");
+    tsdb_clock_set(NEXT_DAY + 72 * HOUR + 600000);
+    tsdb_fixture_start(&g->f);
+    tsdb_flush_ok(&g->f);
+    rolling_wait(g, NEXT_DAY + 72 * HOUR);
+    tsdb_fixture_stop(&g->f);
+    tsdb_fixture_start(&g->f);
+    wait_files(g, "raw/fast", 1);
+    expect_evening(g, before);
+}
+
+/* Three readings of the last hour of the evening, between those that are there. */
+static void send_late(struct rolling *g)
+{
+    tsdb_sender_init(&g->sender, &g->f);
+    g->last_t = NEXT_DAY - 600000 + 5000;
+    rolling_send(g, rolling_dense, g->last_t, g->last_t + 30000, 10000);
+}
+
+static void expect_no_readings(struct rolling *g)
+{
+    const struct tsdb_plan_spec ask = {.target = g->f.target,
+                                       .relation = STR("dense"),
+                                       .answers = false,
+                                       .from_ms = START_MS,
+                                       .to_ms = NEXT_DAY,
+                                       .range_ms = 60000};
+    struct tsdb_reader *r = tsdb_borrow(&g->f);
+    struct tsdb_plan plan;
+    struct err e = {0};
+
+    assert_int_equal(tsdb_tier_plan(r, &ask, &plan, &e), ERR_OK);
+    tsdb_reader_return(r);
+    assert_int_equal(plan.count, 1);
+    assert_int_equal(plan.parts[0].tier, TSDB_TIER_5M);
+}
+
+/* A day went, as by the quota, while some of its readings were in the journal; more of them come.
+ * What the roll-ups say stays. */
+static void test_what_comes_late_for_a_day_that_went_changes_nothing(void **state)
+{
+    struct rolling *g = *state;
+    double before[TWO_COUNTS * EVENING];
+    struct tsdb_stats now;
+
+    begin_evening(g);
+    send_until(g, NEXT_DAY, before);
+    roll_up_evening(g);
+    send_late(g);
+    tsdb_fixture_kill(&g->f);
+    tsdb_clock_set(NEXT_DAY + 72 * HOUR + 600000);
+    tsdb_fixture_start(&g->f);
+    wait_files(g, "raw/fast", 1);
+    tsdb_flush_ok(&g->f); /* the day begins again */
+    rolling_wait(g, NEXT_DAY + 72 * HOUR);
+    expect_evening(g, before);
+    expect_no_readings(g);
+    tsdb_fixture_stop(&g->f);
+    tsdb_clock_set(NEXT_DAY + HOUR);
+    tsdb_fixture_start(&g->f);
+    send_late(g);
+    tsdb_stats(g->f.db, &now);
+    assert_true(now.refused[TSDB_REFUSED_CLOCK] > 0);
+    assert_int_equal(now.samples_stored, 0);
+    tsdb_flush_ok(&g->f);
+    expect_evening(g, before);
+}
+
 /* --- a month --- */
 
 #define MONTH_DAYS 31
@@ -176,23 +353,6 @@ static void sum_days(const struct aggregate_result *r, double *days)
             days[p / 24] += isnan(r->series[i].values[p]) ? 0 : r->series[i].values[p];
         }
     }
-}
-
-static void count_file(void *arg, const char *name)
-{
-    int *count = arg;
-    *count += strstr(name, ".db") != NULL && strchr(name, '-') == NULL;
-}
-
-static int count_files(struct rolling *g, const char *folder)
-{
-    char path[128];
-    int count = 0;
-    struct err e;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", g->f.dir, folder);
-    assert_int_equal(file_list(path, count_file, &count, &e), ERR_OK);
-    return count;
 }
 
 static void live_day(struct rolling *g, int day, struct month *asked, size_t count)
@@ -233,18 +393,6 @@ static void expect_only_roll_ups(struct rolling *g)
     assert_int_equal(plan.parts[0].tier, TSDB_TIER_1H);
     assert_int_equal(plan.parts[1].tier, TSDB_RAW);
     assert_true(plan.parts[0].to_ms == plan.parts[1].from_ms);
-}
-
-static void wait_files(struct rolling *g, const char *folder, int count)
-{
-    int64_t end = clock_mono_us() + WAIT_US;
-
-    while (count_files(g, folder) > count) {
-        if (clock_mono_us() > end) {
-            fail_msg("%s holds %d files", folder, count_files(g, folder));
-        }
-        clock_sleep_ms(2);
-    }
 }
 
 static void test_a_month_is_answered_after_its_readings_went(void **state)
@@ -360,6 +508,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_a_crash_leaves_nothing_out_and_nothing_twice,
                                         rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_what_follows_is_made_again_above_the_watermark_too,
+                                        rolling_set_up, rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_day_stays_until_its_last_hour_is_rolled_up,
+                                        rolling_set_up, rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_comes_late_for_a_day_that_went_changes_nothing,
                                         rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_a_month_is_answered_after_its_readings_went,
                                         rolling_set_up, rolling_tear_down),

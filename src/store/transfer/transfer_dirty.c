@@ -78,7 +78,9 @@ struct source {
     struct marks marks; /* sorted */
     int64_t *days;      /* whose marks cannot be read */
     size_t day_count;
-    int64_t watermark_ms, raw_day;
+    int64_t watermark_ms;
+    int64_t raw_day;               /* for PostgreSQL */
+    int64_t raw_days[DAY_CLASSES]; /* for SQLite */
 };
 
 static enum err_code read_day(const struct tsdb *db, const struct day_file *f, struct marks *out,
@@ -165,6 +167,9 @@ static enum err_code read_lite(struct transfer *t, struct source *out, struct er
         int64_t ms = tier_watermark(db, (enum tsdb_tier)tier);
         out->watermark_ms = ms > out->watermark_ms ? ms : out->watermark_ms;
     }
+    for (int c = 0; c < DAY_CLASSES; c++) {
+        out->raw_days[c] = atomic_load(&db->raw_day[c]);
+    }
     return code || !t->to.pg ? code : find_raw_day(t, &out->raw_day, e);
 }
 
@@ -177,7 +182,7 @@ static enum err_code read_pg(struct transfer *t, struct source *out, struct err 
     code = code ? code : sqldb_row(db, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, e);
     if (code == ERR_OK) {
         out->watermark_ms = sqldb_get_i64(s, 1);
-        out->raw_day = sqldb_get_i64(s, 2);
+        out->raw_day = out->raw_days[DAY_FAST] = out->raw_days[DAY_SLOW] = sqldb_get_i64(s, 2);
     }
     sqldb_end(s);
     return code;
@@ -284,23 +289,18 @@ static enum err_code put_watermark(struct tsdb *db, enum tsdb_tier tier, const s
                                    struct err *e)
 {
     struct sqldb *file = NULL;
+    struct tier_file newest;
     char path[PATH_MAX];
-    int month = -1;
 
-    for (size_t i = 0; i < db->tier_count; i++) {
-        if (db->tiers[i].tier == tier && db->tiers[i].month > month) {
-            month = db->tiers[i].month;
-        }
-    }
-    if (month < 0) {
+    if (!tier_newest(db, tier, &newest)) {
         return ERR_OK;
     }
-    tier_path(db, tier, month, path, sizeof(path));
+    tier_path(db, tier, newest.month, path, sizeof(path));
     enum err_code code = tier_open(path, 0, &file, e);
     code = code ? code : in_transaction(file, set_watermark, from, e);
     sqldb_close(file);
     if (code == ERR_OK) {
-        tier_set_watermark(db, tier, month, from->watermark_ms);
+        tier_set_watermark(db, tier, newest.month, from->watermark_ms);
     }
     return code;
 }
@@ -315,7 +315,10 @@ static enum err_code replace_lite(struct tsdb *db, const struct source *from, st
     for (int tier = 0; code == ERR_OK && tier < TSDB_TIERS; tier++) {
         code = put_watermark(db, (enum tsdb_tier)tier, from, e);
     }
-    return code;
+    for (int c = 0; c < DAY_CLASSES; c++) {
+        tier_raise_raw_day(db, (enum day_class)c, from->raw_days[c]);
+    }
+    return code ? code : tier_save_raw_days(db, e);
 }
 
 enum err_code transfer_dirty_copy(struct transfer *t, struct err *e)

@@ -30,7 +30,7 @@
 
 #define TSDB_SCHEMA_INGEST 3
 #define TSDB_SCHEMA_DAY    3
-#define TSDB_SCHEMA_TIER   1
+#define TSDB_SCHEMA_TIER   2
 #define TSDB_SCHEMA_TEXT   4
 #define TSDB_SCHEMA_EVENT  2
 
@@ -162,6 +162,7 @@ struct tsdb {
     struct object_memo *memo;  /* the same */
     struct sqldb *ingest;      /* the writer's, and open's */
     struct tsdb_counters count;
+    _Atomic int64_t raw_day[DAY_CLASSES]; /* readings of days before it went; 0 = none did */
 
     struct lock state;
     struct cond wake_writer, wake_flusher, wake_applier, done, stream_free, reader_free;

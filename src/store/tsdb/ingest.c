@@ -455,7 +455,8 @@ static enum err_code encode_slice(struct preparing *p, struct work *w, struct bu
 static void put_gap_event(struct preparing *p, struct json_writer *w, const char *reason,
                           uint64_t samples)
 {
-    const char *what = strcmp(reason, "clock") == 0 ? "outside the clock window"
+    const char *what = strcmp(reason, "clock") == 0
+                           ? "outside the clock window, or of a day whose readings went"
                        : strcmp(reason, "cap") == 0 ? "over a cap of their collector"
                                                     : "of a target another collector delivers";
     char title[120];
@@ -524,6 +525,13 @@ static enum err_code put_meta(struct preparing *p, struct err *e)
 
 /* --- one record --- */
 
+/* Of today everything is taken, also when a clock that was ahead had today's readings removed. */
+static bool has_gone(const struct tsdb *db, const struct slice *s, int64_t now_ms)
+{
+    int64_t day = days_of_ms(s->t_ms);
+    return day < atomic_load(&db->raw_day[days_class_of(s->every_ms)]) && day < days_of_ms(now_ms);
+}
+
 static enum err_code resolve_all(struct preparing *p, struct work *work, struct err *e)
 {
     struct batch *b = &p->record->batch;
@@ -533,7 +541,7 @@ static enum err_code resolve_all(struct preparing *p, struct work *work, struct 
         struct slice *s = &b->slices[i];
         work[i].slice = s;
         work[i].skip = s->t_ms < p->now_ms - TSDB_CLOCK_PAST_MS ||
-                       s->t_ms > p->now_ms + TSDB_CLOCK_AHEAD_MS;
+                       s->t_ms > p->now_ms + TSDB_CLOCK_AHEAD_MS || has_gone(p->db, s, p->now_ms);
         work[i].deleted = drop_covers(p->db, &s->target, s->t_ms);
         if (!work[i].skip && !work[i].deleted) {
             code = resolve_slice(p, &work[i], e);

@@ -12,7 +12,7 @@ struct work {
     /* What its names are. The entry has those of the last slice of the group in the record. */
     uint32_t *keys, *columns;
     enum relation_type *types;
-    bool skip;    /* outside the clock window */
+    bool skip;    /* outside the clock window, or its day went */
     bool deleted; /* went with its target */
     bool capped;  /* names something that its collector may not have any more */
     enum tsdb_cap why;

@@ -23,12 +23,21 @@
 static const struct log_ctx retain_log = {.component = "tsdb"};
 
 /*
- * Whether a file may go at all: not before the roll-ups have taken everything. Caller holds state.
+ * Whether a file may go at all: not before the roll-ups have taken everything. A reading at
+ * midnight ends an hour of the day before, so the files on both sides have a say. Caller holds
+ * state.
  */
 static bool may_go(const struct tsdb *db, const struct day_file *f, int64_t now_ms)
 {
-    (void)db;
-    return f->day < days_of_ms(now_ms) && rollup_passed(f);
+    int64_t hours = TSDB_DAY_MS / TIER_HOUR_MS;
+    bool passed = f->day < days_of_ms(now_ms);
+
+    for (size_t i = 0; passed && i < db->day_count; i++) {
+        const struct day_file *other = &db->days[i];
+        bool beside = other->day >= f->day - 1 && other->day <= f->day + 1;
+        passed = !beside || other->dirty_hour >= (f->day + 1) * hours;
+    }
+    return passed;
 }
 
 /* Take the oldest file of a class that is older than `before` out of the list. */
@@ -47,6 +56,7 @@ static bool take(struct tsdb *db, enum day_class class, int64_t before, int64_t 
     }
     if (oldest) {
         *out = *oldest;
+        tier_raise_raw_day(db, class, out->day + 1);
         *oldest = db->days[--db->day_count];
         db->days_removed++;
     }
@@ -66,6 +76,9 @@ static bool unlink_file(struct tsdb *db, const struct day_file *f, enum tsdb_rem
 
     days_path(db, f, path, sizeof(path));
     uint64_t bytes = days_size(path);
+    if (tier_save_raw_days(db, &e)) {
+        log_warn(&retain_log, "which days went is not written down: %s", e.text);
+    }
     FAULT_POINT("tsdb.retain_unlisted");
     if (days_unlink(path, &e)) {
         log_error(&retain_log, "a file that is to go stays until the next start: %s", e.text);

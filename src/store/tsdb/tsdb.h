@@ -121,7 +121,7 @@ struct tsdb_ack {
     uint64_t stored_records;
     uint64_t duplicate_records;
     uint64_t samples; /* values that are not null, stored by this push */
-    /* values not stored: outside the clock window, or t not rising in its group */
+    /* values not stored: outside the clock window, of a day that went, t not rising in its group */
     uint64_t rejected;
     bool mismatch;    /* with ERR_CONFLICT: a known number came with another hash */
     uint64_t bad_seq; /* with ERR_INVALID and ERR_LIMIT of one record: its number; else 0 */
@@ -441,7 +441,7 @@ enum err_code tsdb_records(struct tsdb_reader *r, struct arena *a,
 /* --- Query --- */
 
 enum tsdb_refusal {
-    TSDB_REFUSED_CLOCK,    /* samples outside the clock window */
+    TSDB_REFUSED_CLOCK,    /* samples outside the clock window, or of a day that went */
     TSDB_REFUSED_ORDER,    /* samples whose t did not rise in its group */
     TSDB_REFUSED_FULL,     /* pushes refused while full */
     TSDB_REFUSED_SEQUENCE, /* pushes that did not fit the stream */

@@ -58,7 +58,6 @@ struct pgstore {
     size_t wide_count;
     int64_t *days;
     size_t day_count;
-    int64_t raw_day;        /* readings of days before it went */
     bool texts_lost;        /* a transaction failed: texts are to be counted anew */
     int64_t waits_since_us; /* for a table that a relation shall have; 0 = not */
     /* the leader's */
@@ -136,6 +135,10 @@ void pgstore_run_writer(struct tsdb *db);
 void pgstore_run_mover(struct tsdb *db);
 void pgstore_run_leader(struct tsdb *db);
 bool pgstore_leads(struct tsdb *db); /* any thread */
+
+/* --- pgstore_wide.c --- */
+/* Readings of days before this one went: pushes of them are refused from now on. Any thread. */
+void pgstore_note_raw_day(struct pgstore *p, int64_t day);
 
 /* --- the leader's work, each in transactions of its own --- */
 /* Begin a transaction of the leader; ERR_CONFLICT when it is the leader no more. */

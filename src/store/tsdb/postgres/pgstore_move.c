@@ -131,12 +131,13 @@ static enum err_code find_relations(struct move *m, struct err *e)
 static void check_days(struct move *m)
 {
     const struct pgstore *p = m->store;
-    int64_t oldest = days_of_ms(clock_wall_ms()) - p->front.config.retention_days;
+    int64_t today = days_of_ms(clock_wall_ms());
+    int64_t oldest = today - p->front.config.retention_days;
 
     for (size_t i = 0; i < m->slice_count; i++) {
         int64_t day = days_of_ms(m->slices[i].s.t_ms);
         bool found = false;
-        if (day < p->raw_day) {
+        if (day < today && day < atomic_load(&p->front.raw_day[DAY_FAST])) {
             m->slices[i].skip = true;
             continue;
         }

@@ -393,6 +393,9 @@ enum err_code pgstore_rollup_show(struct pgstore *p, struct err *e)
     enum err_code code = sqldb_row(p->lead, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, e);
     int64_t watermark_ms = code ? 0 : sqldb_get_i64(s, 1);
 
+    if (code == ERR_OK) {
+        pgstore_note_raw_day(p, sqldb_get_i64(s, 2));
+    }
     sqldb_end(s);
     code = code ? code : is_marked(p, &marked, e);
     if (code == ERR_OK) {

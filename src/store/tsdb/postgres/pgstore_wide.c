@@ -32,6 +32,13 @@ static void forget_tables(struct pgstore *p)
     p->wide_seen = -1;
 }
 
+void pgstore_note_raw_day(struct pgstore *p, int64_t day)
+{
+    for (int c = 0; c < DAY_CLASSES; c++) { /* both go together */
+        atomic_store(&p->front.raw_day[c], day);
+    }
+}
+
 static enum err_code read_days(struct pgstore *p, struct err *e)
 {
     struct sqldb_stmt *s = NULL;
@@ -45,7 +52,9 @@ static enum err_code read_days(struct pgstore *p, struct err *e)
     sqldb_end(s);
     s = NULL;
     code = code ? code : sqldb_row(p->move, "tsdb_rollup_state", SQLDB_NO_ARGS, &s, e);
-    p->raw_day = code ? 0 : sqldb_get_i64(s, 2);
+    if (code == ERR_OK) {
+        pgstore_note_raw_day(p, sqldb_get_i64(s, 2));
+    }
     sqldb_end(s);
     return code;
 }

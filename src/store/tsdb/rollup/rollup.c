@@ -31,16 +31,12 @@ struct work {
     struct tsdb_reader *reader;
     struct sqldb *files[TSDB_TIERS];
     int months[TSDB_TIERS];
+    enum day_class class; /* of the readings that were marked */
     int64_t hour;
     size_t count;
     uint64_t groups[STEP_GROUPS];
     int64_t after[STEP_GROUPS]; /* the next hour of the group that has buckets; 0 = none */
 };
-
-bool rollup_passed(const struct day_file *f)
-{
-    return f->dirty_hour == INT64_MAX;
-}
 
 void rollup_allow(struct tsdb *db, int64_t wall_ms)
 {
@@ -198,17 +194,66 @@ static enum err_code build_group(struct work *w, const struct group_hour *in, st
     return code;
 }
 
+/* --- readings that went --- */
+
+struct found_bucket {
+    bool found;
+    int64_t every_ms;
+};
+
+static enum err_code find_bucket(void *arg, const struct tsdb_bucket *b, struct err *e)
+{
+    struct found_bucket *f = arg;
+
+    (void)e;
+    f->found = true;
+    f->every_ms = b->every_ms;
+    return ERR_OK;
+}
+
+/*
+ * Whether buckets of an hour stay as they are: readings that they were made of went with their day,
+ * so those that are left are fewer.
+ */
+static enum err_code is_final(struct work *w, const struct group_hour *in, bool *final,
+                              struct err *e)
+{
+    static const uint32_t none[1] = {0};
+    const _Atomic int64_t *raw_day = w->db->raw_day;
+    int64_t from_ms = in->hour * TIER_HOUR_MS;
+    int64_t day = days_of_ms(from_ms);
+    struct found_bucket now = {false, 0};
+    struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, in->group->id);
+    const struct tier_range range = {.place = &files.place,
+                                     .shape = in->shape,
+                                     .from_ms = from_ms,
+                                     .to_ms = from_ms + TIER_HOUR_MS,
+                                     .columns = none,
+                                     .watermark_ms = INT64_MAX};
+
+    *final = false;
+    if (day >= atomic_load(&raw_day[DAY_FAST]) && day >= atomic_load(&raw_day[DAY_SLOW])) {
+        return ERR_OK;
+    }
+    enum err_code code = tier_scan(&range, find_bucket, &now, e);
+    *final = now.found && (day < atomic_load(&raw_day[w->class]) ||
+                           day < atomic_load(&raw_day[days_class_of(now.every_ms)]));
+    return code;
+}
+
 static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struct err *e)
 {
     struct catalog_group *g = catalog_group_by_id(w->db->catalog, id);
     struct arena a;
+    bool final = false;
 
     if (!g || atomic_load(&g->dropped)) {
         return ERR_OK;
     }
     arena_init(&a, "tsdb shape", TSDB_ARENA_BYTES);
     const struct group_hour in = {g, tier_shape_of(w->db->catalog, g->relation, &a), hour};
-    enum err_code code = in.shape ? build_group(w, &in, e) : arena_fail(&a, e);
+    enum err_code code = in.shape ? is_final(w, &in, &final, e) : arena_fail(&a, e);
+    code = code || final ? code : build_group(w, &in, e);
     arena_fini(&a);
     return code;
 }
@@ -344,7 +389,7 @@ static enum err_code roll_file(struct tsdb *db, const struct day_file *f, struct
 {
     char path[PATH_MAX];
     struct sqldb *day = NULL;
-    struct work w = {.db = db, .hour = f->dirty_hour};
+    struct work w = {.db = db, .class = f->class, .hour = f->dirty_hour};
 
     days_path(db, f, path, sizeof(path));
     FAULT_POINT("tsdb.rollup_hour");
@@ -392,17 +437,13 @@ static enum err_code advance(struct tsdb *db, struct err *e)
     enum err_code code = ERR_OK;
 
     for (int t = 0; code == ERR_OK && t < TSDB_TIERS; t++) {
-        struct tier_file newest = {.month = -1};
+        struct tier_file newest;
         lock_take(&db->state);
         int64_t limit = db->rollup_limit_ms;
-        bool due = tier_watermark(db, (enum tsdb_tier)t) < limit;
-        for (size_t i = 0; i < db->tier_count; i++) {
-            if (db->tiers[i].tier == (enum tsdb_tier)t && db->tiers[i].month > newest.month) {
-                newest = db->tiers[i];
-            }
-        }
+        bool due = tier_newest(db, (enum tsdb_tier)t, &newest) &&
+                   tier_watermark(db, (enum tsdb_tier)t) < limit;
         lock_release(&db->state);
-        if (due && newest.month >= 0) {
+        if (due) {
             code = put_watermark(db, &newest, limit, e);
         }
     }

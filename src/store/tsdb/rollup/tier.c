@@ -101,6 +101,17 @@ int64_t tier_watermark(const struct tsdb *db, enum tsdb_tier tier)
     return most;
 }
 
+bool tier_newest(const struct tsdb *db, enum tsdb_tier tier, struct tier_file *out)
+{
+    *out = (struct tier_file){.month = -1};
+    for (size_t i = 0; i < db->tier_count; i++) {
+        if (db->tiers[i].tier == tier && db->tiers[i].month > out->month) {
+            *out = db->tiers[i];
+        }
+    }
+    return out->month >= 0;
+}
+
 enum err_code tier_open(const char *path, unsigned flags, struct sqldb **out, struct err *e)
 {
     char url[PATH_MAX + 8];
@@ -125,6 +136,53 @@ enum err_code tier_read_watermark(struct sqldb *file, int64_t *out, struct err *
 
     if (code == ERR_OK) {
         *out = sqldb_get_i64(s, 0);
+    }
+    sqldb_end(s);
+    return code;
+}
+
+/* --- days that went --- */
+
+void tier_raise_raw_day(struct tsdb *db, enum day_class class, int64_t day)
+{
+    int64_t before = atomic_load(&db->raw_day[class]);
+
+    while (day > before && !atomic_compare_exchange_weak(&db->raw_day[class], &before, day)) {
+    }
+}
+
+enum err_code tier_save_raw_days(struct tsdb *db, struct err *e)
+{
+    char path[PATH_MAX];
+    struct tier_file newest;
+    struct sqldb *file = NULL;
+
+    lock_take(&db->state);
+    bool found = tier_newest(db, TSDB_TIER_1H, &newest);
+    lock_release(&db->state);
+    if (!found) {
+        return ERR_OK;
+    }
+    tier_path(db, newest.tier, newest.month, path, sizeof(path));
+    enum err_code code = tier_open(path, SQLDB_OWN_CHECKPOINT, &file, e);
+    code = code ? code
+                : sqldb_run(file, "tsdb_tier_set_raw",
+                            SQLDB_ARGS(sqldb_i64(atomic_load(&db->raw_day[DAY_FAST])),
+                                       sqldb_i64(atomic_load(&db->raw_day[DAY_SLOW]))),
+                            e);
+    code = code ? code : sqldb_checkpoint(file, e);
+    sqldb_close(file);
+    return code ? err_wrap(e, "%s", path) : ERR_OK;
+}
+
+static enum err_code read_raw_days(struct tsdb *db, struct sqldb *file, struct err *e)
+{
+    struct sqldb_stmt *s = NULL;
+    enum err_code code = sqldb_row(file, "tsdb_tier_raw", SQLDB_NO_ARGS, &s, e);
+
+    if (code == ERR_OK) {
+        tier_raise_raw_day(db, DAY_FAST, sqldb_get_i64(s, 0));
+        tier_raise_raw_day(db, DAY_SLOW, sqldb_get_i64(s, 1));
     }
     sqldb_end(s);
     return code;
@@ -156,6 +214,7 @@ static enum err_code load_file(struct tsdb *db, struct tier_file *f, struct err 
     if (code == ERR_OK) {
         code = tier_read_watermark(file, &f->watermark_ms, e);
     }
+    code = code ? code : read_raw_days(db, file, e);
     sqldb_close(file);
     return code ? err_wrap(e, "%s", path) : ERR_OK;
 }

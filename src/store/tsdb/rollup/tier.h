@@ -71,8 +71,15 @@ enum err_code tier_open(const char *path, unsigned flags, struct sqldb **out,
 enum err_code tier_read_watermark(struct sqldb *file, int64_t *out, struct err *e) ERR_MUST_CHECK;
 /* Caller holds state (or is alone). */
 void tier_set_watermark(struct tsdb *db, enum tsdb_tier tier, int month, int64_t watermark_ms);
+/* The file of the newest month; false = there is none. Caller holds state (or is alone). */
+bool tier_newest(const struct tsdb *db, enum tsdb_tier tier, struct tier_file *out);
 /* Up to here buckets are complete; 0 = there is none. Caller holds state (or is alone). */
 int64_t tier_watermark(const struct tsdb *db, enum tsdb_tier tier);
+/* Readings of days before this one went, of a class of clocks; lower than before = no change. */
+void tier_raise_raw_day(struct tsdb *db, enum day_class class, int64_t day);
+/* Write them into the newest file of hours, before the readings go; without one, nothing needs it.
+ */
+enum err_code tier_save_raw_days(struct tsdb *db, struct err *e) ERR_MUST_CHECK;
 /* Unlink files older than their retention; returns how many. */
 size_t tier_expire(struct tsdb *db, int64_t now_ms);
 /* Unlink the oldest file of a tier, but for that of the present month; false = there is none. */
@@ -151,7 +158,4 @@ tier_visit tier_note_first;
 void rollup_allow(struct tsdb *db, int64_t wall_ms);
 /* A bounded step; *more: there is more to do now. */
 enum err_code rollup_step(struct tsdb *db, bool *more, struct err *e) ERR_MUST_CHECK;
-/* Whether all readings of a day file are rolled up: it may be unlinked. Caller holds state. */
-bool rollup_passed(const struct day_file *f);
-
 #endif

@@ -288,6 +288,8 @@ static int64_t find_raw(struct tsdb *db, int64_t every_ms)
         }
     }
     lock_release(&db->state);
+    int64_t raw_day = atomic_load(&db->raw_day[class]); /* late readings may stand before it */
+    oldest = oldest == INT64_MAX || oldest > raw_day ? oldest : raw_day;
     return oldest == INT64_MAX ? INT64_MIN : oldest * TSDB_DAY_MS;
 }
 
