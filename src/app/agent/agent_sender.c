@@ -198,10 +198,13 @@ static void measure_clock(struct agent_sender *s, int64_t server_ms, int64_t sta
     int64_t offset = server_ms - (start_ms + clock_wall_ms()) / 2;
     int64_t old = atomic_load(&s->offset_ms);
     bool skewed = server_ms > 0 && (offset > SKEW_MS || offset < -SKEW_MS);
-    if (skewed && !old) {
+    bool stepped = offset - old > SKEW_MS || old - offset > SKEW_MS;
+    if (skewed && stepped) { /* and not for each second that a clock drifts */
         log_warn(&CTX,
                  "the server's clock differs from ours by %lld ms: sample times are corrected",
                  (long long)offset);
+    } else if (old && !skewed) {
+        log_info(&CTX, "the server's clock and ours agree again");
     }
     atomic_store(&s->offset_ms, skewed ? offset : 0);
 }
