@@ -172,6 +172,29 @@ python3 "$TOOL/memscan.py" files "$T/planted" "$T/log.check" >"$T/found" 2>&1
 is $? 1 "the search finds what is there"
 stop server
 ok $? "the server ends cleanly"
+
+# K5 once more, of what came by TLS: records and their buffers hold it, too.
+by_tls() {
+    local secure
+    secure=$(free_port)
+    start_server tls
+    stop tls
+    sed -i "s|^listen = .*|listen = [\"127.0.0.1:$SERVER_PORT\", \"https://127.0.0.1:$secure\"]|" \
+        "$T/tls/server.toml"
+    restart_server tls
+    ok $? "a server with TLS" || return
+    set_up_owner
+    api GET ca
+    member ca >"$T/ca.pem"
+    PGA_API_CA=$T/ca.pem python3 "$TOOL/plant.py" --url "https://localhost:$secure" \
+        --password "$T/password" --readable "$T/readable" >"$T/planted"
+    ge "$(wc -l <"$T/planted")" 50 "secrets are planted by TLS"
+    python3 "$TOOL/memscan.py" memory "$(pid_of tls)" "$T/planted" >"$T/found" 2>&1
+    ok $? "K5: none of them is in the server's memory" || diag "$(tail -n 20 "$T/found")"
+    stop tls
+    ok $? "that server ends cleanly"
+}
+[ ${#lines[@]} -gt 0 ] || by_tls
 if [ "$PGA_FULL" = 1 ] && [ "${SECRETS_PG:-0}" = 0 ]; then
     SECRETS_PG=1 bash "$0" >"$T/pg.tap" 2>&1
     tap_from "$T/pg.tap" "PostgreSQL: "

@@ -6,6 +6,7 @@
     api.py --get a.0.b                                         picks a member from JSON on stdin
 
 BODY is sent as JSON; `@FILE` sends a file as it is. --header 'Name: value' may be repeated.
+An https URL is verified by the authorities in the file named by PGA_API_CA.
 A member path walks objects by name and arrays by index; `#` gives the length. Text prints
 bare, anything else as JSON; an absent member prints nothing and fails.
 """
@@ -14,6 +15,7 @@ import argparse
 import http.client
 import json
 import os
+import ssl
 import sys
 import urllib.parse
 
@@ -26,10 +28,18 @@ class Api:
 
     def __init__(self, url, token=None, timeout=PATIENCE_S):
         parts = urllib.parse.urlsplit(url)
+        self.tls = ssl.create_default_context(cafile=os.environ.get("PGA_API_CA")) \
+            if parts.scheme == "https" else None
         self.host = parts.hostname
-        self.port = parts.port or 80
+        self.port = parts.port or (443 if self.tls else 80)
         self.token = token
         self.timeout = timeout
+
+    def connect(self):
+        if self.tls:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout,
+                                               context=self.tls)
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
 
     def request(self, method, path, body=None, headers=None):
         """Returns (status, headers, bytes)."""
@@ -40,7 +50,7 @@ class Api:
             fields.setdefault("Authorization", "Bearer " + self.token)
         if body is not None:
             fields.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        connection = self.connect()
         try:
             connection.request(method, path, body=body, headers=fields)
             answer = connection.getresponse()
