@@ -243,10 +243,9 @@ static void roll_up_evening(struct rolling *g)
 }
 
 /* The reading of midnight comes late, and is not rolled up when the server ends. What is too old
- * goes at the start, before roll-ups go on; not the day whose last hour it belongs to. */
-static void test_a_day_stays_until_its_last_hour_is_rolled_up(void **state)
+ * goes at the start, before anything else is done; not the day whose last hour it belongs to. */
+static void midnight_comes_late(struct rolling *g, bool flushed)
 {
-    struct rolling *g = *state;
     double before[TWO_COUNTS * EVENING];
 
     begin_evening(g);
@@ -254,7 +253,9 @@ static void test_a_day_stays_until_its_last_hour_is_rolled_up(void **state)
     roll_up_evening(g);
     send_until(g, NEXT_DAY, before);
     tsdb_fixture_kill(&g->f);
-    die_at(g, "tsdb.rollup_hour");
+    if (flushed) {
+        die_at(g, "tsdb.rollup_hour");
+    }
     tsdb_clock_set(NEXT_DAY + 72 * HOUR + 600000);
     tsdb_fixture_start(&g->f);
     tsdb_flush_ok(&g->f);
@@ -263,6 +264,16 @@ static void test_a_day_stays_until_its_last_hour_is_rolled_up(void **state)
     tsdb_fixture_start(&g->f);
     wait_files(g, "raw/fast", 1);
     expect_evening(g, before);
+}
+
+static void test_a_day_stays_until_its_last_hour_is_rolled_up(void **state)
+{
+    midnight_comes_late(*state, true);
+}
+
+static void test_a_day_stays_until_its_late_readings_are_flushed(void **state)
+{
+    midnight_comes_late(*state, false);
 }
 
 /* Three readings of the last hour of the evening, between those that are there. */
@@ -291,8 +302,21 @@ static void expect_no_readings(struct rolling *g)
     assert_int_equal(plan.parts[0].tier, TSDB_TIER_5M);
 }
 
-/* A day went, as by the quota, while some of its readings were in the journal; more of them come.
- * What the roll-ups say stays. */
+static uint64_t size_of_store(struct rolling *g)
+{
+    struct tsdb_stats now = {0};
+
+    tsdb_fixture_stop(&g->f);
+    tsdb_fixture_start(&g->f);
+    for (int i = 0; now.disk_bytes == 0 && i < 1000; i++) {
+        clock_sleep_ms(2);
+        tsdb_stats(g->f.db, &now);
+    }
+    return now.disk_bytes;
+}
+
+/* The quota took a day while some of its readings were in the journal; more of them come. What the
+ * roll-ups say stays. */
 static void test_what_comes_late_for_a_day_that_went_changes_nothing(void **state)
 {
     struct rolling *g = *state;
@@ -302,18 +326,21 @@ static void test_what_comes_late_for_a_day_that_went_changes_nothing(void **stat
     begin_evening(g);
     send_until(g, NEXT_DAY, before);
     roll_up_evening(g);
+    g->f.config.flush_bytes = 32768; /* for which the quota keeps room */
+    uint64_t most = size_of_store(g) + 32768 - 16384;
     send_late(g);
     tsdb_fixture_kill(&g->f);
-    tsdb_clock_set(NEXT_DAY + 72 * HOUR + 600000);
+    g->f.config.max_bytes = most;
     tsdb_fixture_start(&g->f);
     wait_files(g, "raw/fast", 1);
-    tsdb_flush_ok(&g->f); /* the day begins again */
-    rolling_wait(g, NEXT_DAY + 72 * HOUR);
+    tsdb_fixture_stop(&g->f); /* the day begins again, with a few readings */
+    g->f.config.max_bytes = 0;
+    tsdb_fixture_start(&g->f);
+    assert_int_equal(count_files(g, "raw/fast"), 2);
+    tsdb_flush_ok(&g->f);
+    rolling_wait(g, NEXT_DAY);
     expect_evening(g, before);
     expect_no_readings(g);
-    tsdb_fixture_stop(&g->f);
-    tsdb_clock_set(NEXT_DAY + HOUR);
-    tsdb_fixture_start(&g->f);
     send_late(g);
     tsdb_stats(g->f.db, &now);
     assert_true(now.refused[TSDB_REFUSED_CLOCK] > 0);
@@ -510,6 +537,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_what_follows_is_made_again_above_the_watermark_too,
                                         rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_a_day_stays_until_its_last_hour_is_rolled_up,
+                                        rolling_set_up, rolling_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_day_stays_until_its_late_readings_are_flushed,
                                         rolling_set_up, rolling_tear_down),
         cmocka_unit_test_setup_teardown(test_what_comes_late_for_a_day_that_went_changes_nothing,
                                         rolling_set_up, rolling_tear_down),

@@ -37,6 +37,7 @@ struct head {
     int pins;
     size_t bytes, loose, count;
     int64_t oldest_mono_us;
+    int64_t first_ms;
     struct head_chunk *chunks; /* of pieces */
     struct map *lists;         /* group id -> struct list */
     struct head_bundle *queue_first, *queue_last;
@@ -46,6 +47,7 @@ struct head *head_new(void)
 {
     struct head *h = alloc_new(sizeof(*h));
     h->pins = 1;
+    h->first_ms = INT64_MAX;
     h->lists = map_new();
     return h;
 }
@@ -187,6 +189,7 @@ void head_link(struct head *h, uint64_t group, const struct head_slice *s)
     h->bytes += b->bytes - before;
     h->loose += b->bytes - before;
     h->count++;
+    h->first_ms = s->t_ms < h->first_ms ? s->t_ms : h->first_ms;
     if (h->oldest_mono_us == 0) {
         h->oldest_mono_us = clock_mono_us();
     }
@@ -213,6 +216,11 @@ size_t head_count(const struct head *h)
 int64_t head_oldest_mono_us(const struct head *h)
 {
     return h->oldest_mono_us;
+}
+
+int64_t head_first_ms(const struct head *h)
+{
+    return h->first_ms;
 }
 
 /* --- all of it --- */

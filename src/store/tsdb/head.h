@@ -81,6 +81,7 @@ size_t head_bytes(const struct head *h);
 size_t head_loose_bytes(const struct head *h); /* of them, what is not folded */
 size_t head_count(const struct head *h);
 int64_t head_oldest_mono_us(const struct head *h); /* 0 = empty */
+int64_t head_first_ms(const struct head *h);       /* of all readings; INT64_MAX = it is empty */
 /* Every slice and piece, group by group, in the arena; *count of them. NULL on overflow. */
 struct head_item *head_items(const struct head *h, struct arena *a, size_t *count);
 

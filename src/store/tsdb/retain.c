@@ -40,17 +40,26 @@ static bool may_go(const struct tsdb *db, const struct day_file *f, int64_t now_
     return passed;
 }
 
+/* Readings that came late, and wait to be flushed: the day waits with them. Caller holds state. */
+static bool heads_hold(const struct tsdb *db, int64_t day)
+{
+    int64_t end_ms = (day + 1) * TSDB_DAY_MS;
+    return head_first_ms(db->active) <= end_ms ||
+           (db->frozen && head_first_ms(db->frozen) <= end_ms);
+}
+
 /* Take the oldest file of a class that is older than `before` out of the list. */
 static bool take(struct tsdb *db, enum day_class class, int64_t before, int64_t now_ms,
                  struct day_file *out)
 {
     struct day_file *oldest = NULL;
+    bool quota = before == INT64_MAX; /* it cannot wait: a flush may need the room */
 
     lock_take(&db->state);
     for (size_t i = 0; i < db->day_count && !db->copying; i++) {
         struct day_file *f = &db->days[i];
         if (f->class == class && f->day < before && may_go(db, f, now_ms) &&
-            (!oldest || f->day < oldest->day)) {
+            (quota || !heads_hold(db, f->day)) && (!oldest || f->day < oldest->day)) {
             oldest = f;
         }
     }
