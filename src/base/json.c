@@ -190,7 +190,7 @@ enum err_code json_parse(struct str text, const struct json_limits *limits, stru
     struct json_memory memory = {0};
     const yyjson_alc alc = {json_malloc, json_realloc, json_release, &memory};
     yyjson_read_err why = {0};
-    struct json_doc made = {NULL};
+    struct json_doc made = {0};
     enum err_code rc;
     yyjson_doc *doc;
 

@@ -95,7 +95,16 @@ finds() { # ROW WHAT SQL: and undoes it
     change 'DELETE FROM audit; INSERT INTO audit SELECT * FROM kept; DROP TABLE kept;
         DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM heads; DROP TABLE heads'
 }
-stop server # its last words: a head of the newest row
+unsigned() { # rows that no head has signed
+    python3 - "$META" <<'P'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=30) as db:
+    print(*db.execute("SELECT (SELECT max(number) FROM audit) - max(number) FROM audit_head")
+          .fetchone())
+P
+}
+soon_is 30 unsigned 0 "a round signs the newest row"
+stop server # its last words: a head of that row
 restart_server server
 finds 5 "an edit" "UPDATE audit SET detail = 'nothing' WHERE number = 5"
 finds 6 "a row that is gone" "DELETE FROM audit WHERE number = 6"

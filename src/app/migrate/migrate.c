@@ -629,7 +629,7 @@ static int take_word(struct migrate *m, const char *word, const struct verb **ve
 
 static int parse(struct migrate *m, int argc, char **argv, const struct verb **verb)
 {
-    struct words w = {NULL};
+    struct words w = {0};
     int rc = EXIT_CODE_OK;
 
     for (int i = 1; rc == EXIT_CODE_OK && i < argc; i++) {

@@ -22,6 +22,8 @@ struct maintenance {
     struct cond wake;
     bool stopping;
     uint64_t refused_told;
+    struct store_audit_head newest; /* that was signed here */
+    bool newest_told;
 };
 
 static const struct log_ctx ctx = {.component = "maintenance"};
@@ -37,11 +39,20 @@ static void sign_audit(struct maintenance *m, bool is_last)
     bool changed, is_first;
     struct err e;
 
-    if (store_audit_sign(m->of.store, &head, &changed, &is_first, &e) != ERR_OK)
+    if (store_audit_sign(m->of.store, &head, &changed, &is_first, &e) != ERR_OK) {
         log_error(&audit_ctx, "the audit was not signed: %s", e.text);
-    else if (is_first || (changed && is_last))
-        log_info(&audit_ctx, "head %lld:%lld:%lld:%s:%s", (long long)head.hour,
-                 (long long)head.number, (long long)head.at_ms, head.hash, head.mac);
+        return;
+    }
+    if (changed) {
+        m->newest = head;
+        m->newest_told = false;
+    }
+    if (m->newest.number && !m->newest_told && (is_first || is_last)) {
+        log_info(&audit_ctx, "head %lld:%lld:%lld:%s:%s", (long long)m->newest.hour,
+                 (long long)m->newest.number, (long long)m->newest.at_ms, m->newest.hash,
+                 m->newest.mac);
+        m->newest_told = true;
+    }
 }
 
 static void work(struct maintenance *m)
