@@ -12,6 +12,7 @@ failed=0
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$(dirname "$0")/../tsan.supp}
 
 run() { # PROGRAM: its output and, at the end, its status
     timeout "${PGA_UNIT_TIMEOUT:-300}" "$1" >"$out/${1##*/}" 2>&1 </dev/null
