@@ -239,6 +239,12 @@ static enum err_code classify(struct httpc *c, CURLcode code, const struct httpc
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
         return err_set(e, ERR_INVALID, "%s", why);
     }
+    if (code == CURLE_RECV_ERROR && c->certificate.len && answer->status == 0) {
+        /* In TLS 1.3 a refusal comes after our handshake, and Mbed TLS cannot tell which it is. */
+        return err_set(e, ERR_UNREACHABLE,
+                       "the server hung up: it may not take our certificate, as its log says (%s)",
+                       why);
+    }
     return err_set(e, ERR_UNREACHABLE, "%s", why);
 }
 
