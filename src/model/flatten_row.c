@@ -168,8 +168,14 @@ static bool take_query(struct flatten_walk *w, struct flatten_row *row, struct s
     if (text.len == 0 || !is_fit(w, text) || flatten_row_has_nul(key))
         return true;
     if (!beside || str_ends(name, STR("_query"))) {
+        struct str hash = flatten_word_name(w->arena, name, STR("hash"));
+
+        if (hash.len == 0) {
+            flatten_row_complain(w, "a query's name in it is too long");
+            return true;
+        }
         key = flatten_word_hash(w->arena, text);
-        flatten_row_add_key(w, row, flatten_word_name(w->arena, name, STR("hash")), key);
+        flatten_row_add_key(w, row, hash, key);
     }
     add_text(w, "query", key, text);
     return true;

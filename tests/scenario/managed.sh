@@ -148,8 +148,8 @@ takeover() {
     ok $? "the other one takes its place and reads the instance" ||
         diag "$(tail -5 "$T/log/$other")"
     is "$(leader)" "$other" "as it leads now"
-    api GET managed-instances
-    is "$(member data.0.last_connection_status)" connected "and says that it is connected"
+    status() { api GET managed-instances; member data.0.last_connection_status; }
+    soon_is 60 status connected "and says that it is connected"
     stop "$other"
     stop_pg nodes
 }

@@ -123,7 +123,7 @@ unit_tests() { # LABEL
     [ "$PGA_FULL" = 0 ] || names+=" test_store_trust test_store_trust_life test_store_people"
     for name in $names; do
         least=20
-        [[ ! $name =~ managed|kept ]] || least=12
+        [[ ! $name =~ managed|kept|people ]] || least=12
         if [ ! -x "$ROOT/build/unit/test/$name" ]; then
             skip "$1: $name" "make unit builds it"
             continue

@@ -520,6 +520,21 @@ static void bounds_are_told(void **state)
     assert_non_null(strstr(flat.refusals[0].reason, "too many members"));
 }
 
+/* The key of its hash would be longer than a name may be. */
+static void a_query_of_a_long_name_is_told(void **state)
+{
+    char name[LIMIT_NAME_BYTES + 1];
+
+    (void)state;
+    memset(name, 'r', sizeof(name));
+    memcpy(name + LIMIT_NAME_BYTES - 6, "_query", 7);
+    items(arena_printf(&arena, "{\"type\":\"t\",\"%s\":\"SELECT 1\",\"n\":1}", name));
+    is_i64(cell(slice("t"), "n", 0), 1);
+    assert_int_equal(flat.refusal_count, 1);
+    assert_int_equal(flat.refused, 0);
+    assert_non_null(strstr(flat.refusals[0].reason, "too long"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +560,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_items_are_refused_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_envelopes_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_query_of_a_long_name_is_told, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
