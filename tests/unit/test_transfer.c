@@ -472,6 +472,28 @@ static void refused(struct places *p, const char *from, const char *to, enum err
     }
 }
 
+/* A slice each of relations that the source has not. */
+static void send_others(struct places *p)
+{
+    char target[TEXT_UUID_SIZE];
+    struct buf out;
+
+    text_uuid(&p->from.target, target);
+    buf_init(&out, 1 << 16);
+    buf_add_c(&out, "{\"made_ms\":1,\"slices\":[");
+    for (int i = 0; i < 40; i++) {
+        buf_printf(
+            &out,
+            "%s{\"relation\":\"other%d\",\"target\":\"%s\",\"scope\":\"\",\"t\":%lld,"
+            "\"every_ms\":10000,\"flags\":[\"complete\"],\"rows\":1,\"keys\":{\"k\":[\"a\"]},"
+            "\"columns\":{\"v\":[%d]}}",
+            i ? "," : "", i, target, (long long)p->from.now_ms, i);
+    }
+    buf_add_c(&out, "]}");
+    tsdb_send_ok(&p->sender, out.ptr);
+    buf_fini(&out);
+}
+
 static void test_what_is_refused(void **state)
 {
     struct places *p = *state;
@@ -489,6 +511,7 @@ static void test_what_is_refused(void **state)
     tsdb_fixture_start(&p->to);
     p->sender.f = &p->to;
     send_record(p, 2);
+    send_others(p);
     tsdb_fixture_stop(&p->to);
     refused(p, p->from_url, p->to_url, ERR_CONFLICT, "is not the same any more");
     assert_int_equal(sqldb_open(p->to_url, NULL, &db, &e), ERR_OK);

@@ -516,7 +516,8 @@ static enum err_code sum_side(struct transfer *t, const struct transfer_side *si
 static enum err_code check_readings(struct transfer_checking *c, struct err *e)
 {
     const struct catalog *names_of = c->t->from.series->catalog;
-    size_t count = (size_t)names_of->next_relation + 1;
+    uint64_t more = c->t->to.series->catalog->next_relation; /* a server may have gone on with it */
+    size_t count = (size_t)(more > names_of->next_relation ? more : names_of->next_relation) + 1;
     struct transfer_sum *from = alloc_array(count, sizeof(*from));
     struct transfer_sum *to = alloc_array(count, sizeof(*to));
     enum err_code code = sum_side(c->t, &c->t->from, from, e);
