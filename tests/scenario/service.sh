@@ -166,7 +166,7 @@ if [ "$(id -u)" = 0 ]; then
 else
     skip "permission denied" "not root"
 fi
-WANT=2 fails "an address of another host" "Address not available: this host has no such address" \
+WANT=2 fails "an address of another host" "(Address not available|Cannot assign requested address): this host has no such address" \
     "$PGA" server --state-dir "$T/s1" --listen "192.0.2.1:$free"
 printf '[server]\nlog_file = "/nowhere/x.log"\n' >"$T/bad.toml"
 fails "a log file that cannot be" "log file /nowhere/x.log: No such file" \
