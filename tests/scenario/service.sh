@@ -166,8 +166,8 @@ if [ "$(id -u)" = 0 ]; then
 else
     skip "permission denied" "not root"
 fi
-words='(Address not available|Cannot assign requested address)' # of musl, of glibc
-WANT=2 fails "an address of another host" "$words: this host has no such address" \
+no_address='(Address not available|Cannot assign requested address)' # of musl, of glibc
+WANT=2 fails "an address of another host" "$no_address: this host has no such address" \
     "$PGA" server --state-dir "$T/s1" --listen "192.0.2.1:$free"
 printf '[server]\nlog_file = "/nowhere/x.log"\n' >"$T/bad.toml"
 fails "a log file that cannot be" "log file /nowhere/x.log: No such file" \
