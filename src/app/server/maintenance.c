@@ -39,10 +39,8 @@ static void sign_audit(struct maintenance *m, bool is_last)
     bool changed, is_first;
     struct err e;
 
-    if (store_audit_sign(m->of.store, &head, &changed, &is_first, &e) != ERR_OK) {
+    if (store_audit_sign(m->of.store, &head, &changed, &is_first, &e) != ERR_OK)
         log_error(&audit_ctx, "the audit was not signed: %s", e.text);
-        return;
-    }
     if (changed) {
         m->newest = head;
         m->newest_told = false;
