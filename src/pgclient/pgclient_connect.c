@@ -67,17 +67,6 @@ static void close_ways(struct pgclient_parameters *p, const char *password)
     }
 }
 
-/* One of them may be a password, which libpq frees as it is. */
-static void forget(PQconninfoOption *options)
-{
-    for (PQconninfoOption *o = options; o && o->keyword; o++) {
-        if (o->val) {
-            explicit_bzero(o->val, strlen(o->val));
-        }
-    }
-    PQconninfoFree(options);
-}
-
 /* What conninfo sets, overridden by the members of config. Values borrow from both. */
 static enum err_code collect(const struct pgclient_config *config, PQconninfoOption **options,
                              struct pgclient_parameters *p, struct err *e)
@@ -86,6 +75,9 @@ static enum err_code collect(const struct pgclient_config *config, PQconninfoOpt
     *options = PQconninfoParse(config->conninfo ? config->conninfo : "", &why);
     if (!*options) {
         /* libpq's text repeats parts of the string, which may hold a password: not shown */
+        if (why) {
+            explicit_bzero(why, strlen(why));
+        }
         PQfreemem(why);
         return err_set(e, ERR_INVALID, "the dsn is no valid connection string");
     }
@@ -145,7 +137,7 @@ enum err_code pgclient_split_password(const char *conninfo, struct buf *rest, st
             add_pair(rest, o->keyword, o->val);
         }
     }
-    forget(options);
+    PQconninfoFree(options);
     code = buf_check(rest, e);
     return code ? code : buf_check(password, e);
 }
@@ -241,7 +233,7 @@ enum err_code pgclient_check(const struct pgclient_config *config, struct pgclie
     struct pgclient_parameters p = {.count = 0};
     PQconninfoOption *options = NULL;
     enum err_code code = prepare_parameters(config, &options, &p, place ? place : &unused, e);
-    forget(options);
+    PQconninfoFree(options);
     return code;
 }
 
@@ -339,7 +331,7 @@ enum err_code pgclient_open(const struct pgclient_config *config, int64_t deadli
     if (!code && (config->flags & PGCLIENT_MONITOR)) {
         code = pgclient_guard_session(c, timeout_ms, deadline_us, e);
     }
-    forget(options);
+    PQconninfoFree(options);
     if (code) {
         pgclient_close(c);
         return code;
