@@ -14,6 +14,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { groups } from "./groups.mjs";
 import { everyPage } from "./pages.mjs";
 import { peopleAndInstances } from "./people.mjs";
 import { empty } from "./states.mjs";
@@ -223,6 +224,7 @@ async function main() {
     await bothThemes(browser, state);
     await phone(browser, state);
     await everyPage(browser, conf, t, state, axeSource);
+    await groups(browser, conf, t, state);
     if (conf.emptyUrl) {
       await empty(browser, conf, t, axeSource);
       await peopleAndInstances(browser, conf.emptyUrl, conf, t);

@@ -101,6 +101,8 @@ export interface Gap {
 }
 
 export interface TargetDetail extends Target {
+  /** The host is in a group of targets that this account does not see. */
+  host_hidden?: boolean;
   relations?: Relation[];
   probes?: Probe[];
   gaps?: Gap[];

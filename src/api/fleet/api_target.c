@@ -112,6 +112,24 @@ double api_target_vcpus(struct api_call *call, const struct store_target *t)
     return read_cpus(other.attributes, none);
 }
 
+enum err_code api_target_host_hidden(struct api_call *call, const struct store_target *t,
+                                     bool *hidden, struct err *e)
+{
+    char host[TEXT_UUID_SIZE];
+    bool seen = false;
+    enum err_code rc;
+
+    *hidden = false;
+    (void)read_cpus(t->attributes, host);
+    if (host[0] == '\0' || call->who.kind != API_USER || call->who.sight.all)
+        return ERR_OK;
+    rc = store_group_sees(call->api->config.store, &call->who.sight,
+                          (struct store_group_thing){STORE_GROUP_TARGET, sqldb_text_c(host)}, &seen,
+                          e);
+    *hidden = !seen;
+    return rc;
+}
+
 /* How old a reading may be before its next one is late. */
 static int64_t patience_ms(int64_t every_ms)
 {

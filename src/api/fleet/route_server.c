@@ -190,12 +190,16 @@ static enum err_code get(struct api_call *call, struct err *e)
     struct json_writer *w;
     struct uuid id;
     enum err_code rc = api_target_get(call, &id, &t, e);
+    bool hidden;
 
+    if (rc == ERR_OK)
+        rc = api_target_host_hidden(call, &t, &hidden, e);
     if (rc != ERR_OK)
         return rc;
     w = api_json(call, 200);
     json_object_begin(w);
     rc = put_target(call, &t, w, e);
+    json_member_bool(w, "host_hidden", hidden);
     if (rc == ERR_OK)
         rc = route_server_put_relations(call, &id, w, e);
     if (rc == ERR_OK)

@@ -7,9 +7,10 @@ import type { Collector, List, Num, RegistrationSecret, Target, TargetDetail } f
 import { ApiError, createSecret, paths, send, useAnswer, who } from "../data";
 import { formatLoad } from "../format";
 import { countOf } from "../grid";
+import { wordsOfGroups } from "../groups";
 import { go, pulse, view } from "../state";
 import { overviewPath, timeOf } from "../url";
-import { Danger, mayAct } from "../parts/admin";
+import { Danger, mayAct, seesAll } from "../parts/admin";
 import { Command } from "../parts/copy";
 import { Grid, type Column } from "../parts/grid";
 import { Icon } from "../parts/icon";
@@ -34,7 +35,8 @@ export function FleetPage({ all }: { all: boolean }) {
   }
   return (
     <main id="main" class="page" tabIndex={-1}>
-      {servers.length === 0 ? <Install hosts={hosts.length} /> : <Targets servers={servers} />}
+      {servers.length > 0 ? <Targets servers={servers} />
+        : seesAll() ? <Install hosts={hosts.length} /> : <NoneOfGroups />}
       {hosts.length > 0 && <Hosts hosts={hosts} />}
     </main>
   );
@@ -55,6 +57,11 @@ function loadNow(t: Target): Num {
 function attention(t: Target): number {
   return (4 - (RANK[t.state] ?? 0)) * 1e6 + Math.min((t.load_aas ?? 0) / (t.vcpus || 1), 1e5);
 }
+
+/** Shown by itself where there is more than one group. */
+const GROUP: Column<Target> = {
+  key: "group", head: "Group", value: (t) => t.group ?? null, spare: true,
+};
 
 const COLUMNS: Array<Column<Target>> = [
   {
@@ -88,6 +95,7 @@ const COLUMNS: Array<Column<Target>> = [
     key: "use", head: "Load/vCPU", numeric: true, spare: true,
     value: (t) => (t.vcpus && loadNow(t) !== null ? loadNow(t)! / t.vcpus : null),
   },
+  GROUP,
   { key: "role", head: "Role", value: (t) => t.role ?? null },
   {
     key: "version", head: "Version", value: (t) => t.version_num ?? t.version ?? null,
@@ -113,9 +121,11 @@ function remove(t: Target) {
 }
 
 function Targets({ servers }: { servers: Target[] }) {
-  const columns = mayAct("admin")
-    ? [...COLUMNS, { key: "actions", head: "Actions", value: () => null, cell: remove }]
-    : COLUMNS;
+  const isGrouped = servers.some((t) => t.group !== servers[0]?.group);
+  const columns = COLUMNS.map((c) => (c === GROUP ? { ...c, spare: !isGrouped } : c));
+  if (mayAct("admin")) {
+    columns.push({ key: "actions", head: "Actions", value: () => null, cell: remove });
+  }
   const down = servers.filter((t) => t.state === "down").length;
   const silent = servers.filter((t) => t.state === "stale" || t.state === "offline").length;
   return (
@@ -192,6 +202,23 @@ function Hosts({ hosts }: { hosts: Target[] }) {
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+/** There may be servers: not for this account, which cannot know. */
+function NoneOfGroups() {
+  const w = who.value;
+  const groups = w.state === "user" ? w.user.groups ?? [] : [];
+  return (
+    <section class="install">
+      <h1>No server for this account</h1>
+      <p class="muted">
+        {groups.length > 0
+          ? `It sees the groups ${wordsOfGroups(groups)}, and no PostgreSQL server is in them.`
+          : "It sees no group of servers."}{" "}
+        An administrator can change that on the page Users, or move a server to another group.
+      </p>
     </section>
   );
 }

@@ -21,6 +21,7 @@ export interface ServerData {
 
 function hostOf(detail: TargetDetail | null): string | null {
   if (detail?.kind === "host") return detail.id;
+  if (detail?.host_hidden) return null;
   const host = detail?.attributes?.["host_target"];
   return typeof host === "string" && host !== "" ? host : null;
 }

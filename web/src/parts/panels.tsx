@@ -10,6 +10,7 @@ import { formatDuration } from "../time";
 import type { PageData } from "../pages/overview";
 import { emptyReason } from "../pages/server";
 import { ProbeItem, troubled } from "./probes";
+import { noHost } from "./relpanel";
 import { Failure } from "./status";
 
 interface SmallProps {
@@ -128,28 +129,21 @@ export function BlocksPanel({ data }: { data: PageData }) {
 }
 
 /** Without a host there is nothing to be waited for: say why instead. */
-function noHost(data: PageData, title: string) {
+function Hostless({ data, title }: { data: PageData; title: string }) {
   return (
     <section class="panel chart" aria-label={title}>
       <header class="panel-head">
         <h2>{title}</h2>
       </header>
       <div class="plot plot-small">
-        <div class="plot-instead">
-          <p class="muted">
-            {data.detail.kind === "postgresql"
-              ? "The agent reads this server over the network: it cannot see the host. " +
-                "An agent on the host adds this."
-              : "No host data."}
-          </p>
-        </div>
+        <div class="plot-instead"><p class="muted">{noHost(data.detail)}</p></div>
       </div>
     </section>
   );
 }
 
 export function CpuPanel({ data }: { data: PageData }) {
-  if (!data.hostId) return noHost(data, "Host CPU");
+  if (!data.hostId) return <Hostless data={data} title="Host CPU" />;
   const lines = cpuShares(data.cpu.data);
   return (
     <Small
@@ -168,7 +162,7 @@ export function CpuPanel({ data }: { data: PageData }) {
 }
 
 export function MemoryPanel({ data }: { data: PageData }) {
-  if (!data.hostId) return noHost(data, "Memory");
+  if (!data.hostId) return <Hostless data={data} title="Memory" />;
   const lines = memoryParts(data.memory.data);
   const total = lastValue(column(data.memory.data, "total") ?? []).value;
   return (

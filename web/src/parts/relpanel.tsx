@@ -3,7 +3,7 @@
 // relpanel.tsx: a chart of some columns of one relation, which asks for its data when it comes
 // into sight, and says why there is nothing when there is nothing.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Metrics, Num, Relation } from "../api";
+import type { Metrics, Num, Relation, TargetDetail } from "../api";
 import { Chart } from "../chart/chart";
 import { paths, useAnswer, type Answer } from "../data";
 import { emptyReason, type ServerData } from "../pages/server";
@@ -73,6 +73,15 @@ export function useRelation(
   };
 }
 
+/** Why there is nothing of a host. */
+export function noHost(detail: TargetDetail): string {
+  if (detail.kind !== "postgresql") return "No host data.";
+  return detail.host_hidden
+    ? "The host of this server is in a group of targets that this account does not see."
+    : "The agent reads this server over the network: it cannot see the host. An agent on the "
+      + "host adds this.";
+}
+
 /** Why a relation has no data, as its probe says, or what else is known. */
 export function WhyNot(props: {
   data: ServerData; relation: string; probe?: string | undefined; host?: boolean | undefined;
@@ -86,14 +95,7 @@ export function WhyNot(props: {
       ? <p class="muted">{sentence(probe.reason ?? "Nothing there")}</p>
       : <ul class="probe-list"><ProbeItem probe={probe} /></ul>;
   }
-  if (host && data.hostId === null) {
-    return (
-      <p class="muted">
-        The agent reads this server over the network: it cannot see the host. An agent on the host
-        adds this.
-      </p>
-    );
-  }
+  if (host && data.hostId === null) return <p class="muted">{noHost(data.detail)}</p>;
   return <p class="muted">{props.instead}</p>;
 }
 
