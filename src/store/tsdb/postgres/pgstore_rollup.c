@@ -146,13 +146,7 @@ static enum err_code build_hour(struct work *w, const struct target *t, int64_t 
                                 struct tier_build *b, struct err *e)
 {
     struct pgstore_tiers tiers;
-    const struct tier_range before = {.place = &tiers.place,
-                                      .shape = t->shape,
-                                      .scope = t->scope,
-                                      .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
-                                      .to_ms = hour * TIER_HOUR_MS,
-                                      .watermark_ms = INT64_MAX,
-                                      .last = true};
+    const struct tier_range before = tier_range_before(&tiers.place, t->shape, t->scope, hour);
     const struct tsdb_scan_spec readings = {.target = t->target,
                                             .relation = t->relation->name,
                                             .scope = &t->scope,
@@ -213,15 +207,10 @@ static enum err_code make_hour(struct work *w, const struct target *t, int64_t h
 static enum err_code find_after(struct work *w, const struct target *t, int64_t hour,
                                 int64_t *after, struct err *e)
 {
-    static const uint32_t none[1] = {0};
     int64_t end = (hour + 1) * TIER_HOUR_MS;
     struct pgstore_tiers tiers;
-    const struct tier_range range = {.place = &tiers.place,
-                                     .shape = t->shape,
-                                     .from_ms = end,
-                                     .to_ms = end + TIER_LATE_MS,
-                                     .columns = none,
-                                     .watermark_ms = INT64_MAX};
+    const struct tier_range range = tier_range_bare(&tiers.place, t->shape, end,
+                                                    end + TIER_LATE_MS);
 
     *after = 0;
     pgstore_tiers_init(&tiers, w->p->lead, TSDB_TIER_1H, t->id);

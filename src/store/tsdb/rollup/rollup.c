@@ -132,13 +132,7 @@ static enum err_code build_hour(struct work *w, const struct group_hour *in, str
     const struct catalog_group *g = in->group;
     int64_t hour = in->hour;
     struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, g->id);
-    const struct tier_range before = {.place = &files.place,
-                                      .shape = in->shape,
-                                      .scope = g->scope,
-                                      .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
-                                      .to_ms = hour * TIER_HOUR_MS,
-                                      .watermark_ms = INT64_MAX,
-                                      .last = true};
+    const struct tier_range before = tier_range_before(&files.place, in->shape, g->scope, hour);
     const struct tsdb_scan_spec readings = {.target = g->target,
                                             .relation = g->relation->name,
                                             .scope = &g->scope,
@@ -218,18 +212,13 @@ static enum err_code find_bucket(void *arg, const struct tsdb_bucket *b, struct 
 static enum err_code is_final(struct work *w, const struct group_hour *in, bool *final,
                               struct err *e)
 {
-    static const uint32_t none[1] = {0};
     const _Atomic int64_t *raw_day = w->db->raw_day;
     int64_t from_ms = in->hour * TIER_HOUR_MS;
     int64_t day = days_of_ms(from_ms);
     struct found_bucket now = {false, 0};
     struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, in->group->id);
-    const struct tier_range range = {.place = &files.place,
-                                     .shape = in->shape,
-                                     .from_ms = from_ms,
-                                     .to_ms = from_ms + TIER_HOUR_MS,
-                                     .columns = none,
-                                     .watermark_ms = INT64_MAX};
+    const struct tier_range range = tier_range_bare(&files.place, in->shape, from_ms,
+                                                    from_ms + TIER_HOUR_MS);
 
     *final = false;
     if (day >= atomic_load(&raw_day[DAY_FAST]) && day >= atomic_load(&raw_day[DAY_SLOW])) {
@@ -265,15 +254,9 @@ static enum err_code roll_group(struct work *w, uint64_t id, int64_t hour, struc
 static enum err_code find_after(struct work *w, size_t at, struct err *e)
 {
     static const struct tier_shape any = {0};
-    static const uint32_t none[1] = {0};
     int64_t end = (w->hour + 1) * TIER_HOUR_MS;
     struct tier_files files = tier_files_of(w->reader, TSDB_TIER_1H, w->groups[at]);
-    const struct tier_range after = {.place = &files.place,
-                                     .shape = &any,
-                                     .from_ms = end,
-                                     .to_ms = end + TIER_LATE_MS,
-                                     .columns = none,
-                                     .watermark_ms = INT64_MAX};
+    const struct tier_range after = tier_range_bare(&files.place, &any, end, end + TIER_LATE_MS);
 
     w->after[at] = 0;
     if (!catalog_group_by_id(w->db->catalog, w->groups[at])) {

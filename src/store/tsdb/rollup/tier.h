@@ -123,6 +123,12 @@ struct tier_range {
 };
 enum err_code tier_scan(const struct tier_range *q, tier_visit *visit, void *arg,
                         struct err *e) ERR_MUST_CHECK;
+/* For who makes an hour: the newest bucket before it, with which its first one goes on. */
+struct tier_range tier_range_before(struct tier_place *place, const struct tier_shape *shape,
+                                    struct str scope, int64_t hour);
+/* For who only asks which buckets of from < t <= to there are: no column of them is read. */
+struct tier_range tier_range_bare(struct tier_place *place, const struct tier_shape *shape,
+                                  int64_t from_ms, int64_t to_ms);
 
 /* --- tier_plan.c --- */
 /* from < t <= to; nothing when to <= from */

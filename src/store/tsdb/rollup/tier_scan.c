@@ -416,3 +416,28 @@ enum err_code tier_note_first(void *arg, const struct tsdb_bucket *b, struct err
     }
     return ERR_OK;
 }
+
+struct tier_range tier_range_before(struct tier_place *place, const struct tier_shape *shape,
+                                    struct str scope, int64_t hour)
+{
+    return (struct tier_range){.place = place,
+                               .shape = shape,
+                               .scope = scope,
+                               .from_ms = hour * TIER_HOUR_MS - TIER_SEARCH_MS,
+                               .to_ms = hour * TIER_HOUR_MS,
+                               .watermark_ms = INT64_MAX,
+                               .last = true};
+}
+
+struct tier_range tier_range_bare(struct tier_place *place, const struct tier_shape *shape,
+                                  int64_t from_ms, int64_t to_ms)
+{
+    static const uint32_t none[1] = {0};
+
+    return (struct tier_range){.place = place,
+                               .shape = shape,
+                               .from_ms = from_ms,
+                               .to_ms = to_ms,
+                               .columns = none,
+                               .watermark_ms = INT64_MAX};
+}
