@@ -88,7 +88,8 @@ for fake in fake1 fake2; do
     spawn "$fake" python3 "$TOOL/fakeagent.py" --url "$PROXY_URL" --register "$SERVER_URL" \
         --secret-file "$T/fake.secret" --name "$fake" --rate 30
 done
-wait_acks $((PGA_FULL ? 60 : 20)) 60
+# Batches have 8 kB here: of what agents tell at their start alone there are two or three.
+wait_acks $((PGA_FULL ? 400 : 100)) 60
 ok $? "agents push to it" || done_testing
 
 # --- what is refused ----------------------------------------------------------------------------
