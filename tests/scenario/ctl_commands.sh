@@ -248,7 +248,7 @@ is "$out" '' "nor does man"
 # --- in real shells --------------------------------------------------------------------------
 
 ln -s "$PGA" "$T/pga"
-mux() { tmux -L "pga-$$" -f /dev/null "$@"; }
+mux() { timeout 20 tmux -L "pga-$$" -f /dev/null "$@"; }
 screen() { mux capture-pane -p -t shell 2>/dev/null; }
 is_clear() { ! screen | grep -q 'pga ctl'; }
 types_to() { # KEYS REGEX NAME: types, presses Tab, waits until the screen shows it
@@ -261,6 +261,8 @@ types_to() { # KEYS REGEX NAME: types, presses Tab, waits until the screen shows
     mux send-keys -t shell C-l
     poll 10 is_clear
 }
+# A server without a session ends, and the next session may meet it while it does.
+mux new-session -d -s keep 'cat'
 for shell in bash zsh fish; do
     case $shell in
         bash) start="bash --norc --noprofile"; load="source $T/pga.bash" ;;
