@@ -69,8 +69,8 @@ const struct shape_named shape_list[] = {
                " itself', current: bool 'the session of this request', created_at: time,"
                " last_used_at: time, ends_at: time 'at the latest'}"},
     {"Target", "{" TARGET "}"},
-    {"TargetDetail", "{" TARGET ", host_hidden: bool 'the host is in a group that the caller does"
-                     " not see', collector: {id: text, name: text?, hostname: text?,"
+    {"TargetDetail", "{" TARGET ", host_hidden: bool 'the host is not among the targets that"
+                     " the caller sees', collector: {id: text, name: text?, hostname: text?,"
                      " version: text?, last_seen_ms: ms}?, relations: [Relation],"
                      " probes: [Probe], gaps: [Gap]}"},
     {"Token", "{id: int, name: text, scope: text(metrics|read|write|admin),"

@@ -67,7 +67,10 @@ static void close_ways(struct pgclient_parameters *p, const char *password)
     }
 }
 
-/* What conninfo sets, overridden by the members of config. Values borrow from both. */
+/*
+ * What conninfo sets, overridden by the members of config. Values borrow from both. Options are
+ * wiped by PQconninfoFree (vendor/libpq/wiped-options.patch).
+ */
 static enum err_code collect(const struct pgclient_config *config, PQconninfoOption **options,
                              struct pgclient_parameters *p, struct err *e)
 {

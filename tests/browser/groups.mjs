@@ -78,7 +78,7 @@ export async function groups(browser, conf, t, state) {
   t.ok((await limited.page.locator("button", { hasText: "group shop" }).count()) === 0,
     "given the group, it sees the server with its queries, and cannot move it");
   const cpu = await limited.page.locator('section[aria-label="Host CPU"]').textContent();
-  t.ok(cpu.includes("in a group of targets that this account does not see"),
+  t.ok(cpu.includes("not among the targets that this account sees"),
     "and is told why there is nothing of the host, which stayed in its group");
   await settle(limited.page);
   await t.shot(limited.page, "limited", true);

@@ -101,7 +101,7 @@ export interface Gap {
 }
 
 export interface TargetDetail extends Target {
-  /** The host is in a group of targets that this account does not see. */
+  /** The host is known, and not among the targets that this account sees. */
   host_hidden?: boolean;
   relations?: Relation[];
   probes?: Probe[];

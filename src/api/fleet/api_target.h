@@ -14,7 +14,7 @@ enum err_code api_target_all(struct api_call *call, const char *collector,
                              struct store_target_page *out, struct err *e) ERR_MUST_CHECK;
 /* CPUs of the target's host; 0 = not known. */
 double api_target_vcpus(struct api_call *call, const struct store_target *t);
-/* Whether its host is known, and in a group that the caller does not see (or gone). */
+/* Whether its host is known, and not among the targets that the caller sees. */
 enum err_code api_target_host_hidden(struct api_call *call, const struct store_target *t,
                                      bool *hidden, struct err *e) ERR_MUST_CHECK;
 

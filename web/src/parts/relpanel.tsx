@@ -77,7 +77,7 @@ export function useRelation(
 export function noHost(detail: TargetDetail): string {
   if (detail.kind !== "postgresql") return "No host data.";
   return detail.host_hidden
-    ? "The host of this server is in a group of targets that this account does not see."
+    ? "The host of this server is not among the targets that this account sees."
     : "The agent reads this server over the network: it cannot see the host. An agent on the "
       + "host adds this.";
 }
